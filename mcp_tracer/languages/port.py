@@ -36,5 +36,5 @@ class Language(Protocol):
         ...
 
     def strip(self, source: bytes) -> bytes:
-        """Take every insertion of ours out, by structure; all other bytes stay. Works on text that was edited meanwhile and on text that no longer parses."""
+        """Take every insertion of ours out, by structure; all other bytes stay. Works on edited text and on text that no longer parses."""
         ...

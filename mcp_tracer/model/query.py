@@ -1,0 +1,45 @@
+"""Questions to a store and the shape of its lists."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """Some rows of a list. `total` is exact, or None where counting costs more than the page; `cursor` fetches the next page."""
+
+    rows: tuple[T, ...]
+    cursor: str | None = None
+    total: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SpanQuery:
+    """What to search spans by; absent parts don't restrict. Newest first unless `order` says `duration` (slowest first).
+
+    `text` is a case-insensitive substring of function names, parameters, returns, error messages or SQL. `file` and `function` are
+    globs (a function also matches by its last name: `save` finds `Store.save`). Times are wall-clock ns, durations ns.
+    """
+
+    text: str | None = None
+    file: str | None = None
+    function: str | None = None
+    kind: str | None = None
+    min_duration_ns: int | None = None
+    max_duration_ns: int | None = None
+    has_error: bool | None = None
+    error_type: str | None = None
+    start_ns: int | None = None
+    end_ns: int | None = None
+    run_id: str | None = None
+    trace_id: str | None = None
+    test_id: str | None = None
+    order: str = "time"
+    descending: bool = True
+    limit: int = 20
+    cursor: str | None = None
+    values: bool = True

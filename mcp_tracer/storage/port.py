@@ -1,0 +1,98 @@
+"""The SpanStore port. One contract suite (tests/contracts) runs on every adapter.
+
+Answers are consistent with one moment of the store. Ids are lower-case hex as in the vocabulary. An unknown id raises NotFound with the
+nearest things that exist. Rows of one list are unique and stay in the same order while spans are added.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from mcp_tracer.model.batch import SpoolBatch, SpoolPosition
+from mcp_tracer.model.query import Page, SpanQuery
+from mcp_tracer.model.span import Event, FunctionStats, Run, Span, TraceSummary
+
+
+class SpanWriter(Protocol):
+    """The write side. Only the process that holds the project's ingest lease uses it."""
+
+    async def position(self, spool_name: str) -> SpoolPosition:
+        """How far a spool file has been taken; the start for an unknown one."""
+        ...
+
+    async def append(self, batches: Sequence[SpoolBatch]) -> None:
+        """Take the batches and their positions in one transaction. A batch that was taken before changes nothing."""
+        ...
+
+    async def finish(self, spool_name: str, killed: bool) -> None:
+        """The writer is gone and everything was taken: close its run; with `killed`, keep its open spans as unfinished."""
+        ...
+
+    async def retain(self, older_than_ns: int | None, max_bytes: int | None) -> int:
+        """Delete whole segments that ended before `older_than_ns`, and the oldest until below `max_bytes`. Returns spans deleted."""
+        ...
+
+
+class SpanStore(Protocol):
+    """The read side."""
+
+    async def runs(self, limit: int = 20, cursor: str | None = None) -> Page[Run]:
+        """Runs, newest first."""
+        ...
+
+    async def run(self, run_id: str) -> Run:
+        """One run. `last`, `previous` and `last-failed` are accepted for an id, and so is a unique prefix of at least 6 digits."""
+        ...
+
+    async def traces(self, run_id: str | None = None, limit: int = 20, cursor: str | None = None) -> Page[TraceSummary]:
+        """Traces, newest first."""
+        ...
+
+    async def trace(self, trace_id: str) -> TraceSummary:
+        """One trace's summary. `last` and `last-failed` are accepted for an id, and so is a unique prefix of at least 6 digits."""
+        ...
+
+    async def trace_spans(
+        self,
+        trace_id: str,
+        *,
+        max_depth: int | None = None,
+        limit: int = 5000,
+        cursor: str | None = None,
+        values: bool = True,
+    ) -> Page[Span]:
+        """The spans of a trace by start time (parents before children), `total` exact."""
+        ...
+
+    async def span(self, span_id: str) -> Span:
+        """One span with its values."""
+        ...
+
+    async def events(self, span_id: str, limit: int = 10_000) -> tuple[Event, ...]:
+        """Lines, checkpoints and variables of a span, in order."""
+        ...
+
+    async def search(self, query: SpanQuery) -> Page[Span]:
+        """Spans that match every part of the query."""
+        ...
+
+    async def function_stats(
+        self, file: str | None = None, function: str | None = None, run_id: str | None = None
+    ) -> tuple[FunctionStats, ...]:
+        """Statistics of every function that matches (file path or glob, function name or glob), largest total first."""
+        ...
+
+    async def hotspots(
+        self, *, by: str = "self", run_id: str | None = None, start_ns: int | None = None, end_ns: int | None = None, limit: int = 20
+    ) -> tuple[FunctionStats, ...]:
+        """The functions that cost most, by `self` or `total` time; for the whole store, a run or a time window."""
+        ...
+
+    async def names(self, kind: str, prefix: str, limit: int = 100) -> tuple[str, ...]:
+        """Known `file`, `function`, `trace` or `run` names that start with (functions: contain) `prefix`, for completion."""
+        ...
+
+    async def size(self) -> tuple[int, int]:
+        """(bytes on disk, spans)."""
+        ...
