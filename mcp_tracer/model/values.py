@@ -113,22 +113,25 @@ def _show_marked(value: Value, limit: int) -> str:
     if isinstance(value, Sequence):
         return _show_sequence(value, limit)
     if isinstance(value, Mark):
-        return (
-            value.text
-            if value.kind == "date"
-            else "undefined"
-            if value.kind == "undefined"
-            else f"<{value.kind} {value.text}>".replace(" >", ">")
-        )
-    return {None: "null", True: "true", False: "false"}.get(value, str(value)) if value is None or isinstance(value, bool) else str(value)
+        return _show_mark(value)
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    return str(value)
+
+
+def _show_mark(mark: Mark) -> str:
+    if mark.kind in ("date", "undefined"):
+        return mark.text or mark.kind
+    return f"<{mark.kind} {mark.text}>" if mark.text else f"<{mark.kind}>"
 
 
 def _show_object(value: Obj, limit: int) -> str:
     if value.content is None:
         return f"<{value.type}>"
-    if isinstance(value.content, dict):
-        return f"{value.type}{_show(value.content, limit)}"
-    return f"{value.type}({value.content})"
+    content: Any = value.content
+    if isinstance(content, (dict, Cut)):
+        return f"{value.type}{_show(cast('Value', content), limit)}"
+    return f"{value.type}({content})"
 
 
 def _show_sequence(value: Sequence, limit: int) -> str:
@@ -164,10 +167,8 @@ def jsonable(value: Value) -> Any:
     if isinstance(value, list):
         return [jsonable(item) for item in cast("list[Any]", value)]
     if isinstance(value, dict):
-        return {
-            str(key) if isinstance(key, (str, int, float, bool)) else preview(key): jsonable(item)
-            for key, item in cast("dict[Any, Any]", value).items()
-        }
+        pairs = cast("dict[Any, Any]", value).items()
+        return {str(key) if isinstance(key, (str, int, float, bool)) else preview(key): jsonable(item) for key, item in pairs}
     if isinstance(value, Cut):
         return {"$cut": jsonable(value.kept), "$total": value.total}
     if isinstance(value, Obj):
