@@ -40,7 +40,11 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class InstrumentRequest:
-    """What to instrument in one file. `functions` maps a name to its level; where it is empty, `level` holds for the whole file."""
+    """What to instrument in one file.
+
+    `level` holds for every function that `functions` does not name; Level.OFF there means "only the named ones". `functions` maps a
+    name to its own level; Level.OFF leaves that one out. So a file can hold functions of different levels.
+    """
 
     path: str
     level: Level = Level.STANDARD
