@@ -1,0 +1,53 @@
+"""What an operation works with: who calls, and the parts of the house that it may use."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from mcp_tracer.memory.port import Memory
+from mcp_tracer.service.approvals import Approvals
+from mcp_tracer.settings.file import LoadedSettings
+from mcp_tracer.settings.overrides import Overrides
+from mcp_tracer.storage.port import SpanStore
+from mcp_tracer.workspace.project import Project
+from mcp_tracer.workspace.workspace import Workspace
+
+P = TypeVar("P")
+
+Progress = Callable[[int, int, str], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who calls: the agent's own name and version (MCP clientInfo, or the face's), and through which face (`mcp`, `rest`, `cli`)."""
+
+    name: str
+    version: str = ""
+    via: str = "mcp"
+
+
+@dataclass(slots=True)
+class Tools:
+    """The adapters that `app.py` composed for one project. `settings` and `overrides` read what is on disk now."""
+
+    project: Project
+    workspace: Workspace
+    store: SpanStore
+    memory: Memory
+    approvals: Approvals
+    settings: Callable[[], LoadedSettings]
+    overrides: Callable[[], Overrides]
+    catch_up: Callable[[], Awaitable[None]]
+    ingesting: Callable[[], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[P]):
+    """One validated call of an operation."""
+
+    params: P
+    caller: Caller
+    tools: Tools
+    progress: Progress

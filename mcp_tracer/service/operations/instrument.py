@@ -1,0 +1,181 @@
+"""`instrument`: write probes into files, or into some of their functions."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Literal
+
+from pydantic import Field
+
+from mcp_tracer.model.errors import UserError
+from mcp_tracer.model.level import Level
+from mcp_tracer.service.context import Call, Tools
+from mcp_tracer.service.operation import CHANGING, INSTRUMENT, Command, Deed, Operation, PathParams, Prepared, Result, Route
+from mcp_tracer.service.operations.selection import Planned, digest_of, files_of, plan_file, request_for
+
+SHOWN_FILES = 40
+SHOWN_FUNCTIONS = 12
+
+
+class InstrumentParams(PathParams):
+    """Parameters of `instrument`."""
+
+    functions: list[str] = Field(default_factory=list, description="Only these functions of one file, e.g. `Cart.total`. Empty: all.")
+    all: bool = Field(default=False, description="Every executable file of the project instead of `paths`.")
+    level: int | None = Field(default=None, description="1 time, 2 + values, 3 + calls and awaits, 4 + variables, 5 + every line. Default: settings.")
+    mode: Literal["in_place"] = Field(default="in_place", description="in_place: into the file, with a backup.")
+    style: Literal["header"] = Field(default="header", description="Python only. header: one insertion on an existing line.")
+    exclude: list[str] = Field(default_factory=list, description="Globs to leave out, e.g. `*.test.ts`.")
+    languages: list[str] = Field(default_factory=list, description="With `all`: only these languages.")
+    force: bool = Field(default=False, description="Write again even where the file holds exactly this instrumentation.")
+    dry_run: bool = Field(default=False, description="Plan and report; write nothing.")
+
+
+class InstrumentedFile(Result):
+    """What happened to one file. `status`: instrumented, unchanged, planned (dry run), skipped, failed."""
+
+    file: str
+    language: str = ""
+    status: str
+    level: int = 0
+    functions: list[str] = Field(default_factory=list)
+    functions_wrapped: int = 0
+    skipped: list[str] = Field(default_factory=list)
+    problem: str | None = None
+
+
+class InstrumentResult(Result):
+    """One row a file, in the order of discovery."""
+
+    mode: str
+    files: list[InstrumentedFile]
+
+
+async def run(call: Call[InstrumentParams]) -> InstrumentResult:
+    """Plan every file, then write each one; a file that fails leaves the others alone."""
+    planned = await _plans(call)
+    rows: list[InstrumentedFile] = []
+    for number, item in enumerate(planned, 1):
+        rows.append(_carry_out(call, item))
+        await call.progress(number, len(planned), item.file)
+    if len(rows) == 1 and rows[0].status == "failed":
+        raise UserError(rows[0].problem or "failed", code="invalid")
+    return InstrumentResult(mode=call.params.mode, files=rows)
+
+
+async def prepare(call: Call[InstrumentParams]) -> Prepared | None:
+    """What would be written, bound to the plans' digests; None for a dry run."""
+    if call.params.dry_run:
+        return None
+    plans = [item.plan for item in await _plans(call) if item.plan is not None]
+    files = ", ".join(plan.path for plan in plans[:5]) + (f" and {len(plans) - 5} more" if len(plans) > 5 else "")
+    functions = sum(len(plan.functions) for plan in plans)
+    details = "\n".join(f"{plan.path}: level {plan.level:d}, {len(plan.functions)} functions, {len(plan.insertions)} insertions" for plan in plans)
+    return Prepared(digest_of(plan.digest for plan in plans), f"instrument {files} ({functions} functions)", details)
+
+
+async def _plans(call: Call[InstrumentParams]) -> list[Planned]:
+    params, tools = call.params, call.tools
+    if params.level is not None and Level.of(params.level) is Level.OFF:
+        raise UserError("level 0 means no instrumentation: call `uninstrument`, or `configure` to switch tracing off at run time.")
+    files = files_of(tools, params.paths, params.all, params.exclude, params.languages)
+    if params.functions and len(files) != 1:
+        raise UserError(f"`functions` needs exactly one file in `paths`; {len(files)} were named.")
+    return [plan_file(tools, request_for(tools, file, params.level, params.functions, params.style)) for file in files]
+
+
+def _carry_out(call: Call[InstrumentParams], item: Planned) -> InstrumentedFile:
+    plan = item.plan
+    if plan is None:
+        return InstrumentedFile(file=item.file, status="failed", problem=item.problem)
+    row = InstrumentedFile(
+        file=plan.path,
+        language=plan.language,
+        status="planned",
+        level=int(max([plan.level, *plan.levels.values()])),
+        functions=[function.name for function in plan.functions],
+        functions_wrapped=len(plan.functions),
+        skipped=[f"{skip.name or plan.path}:{skip.line}: {skip.reason}" for skip in plan.skipped],
+    )
+    if not plan.insertions:
+        row.status = "skipped"
+        row.problem = row.skipped[0] if row.skipped else "no function to trace"
+        return row
+    if call.params.dry_run:
+        return row
+    if not call.params.force and _same(call.tools, item):
+        row.status = "unchanged"
+        return row
+    try:
+        call.tools.workspace.apply(plan, call.caller.name, item.functions)
+    except UserError as error:
+        row.status, row.problem = "failed", str(error)
+        return row
+    row.status = "instrumented"
+    return row
+
+
+def _same(tools: Tools, item: Planned) -> bool:
+    entry, plan = item.before, item.plan
+    if entry is None or plan is None or tools.workspace.state(item.file) != "instrumented":
+        return False
+    return entry.level == int(plan.level) and dict(entry.functions) == dict(item.functions) and entry.sha256_before == plan.source_sha256
+
+
+def render(result: InstrumentResult, params: InstrumentParams) -> str:
+    """One line a file; failures and what was skipped always shown."""
+    counts = Counter(row.status for row in result.files)
+    functions = sum(row.functions_wrapped for row in result.files if row.status in ("instrumented", "planned", "unchanged"))
+    said = ", ".join(f"{count} {status}" for status, count in counts.items()) or "no files"
+    lines = [f"{said}; {functions} functions traced ({result.mode})."]
+    rows = sorted(result.files, key=lambda row: row.status != "failed")
+    lines += [_line(row) for row in rows[:SHOWN_FILES]]
+    if len(rows) > SHOWN_FILES:
+        lines.append(f"… {len(rows) - SHOWN_FILES} more files; `get_status` lists what is instrumented.")
+    if counts["instrumented"]:
+        lines.append("Now run the program or its tests as usual, then ask `list_runs`, `search_traces` or `find_errors`.")
+    return "\n".join(lines)
+
+
+def _line(row: InstrumentedFile) -> str:
+    if row.status in ("failed", "skipped"):
+        return f"{row.status}  {row.file}: {row.problem}"
+    names = ", ".join(row.functions[:SHOWN_FUNCTIONS])
+    more = f", … {len(row.functions) - SHOWN_FUNCTIONS} more" if len(row.functions) > SHOWN_FUNCTIONS else ""
+    left = f" | left alone: {'; '.join(row.skipped[:3])}" if row.skipped else ""
+    return f"{row.status}  {row.file}  level {row.level}  {row.functions_wrapped} functions: {names}{more}{left}"
+
+
+def deeds(result: InstrumentResult, params: InstrumentParams) -> Sequence[Deed]:
+    """One action a file that was written or failed."""
+    return [
+        Deed(
+            "instrumented_file",
+            {"file": row.file, "level": row.level, "functions_wrapped": row.functions_wrapped, "functions": params.functions, "mode": result.mode}
+            | ({"reason": row.problem} if row.problem else {}),
+            "success" if row.status == "instrumented" else row.status,
+        )
+        for row in result.files
+        if row.status in ("instrumented", "failed")
+    ]
+
+
+INSTRUMENT_FILES = Operation(
+    name="instrument",
+    summary="Write tracing probes into files, or into some functions of a file, at a detail level of 1 to 5; exactly reversible with `uninstrument`.",
+    params=InstrumentParams,
+    result=InstrumentResult,
+    permission=INSTRUMENT,
+    hints=CHANGING,
+    run=run,
+    render=render,
+    deeds=deeds,
+    prepare=prepare,
+    routes=(
+        Route("POST", "instrument/file"),
+        Route("POST", "instrument/function"),
+        Route("POST", "instrument/all", fixed={"all": True}),
+    ),
+    command=Command(("instrument",), argument="paths"),
+)

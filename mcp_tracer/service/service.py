@@ -1,0 +1,104 @@
+"""The one way in: validate, ask the guard, run, record. Every face calls `Service.call`."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from mcp_tracer.model.errors import NotFound, Refused, TracerError, UserError
+from mcp_tracer.service.context import Call, Caller, Progress, Tools
+from mcp_tracer.service.guard import check_flags, needs_approval, spend_approval
+from mcp_tracer.service.operation import Deed, Operation, Params, Result
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a call gave: the result for programs, and the text for agents and terminals."""
+
+    result: Result
+    text: str
+
+
+async def no_progress(done: int, total: int, message: str) -> None:
+    """A progress receiver for callers that don't listen."""
+
+
+class Service:
+    """The operations of one project. `sources` are the caller's name and version as it gave them itself."""
+
+    def __init__(self, tools: Tools, operations: Mapping[str, Operation[Any, Any]]) -> None:
+        self.tools = tools
+        self.operations = operations
+
+    async def call(self, name: str, arguments: Mapping[str, Any], caller: Caller, progress: Progress = no_progress) -> Answer:
+        """Run one operation. Raises UserError, Refused (Pending among them) or Unavailable; all of them are recorded first."""
+        operation = self._operation(name)
+        params = validate(operation.params, arguments)
+        call: Call[Any] = Call(params=params, caller=caller, tools=self.tools, progress=progress)
+        try:
+            await self._authorise(operation, call)
+            result = await operation.run(call)
+        except TracerError as error:
+            await self._record(caller, [_failed(operation, params, error)])
+            raise
+        await self._record(caller, operation.deeds(result, params))
+        return Answer(result=result, text=operation.render(result, params))
+
+    def _operation(self, name: str) -> Operation[Any, Any]:
+        if name in self.operations:
+            return self.operations[name]
+        near = difflib.get_close_matches(name, self.operations, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(sorted(self.operations))}."
+        raise NotFound(f"no operation {name!r}: {hint}")
+
+    async def _authorise(self, operation: Operation[Any, Any], call: Call[Any]) -> None:
+        if not operation.permission.changes:
+            return
+        settings = self.tools.settings()
+        check_flags(operation.permission, settings)
+        if operation.prepare is None or not needs_approval(operation.permission, settings):
+            return
+        prepared = await operation.prepare(call)
+        if prepared is not None:
+            params = call.params.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+            await spend_approval(self.tools.approvals, operation.name, params, prepared, call.caller.name)
+
+    async def _record(self, caller: Caller, deeds: Any) -> None:
+        agent = f"{caller.name}/{caller.version}" if caller.version else caller.name
+        for deed in deeds:
+            context = {**deed.context, "via": caller.via}
+            await self.tools.memory.record_action(self.tools.project.name, agent, deed.action, context, deed.outcome)
+
+
+def _failed(operation: Operation[Any, Any], params: Params, error: TracerError) -> Deed:
+    context: dict[str, Any] = {"params": params.model_dump(mode="json", by_alias=True, exclude_defaults=True), "reason": str(error)}
+    if isinstance(error, Refused):
+        context["flag"] = error.flag
+    return Deed(action=operation.name, context=context, outcome=error.code)
+
+
+def validate(model: type[Params], arguments: Mapping[str, Any]) -> Params:
+    """Build the parameters; raises UserError with one sentence a problem, never pydantic's own text."""
+    try:
+        return model.model_validate(dict(arguments))
+    except ValidationError as error:
+        raise UserError(" ".join(_sentence(model, problem) for problem in error.errors())) from None
+
+
+def _sentence(model: type[Params], problem: Any) -> str:
+    name = ".".join(str(part) for part in problem["loc"]) or "arguments"
+    if problem["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(name, model.model_fields, n=1)
+        known = ", ".join(model.model_fields)
+        return f"unknown parameter {name!r}: " + (f"did you mean {near[0]!r}?" if near else f"there are: {known}.")
+    if problem["type"] == "missing":
+        field = next((f for key, f in model.model_fields.items() if name in (key, f.alias)), None)
+        return f"parameter {name!r} is missing" + (f": {field.description}" if field and field.description else ".")
+    if problem["type"] == "value_error":
+        return str(problem["ctx"]["error"])
+    message = problem["msg"][0].lower() + problem["msg"][1:]
+    return f"{name} = {problem['input']!r}: {message}."
