@@ -1,0 +1,1 @@
+"""OpenMemory: the local outbox that every action and pattern is recorded in."""

@@ -1,0 +1,118 @@
+"""`instrumented.json`: which files hold our insertions, and what they were before and after."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, cast
+
+from mcp_tracer.model.errors import Unavailable
+from mcp_tracer.workspace.files import atomic_write, locked, make_folder
+from mcp_tracer.workspace.project import Project
+
+VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One instrumented file. `functions` maps names to their levels; empty means the whole file at `level`.
+
+    `sha256_before` is of the original, `sha256_after` of what was written (equal in on_load mode). `at` is ISO 8601, UTC.
+    """
+
+    file: str
+    language: str
+    mode: str
+    style: str
+    level: int
+    functions_wrapped: int
+    sha256_before: str
+    sha256_after: str
+    at: str
+    by: str
+    functions: dict[str, int] = field(default_factory=dict[str, int])
+
+    def to_json(self) -> dict[str, Any]:
+        """As it stands in the manifest."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, row: object) -> Entry:
+        """Raises ValueError where the row is none of ours."""
+        if not isinstance(row, dict):
+            raise ValueError("an entry is not an object")
+        known = {name: value for name, value in cast("dict[str, Any]", row).items() if name in _NAMES}
+        try:
+            entry = cls(**known)
+        except TypeError as error:
+            raise ValueError(str(error)) from error
+        wrong = [name for name in _NAMES if not isinstance(getattr(entry, name), _NAMES[name])]
+        if wrong:
+            raise ValueError(f"{entry.file}: {wrong[0]} has the wrong type")
+        return entry
+
+
+_TYPES = {"str": str, "int": int, "dict[str, int]": dict}
+_NAMES: dict[str, type] = {item.name: _TYPES[str(item.type)] for item in fields(Entry)}
+
+
+class Manifest:
+    """The manifest of one project. Every change is read, made and written under a lock between processes, then durable."""
+
+    def __init__(self, project: Project) -> None:
+        self._file = project.manifest_file
+        self._lock = project.manifest_lock
+
+    def entries(self) -> dict[str, Entry]:
+        """All entries by file. Raises Unavailable when the manifest is malformed; it is left as it is."""
+        try:
+            data = self._file.read_bytes()
+        except FileNotFoundError:
+            return {}
+        except OSError as error:
+            raise Unavailable(f"{self._file} cannot be read ({error.strerror}): make it a readable file.") from error
+        try:
+            return _parsed(data)
+        except ValueError as error:
+            raise Unavailable(
+                f"{self._file} is malformed ({error}): move it away; the next start rebuilds it from backups/ and the files themselves."
+            ) from error
+
+    def get(self, file: str) -> Entry | None:
+        """The entry of a file, or None."""
+        return self.entries().get(file)
+
+    def put(self, entry: Entry) -> None:
+        """Add or replace one entry."""
+        self.change(put=(entry,))
+
+    def remove(self, file: str) -> None:
+        """Take an entry out; nothing happens where there is none."""
+        self.change(remove=(file,))
+
+    def change(self, put: Iterable[Entry] = (), remove: Iterable[str] = ()) -> None:
+        """Make several changes as one."""
+        make_folder(self._file.parent)
+        with locked(self._lock):
+            before = self.entries()
+            after = {file: entry for file, entry in before.items() if file not in set(remove)} | {entry.file: entry for entry in put}
+            if after != before:
+                self._write(after)
+
+    def _write(self, entries: Mapping[str, Entry]) -> None:
+        body = {"version": VERSION, "files": {file: entries[file].to_json() for file in sorted(entries)}}
+        atomic_write(self._file, (json.dumps(body, indent=1, ensure_ascii=False) + "\n").encode("utf-8", "surrogateescape"))
+
+
+def _parsed(data: bytes) -> dict[str, Entry]:
+    body: object = json.loads(data.decode("utf-8", "surrogateescape"))
+    if not isinstance(body, dict):
+        raise ValueError("not an object")
+    content = cast("dict[str, Any]", body)
+    if content.get("version") != VERSION:
+        raise ValueError(f"version {content.get('version')!r}, not {VERSION}")
+    rows = content.get("files")
+    if not isinstance(rows, dict):
+        raise ValueError("`files` is missing")
+    return {file: Entry.from_json(row) for file, row in cast("dict[str, Any]", rows).items()}
