@@ -1,0 +1,110 @@
+"""One trace as tree, flame graph (aggregated by call path) or timeline."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from mcp_tracer.analysis.text import duration, label, place
+from mcp_tracer.analysis.tree import Node, build, walk
+from mcp_tracer.model.span import Span
+
+
+@dataclass(slots=True)
+class Frame:
+    """All calls of one function under one call path. Times in ns."""
+
+    name: str
+    file: str
+    line: int
+    calls: int = 0
+    total_ns: int = 0
+    self_ns: int = 0
+    errors: int = 0
+    children: dict[tuple[str, str], Frame] = field(default_factory=dict[tuple[str, str], "Frame"])
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One span on the time axis; `offset_ns` from the trace's start."""
+
+    span: Span
+    offset_ns: int
+
+
+def flame_graph(spans: Iterable[Span]) -> Frame:
+    """The frames of a trace below one root frame that stands for the whole."""
+    whole = Frame("all", "", 0)
+    stack: list[tuple[Node, Frame]] = [(root, whole) for root in build(spans)]
+    while stack:
+        node, above = stack.pop()
+        frame = _frame(above, node.span)
+        stack.extend((child, frame) for child in node.children)
+    whole.total_ns = sum(frame.total_ns for frame in whole.children.values())
+    whole.calls = sum(frame.calls for frame in whole.children.values())
+    return whole
+
+
+def _frame(above: Frame, span: Span) -> Frame:
+    name = label(span) if span.kind == "db" else span.function
+    frame = above.children.setdefault((name, span.file), Frame(name, span.file, span.line))
+    frame.calls += span.count
+    frame.total_ns += span.duration_ns * span.count
+    frame.self_ns += span.self_ns * span.count
+    frame.errors += span.error is not None
+    return frame
+
+
+def timeline(spans: Sequence[Span]) -> list[Bar]:
+    """The spans by start time, with their offset from the first one's start."""
+    if not spans:
+        return []
+    origin = min(span.start_ns for span in spans)
+    return [Bar(span, span.start_ns - origin) for span in sorted(spans, key=lambda span: (span.start_ns, span.depth))]
+
+
+def draw_flame_graph(whole: Frame, lines: int = 60, share: float = 0.005) -> list[str]:
+    """An indented flame graph: share of the whole, total, self, calls; frames below `share` of the whole are joined."""
+    drawn: list[str] = []
+    for depth, frame in _preorder(whole):
+        part = frame.total_ns / whole.total_ns if whole.total_ns else 0
+        if depth and part < share:
+            continue
+        bar = "█" * max(1, round(part * 20))
+        calls = f" ×{frame.calls}" if frame.calls > 1 else ""
+        drawn.append(
+            "  " * depth + f"{part:.0%} {bar} {frame.name}{calls} {duration(frame.total_ns)} (self {duration(frame.self_ns)}) {frame.file}".rstrip()
+        )
+    return drawn[:lines] + ([f"… {len(drawn) - lines} more frames"] if len(drawn) > lines else [])
+
+
+def _preorder(whole: Frame) -> Iterator[tuple[int, Frame]]:
+    stack = [(0, whole)]
+    while stack:
+        depth, frame = stack.pop()
+        yield depth, frame
+        below = sorted(frame.children.values(), key=lambda child: child.total_ns)
+        stack.extend((depth + 1, child) for child in below)
+
+
+def draw_timeline(bars: Sequence[Bar], width: int = 40, lines: int = 60) -> list[str]:
+    """Offset, duration and a bar a span, in order of start."""
+    if not bars:
+        return []
+    whole = max(1, *(bar.offset_ns + bar.span.duration_ns for bar in bars))
+    drawn = [_draw_bar(bar, whole, width) for bar in bars[:lines]]
+    return drawn + ([f"… {len(bars) - lines} more spans"] if len(bars) > lines else [])
+
+
+def _draw_bar(bar: Bar, whole: int, width: int) -> str:
+    start = min(width - 1, bar.offset_ns * width // whole)
+    length = max(1, min(width - start, round(bar.span.duration_ns * width / whole)))
+    picture = "·" * start + "█" * length + "·" * (width - start - length)
+    failed = " ✗" if bar.span.error else ""
+    indent = "  " * bar.span.depth
+    return f"{picture} +{duration(bar.offset_ns)} {indent}{label(bar.span)} {duration(bar.span.duration_ns)}{failed} {place(bar.span)}".rstrip()
+
+
+def spans_of(roots: Sequence[Node]) -> list[Span]:
+    """All spans of some trees, parents first."""
+    return [node.span for root in roots for node in walk(root)]

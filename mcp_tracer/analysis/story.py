@@ -1,0 +1,148 @@
+"""A trace as a debugger would tell it: skeleton first, within a budget of tokens, errors and the slowest path always kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from mcp_tracer.analysis.text import duration, span_line
+from mcp_tracer.analysis.tree import Fold, Node, fold, slowest_path, walk
+
+CHARACTERS_A_TOKEN = 3.5
+DEEPEST = 64
+SIBLINGS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """The lines, how many spans they speak for, and how many of the trace they leave out."""
+
+    lines: tuple[str, ...]
+    shown: int
+    left_out: int
+
+
+def tell(roots: Sequence[Node], *, budget_tokens: int, max_depth: int | None = None, min_duration_ns: int = 0) -> Story:
+    """Tell the trees as deep as the budget allows."""
+    limit = int(budget_tokens * CHARACTERS_A_TOKEN)
+    total = sum(root.size for root in roots)
+    deepest = DEEPEST if max_depth is None else max_depth
+    keep = _must_keep(roots)
+    story = _Teller(keep, deepest, min_duration_ns, SIBLINGS).tell(roots, total)
+    for siblings in (SIBLINGS, 8, 3):
+        story = _deepest_that_fits(roots, keep, deepest, min_duration_ns, siblings, limit, total)
+        if _length(story) <= limit:
+            return story
+    return _cut(story, limit)
+
+
+def _deepest_that_fits(
+    roots: Sequence[Node], keep: set[str], deepest: int, min_duration_ns: int, siblings: int, limit: int, total: int
+) -> Story:
+    low, high = 0, min(deepest, max((_height(root) for root in roots), default=0))
+    best = _Teller(keep, low, min_duration_ns, siblings).tell(roots, total)
+    while low < high:
+        middle = (low + high + 1) // 2
+        story = _Teller(keep, middle, min_duration_ns, siblings).tell(roots, total)
+        if _length(story) <= limit:
+            low, best = middle, story
+        else:
+            high = middle - 1
+    return best
+
+
+def _height(root: Node) -> int:
+    return max(node.span.depth for node in walk(root)) - root.span.depth
+
+
+def _length(story: Story) -> int:
+    return sum(len(line) + 1 for line in story.lines)
+
+
+def _cut(story: Story, limit: int) -> Story:
+    kept: list[str] = []
+    for line in story.lines:
+        limit -= len(line) + 1
+        if limit < 0:
+            break
+        kept.append(line)
+    missing = len(story.lines) - len(kept)
+    return Story((*kept, f"… {missing} more lines: ask for one subtree with span_id, or raise max_tokens."), story.shown, story.left_out)
+
+
+def _must_keep(roots: Sequence[Node]) -> set[str]:
+    """The first errors' paths and the slowest path of the longest root."""
+    keep: set[str] = set()
+    if roots:
+        keep |= slowest_path(max(roots, key=lambda root: root.span.duration_ns))
+    for root in roots:
+        keep |= {node.span.span_id for node in walk(root) if node.fails}
+    return keep
+
+
+class _Teller:
+    """One attempt: a fixed depth and number of siblings."""
+
+    def __init__(self, keep: set[str], depth: int, min_duration_ns: int, siblings: int) -> None:
+        self._keep, self._depth, self._min, self._siblings = keep, depth, min_duration_ns, siblings
+        self._lines: list[str] = []
+        self._shown = 0
+
+    def tell(self, roots: Sequence[Node], total: int) -> Story:
+        """Preorder, iteratively."""
+        stack: list[tuple[int, Fold | str]] = [*reversed([*self._level(roots, 0)])]
+        while stack:
+            depth, item = stack.pop()
+            if isinstance(item, str):
+                self._lines.append("  " * depth + item)
+                continue
+            self._line(depth, item)
+            stack.extend(reversed([*self._level(item.first.children, depth + 1)]) if len(item.nodes) == 1 else ())
+        return Story(tuple(self._lines), self._shown, total - self._shown)
+
+    def _level(self, siblings: Sequence[Node], depth: int) -> Iterable[tuple[int, Fold | str]]:
+        folds = fold(siblings)
+        chosen = [item for item in folds if self._wanted(item, depth)]
+        if len(chosen) > self._siblings:
+            chosen = self._slowest(chosen)
+        kept = {id(item) for item in chosen}
+        hidden: list[Node] = []
+        for item in folds:
+            if id(item) in kept:
+                yield depth, item
+            else:
+                hidden += item.nodes
+        if hidden:
+            yield depth, self._hidden(hidden)
+
+    def _wanted(self, item: Fold, depth: int) -> bool:
+        if any(node.span.span_id in self._keep for node in item.nodes):
+            return True
+        return depth <= self._depth and max(node.span.duration_ns for node in item.nodes) >= self._min
+
+    def _slowest(self, folds: list[Fold]) -> list[Fold]:
+        ranked = sorted(folds, key=lambda item: (not item.first.fails, item.first.span.span_id not in self._keep, -item.total_ns))
+        chosen = {id(item) for item in ranked[: self._siblings]}
+        return [item for item in folds if id(item) in chosen]
+
+    def _hidden(self, nodes: Sequence[Node]) -> str:
+        spans = sum(node.size for node in nodes)
+        names = ", ".join(list(dict.fromkeys(node.span.function for node in nodes))[:3])
+        time = duration(sum(node.span.duration_ns for node in nodes))
+        parent = nodes[0].span.parent_span_id
+        where = f"; span_id={parent} shows them" if parent else ""
+        return f"… {spans} spans not shown ({names}; {time}{where})"
+
+    def _line(self, depth: int, item: Fold) -> None:
+        node = item.first
+        text = span_line(node.span)
+        if len(item.nodes) > 1:
+            durations = [other.span.duration_ns for other in item.nodes]
+            below = f", each with {node.size - 1} below" if node.size > 1 else ""
+            text = f"×{len(item.nodes)} {text} [{duration(min(durations))}–{duration(max(durations))}, together {duration(sum(durations))}{below}]"
+            self._shown += sum(other.size for other in item.nodes)
+        else:
+            self._shown += 1
+        if node.span.error or len(item.nodes) > 1 or depth == 0:
+            text += f" #{node.span.span_id}"
+        self._lines.append("  " * depth + text)

@@ -1,0 +1,112 @@
+"""How spans, times and values look in an answer: few characters, nothing that a reader must guess."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timezone
+from typing import Any
+
+from mcp_tracer.model.span import Span, Values
+from mcp_tracer.model.values import preview
+
+VALUE_LIMIT = 60
+SQL_LIMIT = 120
+MESSAGE_LIMIT = 160
+
+
+def duration(ns: int) -> str:
+    """A duration in three significant digits: `870ns`, `12.3µs`, `4.56ms`, `1.23s`."""
+    for unit, size in (("s", 1_000_000_000), ("ms", 1_000_000), ("µs", 1_000)):
+        if ns >= size:
+            return f"{_three(ns / size)}{unit}"
+    return f"{ns}ns"
+
+
+def _three(number: float) -> str:
+    text = f"{number:.2f}" if number < 10 else f"{number:.1f}" if number < 100 else f"{number:.0f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def iso(ns: int) -> str:
+    """An instant in ISO 8601, UTC, milliseconds."""
+    return datetime.fromtimestamp(ns / 1e9, timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def clock(ns: int) -> str:
+    """An instant for people: date and time, UTC, seconds."""
+    return datetime.fromtimestamp(ns / 1e9, timezone.utc).strftime("%Y-%m-%d %H:%M:%SZ")
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Columns divided by ` | `, without padding: padding costs a model tokens."""
+    return "\n".join(" | ".join(cells) for cells in (header, *rows))
+
+
+def label(span: Span) -> str:
+    """What was called: the function, or for SQL and HTTP the statement or request itself."""
+    attributes = span.values.attributes if span.values else {}
+    if span.kind == "db" and attributes.get("db.query.text"):
+        return f"db {preview(_squeezed(str(attributes['db.query.text'])), SQL_LIMIT)}"
+    if span.kind == "http-client" and attributes.get("url.full"):
+        return f"http {attributes.get('http.request.method', 'GET')} {attributes['url.full']}"
+    return span.function
+
+
+def place(span: Span) -> str:
+    """`file:line`, or nothing for calls without one."""
+    return f"{span.file}:{span.line}" if span.file and span.line else span.file
+
+
+def arguments(values: Values | None, limit: int = VALUE_LIMIT) -> str:
+    """`(a=1, b="x")`, or nothing where no parameters were captured."""
+    if values is None or values.params is None:
+        return _query_parameters(values)
+    return "(" + ", ".join(f"{name}={preview(value, limit)}" for name, value in values.params.items()) + ")"
+
+
+def _query_parameters(values: Values | None) -> str:
+    bound = values.attributes.get("db.query.parameters") if values else None
+    return "" if bound is None else preview(bound, VALUE_LIMIT)
+
+
+def outcome(span: Span, limit: int = VALUE_LIMIT) -> str:
+    """`→ value`, `✗ ValueError: message`, `… still open`, or nothing."""
+    values = span.values
+    if span.error:
+        message = values.error.message if values and values.error else ""
+        return f"✗ {span.error}" + (f": {_squeezed(message)[:MESSAGE_LIMIT]}" if message else "")
+    if not span.finished:
+        return "… not finished"
+    if values is None:
+        return ""
+    returned = [f"→ {preview(values.returned, limit)}"] if values.has_return else []
+    return " ".join([*returned, *_attributes(values.attributes)])
+
+
+def _attributes(attributes: Any) -> list[str]:
+    shown: list[str] = []
+    if "http.response.status_code" in attributes:
+        shown.append(f"→ {attributes['http.response.status_code']}")
+    if "db.response.returned_rows" in attributes:
+        shown.append(f"→ {attributes['db.response.returned_rows']} rows")
+    return shown
+
+
+def span_line(span: Span, limit: int = VALUE_LIMIT) -> str:
+    """One span on one line: duration, name, parameters, outcome, place."""
+    count = f"[1 of {span.count} calls]" if span.count > 1 else ""
+    called = label(span) + (arguments(span.values, limit) if span.kind != "db" else " " + _query_parameters(span.values))
+    parts = (duration(span.duration_ns), called.strip(), outcome(span, limit), place(span), count)
+    return " ".join(part for part in parts if part)
+
+
+def _squeezed(text: str) -> str:
+    return " ".join(text.split())
+
+
+def left_out(shown: int, total: int | None, how: str) -> list[str]:
+    """The sentence that says how many rows there are and how to get the rest; nothing where all are shown."""
+    if total is not None and shown >= total:
+        return []
+    of = f" of {total:,}" if total is not None else ""
+    return [f"{shown} shown{of}; {how}"]

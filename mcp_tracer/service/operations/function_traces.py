@@ -1,0 +1,63 @@
+"""`get_function_traces`: the calls of one function."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from mcp_tracer.model.query import SpanQuery
+from mcp_tracer.service.context import Call
+from mcp_tracer.service.operation import READ, READING, Command, Operation, Params, Route
+from mcp_tracer.service.operations.spans import SpansResult, find, render_spans
+from mcp_tracer.service.operations.views import asked
+
+
+class FunctionTracesParams(Params):
+    """Parameters of `get_function_traces`."""
+
+    function: str = Field(description="Function name; `save` finds `Store.save`.")
+    file: str | None = Field(default=None, description="File path or glob, where the name alone isn't enough.")
+    run: str | None = Field(default=None, description="Run id, or last, previous, last-failed.")
+    order_by: Literal["time", "duration"] = Field(default="time", description="Newest or slowest first.")
+    order: Literal["asc", "desc"] = Field(default="desc", description="desc: newest or slowest first.")
+    limit: int = Field(default=20, ge=1, le=500, description="How many calls.")
+    cursor: str | None = Field(default=None, description="Continue after the page that gave this cursor.")
+
+
+async def run(call: Call[FunctionTracesParams]) -> SpansResult:
+    """Search by the function's name."""
+    params = call.params
+    return await find(
+        call.tools,
+        SpanQuery(
+            function=params.function,
+            file=params.file,
+            run_id=params.run,
+            order=params.order_by,
+            descending=params.order == "desc",
+            limit=params.limit,
+            cursor=params.cursor,
+        ),
+    )
+
+
+def render(result: SpansResult, params: FunctionTracesParams) -> str:
+    """One line a call."""
+    where = f" in {params.file}" if params.file else ""
+    return render_spans(result, f"No call of {params.function}{where} was recorded: `get_status` shows whether it is instrumented.")
+
+
+GET_FUNCTION_TRACES = Operation(
+    name="get_function_traces",
+    summary="List the recorded calls of one function with parameters, returns and errors, newest or slowest first.",
+    params=FunctionTracesParams,
+    result=SpansResult,
+    permission=READ,
+    hints=READING,
+    run=run,
+    render=render,
+    deeds=asked("read_function_traces"),
+    routes=(Route("GET", "function/{file}/{function}"),),
+    command=Command(("function",), argument="function"),
+)

@@ -1,0 +1,54 @@
+"""What the operations that list spans have in common: asking the store, and the text of a list."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from mcp_tracer.analysis.text import left_out, span_line
+from mcp_tracer.model.query import Page, SpanQuery
+from mcp_tracer.model.span import Span
+from mcp_tracer.service.context import Tools
+from mcp_tracer.service.operation import Result
+from mcp_tracer.service.operations.views import SpanView, span_view
+
+
+class SpansResult(Result):
+    """Spans of a list. `total` is None where counting would cost more than the page. `lines` are the same spans as text, a line each."""
+
+    spans: list[SpanView]
+    total: int | None
+    cursor: str | None
+    _lines: list[str] = []
+
+    @property
+    def lines(self) -> list[str]:
+        """The rows for a reader, in the same order."""
+        return self._lines
+
+    @classmethod
+    def of(cls, page: Page[Span]) -> SpansResult:
+        """The result for a page of the store."""
+        made = cls(spans=[span_view(span) for span in page.rows], total=page.total, cursor=page.cursor)
+        made._lines = [f"{span_line(span)} #{span.span_id} trace {span.trace_id}" for span in page.rows]
+        return made
+
+
+async def find(tools: Tools, query: SpanQuery) -> SpansResult:
+    """Take what has been written meanwhile, resolve `last` and short run ids, and search."""
+    await tools.catch_up()
+    if query.run_id:
+        query = replace(query, run_id=(await tools.store.run(query.run_id)).run_id)
+    if query.trace_id:
+        query = replace(query, trace_id=(await tools.store.trace(query.trace_id)).trace_id)
+    return SpansResult.of(await tools.store.search(query))
+
+
+def render_spans(result: SpansResult, nothing: str) -> str:
+    """One line a span, grouped by nothing: the order is the answer."""
+    if not result.spans:
+        return nothing
+    same = len({span.trace_id for span in result.spans}) == 1 and len(result.spans) > 1
+    head = [f"all in trace {result.spans[0].trace_id}:"] if same else []
+    lines = [line.rsplit(" trace ", 1)[0] for line in result.lines] if same else result.lines
+    more = left_out(len(lines), result.total, f'cursor="{result.cursor}" gives the next.') if result.cursor else []
+    return "\n".join([*head, *lines, *more])
