@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
@@ -42,6 +44,17 @@ class FunctionOverride(_Part):
     capture_vars: list[str] | None = None
 
 
+P = TypeVar("P", bound=_Part)
+
+
+def _changed(part: P, changes: Mapping[str, object]) -> P:
+    try:
+        return type(part).model_validate({**part.model_dump(), **changes})
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise UserError(f"{'.'.join(str(name) for name in first['loc'])}: {first['msg']}; correct the value.") from None
+
+
 class Overrides(BaseModel):
     """The whole file. Reading and changing it are separate: change the object, then `save`."""
 
@@ -65,6 +78,19 @@ class Overrides(BaseModel):
             raise UserError(f"{path} is malformed at {where} ({first['msg']}): correct it or delete it.", "malformed") from None
         except OSError as error:
             raise UserError(f"{path} cannot be read ({error.strerror}): make it a readable file.", "unreadable") from error
+
+    def set_file(self, file: str, **changes: bool | int | None) -> None:
+        """Change fields of a file's override; those not named stay. Raises UserError for an unknown field or a level out of range."""
+        self.files[file] = _changed(self.files.get(file, FileOverride()), changes)
+
+    def set_function(self, file: str, function: str, **changes: int | list[str] | None) -> None:
+        """Change fields of a function's override; those not named stay. Raises UserError likewise."""
+        functions = self.functions.setdefault(file, {})
+        functions[function] = _changed(functions.get(function, FunctionOverride()), changes)
+
+    def set_global(self, **changes: bool | int | None) -> None:
+        """Change fields of the global override; those not named stay. Raises UserError likewise."""
+        self.global_ = _changed(self.global_, changes)
 
     def save(self, path: Path) -> None:
         """Write atomically. Refuses (UserError) to replace a file that cannot be read as overrides, since what it says would be lost."""

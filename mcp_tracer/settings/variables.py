@@ -93,7 +93,6 @@ class Settings(BaseSettings):
     auto_mode: Mode = "on_load"
     overhead_budget: Budget = "auto"
     approval_channels: Channels = ("web", "cli")
-    approval_expiry: Annotated[int, Field(ge=1, le=10_080)] = 60
 
     @classmethod
     def settings_customise_sources(

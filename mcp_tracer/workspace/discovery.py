@@ -15,7 +15,7 @@ from mcp_tracer.workspace.ignoring import Ignoring
 from mcp_tracer.workspace.project import Project
 
 MAX_FILE_BYTES = 2_000_000
-_SKIPPED_FOLDERS = {".git", ".hg", ".svn", ".ai-agents", "__pycache__", "site-packages", ".tox", ".nox", ".eggs", ".mypy_cache", ".ruff_cache"}
+_SKIPPED_FOLDERS = {".git", ".hg", ".svn", ".ai-agents", "__pycache__", "site-packages", ".tox", ".nox", ".eggs"}
 _SNIFFED_BYTES = 8192
 
 
@@ -30,7 +30,10 @@ class Survey:
 def discover(
     project: Project, suffixes: Mapping[str, str], *, exclude: Sequence[str], languages: Sequence[str], node_modules: bool = False
 ) -> list[str]:
-    """The project's source files. `suffixes` maps an ending to its language; `exclude` globs match base names, or paths where they hold `/`."""
+    """The project's source files, relative and sorted.
+
+    `suffixes` maps an ending to its language; `exclude` globs match base names, or paths where they hold `/`; no `languages` means all.
+    """
     return survey(project, suffixes, exclude=exclude, languages=languages, node_modules=node_modules).files
 
 
@@ -48,7 +51,8 @@ def survey(
     found = Survey()
     for path in walk(project, below or project.root, node_modules=node_modules):
         relative = project.relative(path)
-        if language_of(relative, suffixes) not in languages or excluded.match_file(relative):
+        language = language_of(relative, suffixes)
+        if language is None or (languages and language not in languages) or excluded.match_file(relative):
             continue
         reason = _unfit(path)
         if reason:
@@ -83,7 +87,7 @@ def match(
         path = project.root if (project.root / pattern).resolve() == project.root else project.locate(pattern)
         if path.is_dir():
             below = survey(project, suffixes, exclude=exclude, languages=languages, node_modules=node_modules, below=path)
-            named.update(_nonempty(pattern, below, languages))
+            named.update(_nonempty(pattern, below, languages or sorted(set(suffixes.values()))))
         else:
             named.add(project.relative(project.resolve(pattern)))
     return sorted(named)
@@ -170,5 +174,6 @@ def _globbed(project: Project, pattern: str, everything: Sequence[str]) -> list[
 def _nonempty(pattern: str, found: Survey, languages: Sequence[str]) -> list[str]:
     if found.files:
         return found.files
+    wanted = f"{' or '.join(languages)} file that is not ignored or excluded"
     passed_over = f" ({len(found.skipped)} passed over: {found.skipped[0][0]} is {found.skipped[0][1]})" if found.skipped else ""
-    raise NotFound(f"{pattern} holds no {', '.join(languages)} file that is not ignored or excluded{passed_over}: name the files themselves.")
+    raise NotFound(f"{pattern} holds no {wanted}{passed_over}: name the files themselves.")

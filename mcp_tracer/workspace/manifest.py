@@ -63,21 +63,28 @@ class Manifest:
     def __init__(self, project: Project) -> None:
         self._file = project.manifest_file
         self._lock = project.manifest_lock
+        self._read: tuple[tuple[int, int, int], dict[str, Entry]] | None = None
 
     def entries(self) -> dict[str, Entry]:
         """All entries by file. Raises Unavailable when the manifest is malformed; it is left as it is."""
         try:
+            status = self._file.stat()
+            # Every write makes a new file, so that the same inode, size and time mean the same content.
+            seen = (status.st_ino, status.st_size, status.st_mtime_ns)
+            if self._read is not None and self._read[0] == seen:
+                return dict(self._read[1])
             data = self._file.read_bytes()
         except FileNotFoundError:
             return {}
         except OSError as error:
             raise Unavailable(f"{self._file} cannot be read ({error.strerror}): make it a readable file.") from error
         try:
-            return _parsed(data)
+            self._read = (seen, _parsed(data))
         except ValueError as error:
             raise Unavailable(
                 f"{self._file} is malformed ({error}): move it away; the next start rebuilds it from backups/ and the files themselves."
             ) from error
+        return dict(self._read[1])
 
     def get(self, file: str) -> Entry | None:
         """The entry of a file, or None."""
@@ -115,4 +122,8 @@ def _parsed(data: bytes) -> dict[str, Entry]:
     rows = content.get("files")
     if not isinstance(rows, dict):
         raise ValueError("`files` is missing")
-    return {file: Entry.from_json(row) for file, row in cast("dict[str, Any]", rows).items()}
+    entries = {file: Entry.from_json(row) for file, row in cast("dict[str, Any]", rows).items()}
+    misnamed = [file for file, entry in entries.items() if file != entry.file]
+    if misnamed:
+        raise ValueError(f"the entry of {misnamed[0]} names another file")
+    return entries
