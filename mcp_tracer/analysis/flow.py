@@ -73,7 +73,8 @@ def draw_flame_graph(whole: Frame, lines: int = 60, share: float = 0.005) -> lis
         bar = "█" * max(1, round(part * 20))
         calls = f" ×{frame.calls}" if frame.calls > 1 else ""
         drawn.append(
-            "  " * depth + f"{part:.0%} {bar} {frame.name}{calls} {duration(frame.total_ns)} (self {duration(frame.self_ns)}) {frame.file}".rstrip()
+            "  " * depth
+            + f"{part:.0%} {bar} {frame.name}{calls} {duration(frame.total_ns)} (self {duration(frame.self_ns)}) {frame.file}".rstrip()
         )
     return drawn[:lines] + ([f"… {len(drawn) - lines} more frames"] if len(drawn) > lines else [])
 
@@ -102,7 +103,8 @@ def _draw_bar(bar: Bar, whole: int, width: int) -> str:
     picture = "·" * start + "█" * length + "·" * (width - start - length)
     failed = " ✗" if bar.span.error else ""
     indent = "  " * bar.span.depth
-    return f"{picture} +{duration(bar.offset_ns)} {indent}{label(bar.span)} {duration(bar.span.duration_ns)}{failed} {place(bar.span)}".rstrip()
+    took = duration(bar.span.duration_ns)
+    return f"{picture} +{duration(bar.offset_ns)} {indent}{label(bar.span)} {took}{failed} {place(bar.span)}".rstrip()
 
 
 def spans_of(roots: Sequence[Node]) -> list[Span]:

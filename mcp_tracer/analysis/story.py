@@ -137,12 +137,17 @@ class _Teller:
         node = item.first
         text = span_line(node.span)
         if len(item.nodes) > 1:
-            durations = [other.span.duration_ns for other in item.nodes]
-            below = f", each with {node.size - 1} below" if node.size > 1 else ""
-            text = f"×{len(item.nodes)} {text} [{duration(min(durations))}–{duration(max(durations))}, together {duration(sum(durations))}{below}]"
+            text = _folded(item, text)
             self._shown += sum(other.size for other in item.nodes)
         else:
             self._shown += 1
         if node.span.error or len(item.nodes) > 1 or depth == 0:
             text += f" #{node.span.span_id}"
         self._lines.append("  " * depth + text)
+
+
+def _folded(item: Fold, text: str) -> str:
+    durations = [node.span.duration_ns for node in item.nodes]
+    below = f", each with {item.first.size - 1} below" if item.first.size > 1 else ""
+    between = f"{duration(min(durations))}–{duration(max(durations))}"
+    return f"×{len(item.nodes)} {text} [{between}, together {duration(sum(durations))}{below}]"

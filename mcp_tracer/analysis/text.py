@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any
 
@@ -44,7 +44,7 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def label(span: Span) -> str:
     """What was called: the function, or for SQL and HTTP the statement or request itself."""
-    attributes = span.values.attributes if span.values else {}
+    attributes: Mapping[str, Any] = span.values.attributes if span.values else {}
     if span.kind == "db" and attributes.get("db.query.text"):
         return f"db {preview(_squeezed(str(attributes['db.query.text'])), SQL_LIMIT)}"
     if span.kind == "http-client" and attributes.get("url.full"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -125,14 +125,14 @@ class Approvals:
         """Requests, newest first; `state` is pending, approved, denied, used or expired."""
         before = float(cursor) if cursor else float("inf")
         async with self._database() as database:
-            async with database.execute("SELECT * FROM approval WHERE created_at<? ORDER BY created_at DESC", (before,)) as found:
-                rows = [_request(row) async for row in found]
+            found = await database.execute("SELECT * FROM approval WHERE created_at<? ORDER BY created_at DESC", (before,))
+            rows = [_request(row) for row in await found.fetchall()]
         kept = [row for row in rows if state is None or row.state == state]
         page = tuple(kept[:limit])
         return Page(rows=page, total=len(kept), cursor=repr(page[-1].created_at) if len(kept) > limit else None)
 
     @asynccontextmanager
-    async def _database(self) -> AsyncIterator[aiosqlite.Connection]:
+    async def _database(self) -> AsyncGenerator[aiosqlite.Connection]:
         async with aiosqlite.connect(self._file, timeout=10, isolation_level=None) as database:
             database.row_factory = aiosqlite.Row
             await database.execute("PRAGMA journal_mode=WAL")

@@ -27,14 +27,14 @@ def check_flags(permission: Permission, settings: LoadedSettings) -> None:
     for flag in permission.flags:
         if not settings.allows(flag):
             raise Refused(
-                f"refused: {settings.why_not(flag)} A person can set {flag.value}=true in .ai-agents/logging/config/.env.tracing.",
+                f"refused: {settings.why_not(flag)} The file is .ai-agents/logging/config/.env.tracing; agents cannot write it.",
                 flag=flag.value,
             )
 
 
 def needs_approval(permission: Permission, settings: LoadedSettings) -> bool:
     """Whether a changing call must first be approved. A missing or malformed flag means yes."""
-    return permission.changes and settings.allows(Flag.AI_REQUIRE_APPROVAL)
+    return permission.changes and settings.requires_approval
 
 
 async def spend_approval(approvals: Approvals, operation: str, params: dict[str, object], prepared: Prepared, agent: str) -> Request:

@@ -36,7 +36,7 @@ class PathParams(Params):
     @classmethod
     def _take_file(cls, given: Any) -> Any:
         if isinstance(given, dict) and "file" in given:
-            named = cast("dict[str, Any]", dict(cast("dict[str, Any]", given)))
+            named = dict(cast("dict[str, Any]", given))
             file = named.pop("file")
             return {**named, "paths": [*named.get("paths", []), file]}
         return cast("Any", given)

@@ -7,7 +7,7 @@ from pydantic import Field
 from mcp_tracer.model.query import SpanQuery
 from mcp_tracer.service.context import Call
 from mcp_tracer.service.operation import READ, READING, Command, Operation, Params, Route
-from mcp_tracer.service.operations.spans import SpansResult, find, render_spans
+from mcp_tracer.service.operations.spans import SpansResult, find
 from mcp_tracer.service.operations.views import asked
 
 

@@ -23,7 +23,9 @@ class InstrumentParams(PathParams):
 
     functions: list[str] = Field(default_factory=list, description="Only these functions of one file, e.g. `Cart.total`. Empty: all.")
     all: bool = Field(default=False, description="Every executable file of the project instead of `paths`.")
-    level: int | None = Field(default=None, description="1 time, 2 + values, 3 + calls and awaits, 4 + variables, 5 + every line. Default: settings.")
+    level: int | None = Field(
+        default=None, description="1 time, 2 + values, 3 + calls and awaits, 4 + variables, 5 + every line. Default: settings."
+    )
     mode: Literal["in_place"] = Field(default="in_place", description="in_place: into the file, with a backup.")
     style: Literal["header"] = Field(default="header", description="Python only. header: one insertion on an existing line.")
     exclude: list[str] = Field(default_factory=list, description="Globs to leave out, e.g. `*.test.ts`.")
@@ -71,7 +73,9 @@ async def prepare(call: Call[InstrumentParams]) -> Prepared | None:
     plans = [item.plan for item in await _plans(call) if item.plan is not None]
     files = ", ".join(plan.path for plan in plans[:5]) + (f" and {len(plans) - 5} more" if len(plans) > 5 else "")
     functions = sum(len(plan.functions) for plan in plans)
-    details = "\n".join(f"{plan.path}: level {plan.level:d}, {len(plan.functions)} functions, {len(plan.insertions)} insertions" for plan in plans)
+    details = "\n".join(
+        f"{plan.path}: level {plan.level:d}, {len(plan.functions)} functions, {len(plan.insertions)} insertions" for plan in plans
+    )
     return Prepared(digest_of(plan.digest for plan in plans), f"instrument {files} ({functions} functions)", details)
 
 
@@ -152,7 +156,13 @@ def deeds(result: InstrumentResult, params: InstrumentParams) -> Sequence[Deed]:
     return [
         Deed(
             "instrumented_file",
-            {"file": row.file, "level": row.level, "functions_wrapped": row.functions_wrapped, "functions": params.functions, "mode": result.mode}
+            {
+                "file": row.file,
+                "level": row.level,
+                "functions_wrapped": row.functions_wrapped,
+                "functions": params.functions,
+                "mode": result.mode,
+            }
             | ({"reason": row.problem} if row.problem else {}),
             "success" if row.status == "instrumented" else row.status,
         )
@@ -163,7 +173,7 @@ def deeds(result: InstrumentResult, params: InstrumentParams) -> Sequence[Deed]:
 
 INSTRUMENT_FILES = Operation(
     name="instrument",
-    summary="Write tracing probes into files, or into some functions of a file, at a detail level of 1 to 5; exactly reversible with `uninstrument`.",
+    summary="Write tracing probes into files, or some functions of a file, at a level of 1 to 5; `uninstrument` reverses it exactly.",
     params=InstrumentParams,
     result=InstrumentResult,
     permission=INSTRUMENT,

@@ -120,5 +120,3 @@ LIST_RUNS = Operation(
     routes=(Route("GET", "runs"),),
     command=Command(("runs",)),
 )
-
-

@@ -39,7 +39,7 @@ class SearchParams(Params):
     def _take_time_range(cls, given: Any) -> Any:
         """The specification's body says `timeRange: {start, end}`."""
         if not isinstance(given, dict):
-            return cast("Any", given)
+            return given
         named = dict(cast("dict[str, Any]", given))
         window = named.pop("timeRange", None) or named.pop("time_range", None)
         return {**named, **cast("dict[str, Any]", window)} if isinstance(window, dict) else named
@@ -78,7 +78,7 @@ def render(result: SpansResult, params: SearchParams) -> str:
 
 SEARCH_TRACES = Operation(
     name="search_traces",
-    summary="Search recorded spans by text (names, parameters, returns, errors, SQL), file, function, kind, duration, error, time, run or test.",
+    summary="Search recorded spans by text (names, parameters, returns, errors, SQL), file, function, kind, duration, time, run or test.",
     params=SearchParams,
     result=SpansResult,
     permission=READ,

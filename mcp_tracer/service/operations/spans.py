@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from pydantic import PrivateAttr
+
 from mcp_tracer.analysis.text import left_out, span_line
 from mcp_tracer.model.query import Page, SpanQuery
 from mcp_tracer.model.span import Span
@@ -18,7 +20,7 @@ class SpansResult(Result):
     spans: list[SpanView]
     total: int | None
     cursor: str | None
-    _lines: list[str] = []
+    _lines: list[str] = PrivateAttr(default_factory=list[str])
 
     @property
     def lines(self) -> list[str]:

@@ -22,7 +22,9 @@ def instant_ns(text: str | None, name: str) -> int | None:
     try:
         moment = datetime.fromisoformat(text.strip().replace("Z", "+00:00"))
     except ValueError:
-        raise UserError(f"{name} = {text!r} is no time: write ISO 8601 such as 2025-01-15T14:30:00Z, or an age such as 15m or 2h.") from None
+        raise UserError(
+            f"{name} = {text!r} is no time: write ISO 8601 such as 2025-01-15T14:30:00Z, or an age such as 15m or 2h."
+        ) from None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=timezone.utc)
     return round(moment.timestamp() * 1e9)

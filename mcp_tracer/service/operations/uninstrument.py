@@ -26,7 +26,9 @@ class UninstrumentParams(PathParams):
 
 
 class RestoredFile(Result):
-    """What happened to one file. `how`: backup, stripped (it had been edited; the edit stays), unchanged, function, switched-off, missing, failed."""
+    """What happened to one file. `how`: backup, stripped (it was edited; the edit stays), unchanged, function, switched-off,
+    missing, failed.
+    """
 
     file: str
     how: str
@@ -57,10 +59,16 @@ async def prepare(call: Call[UninstrumentParams]) -> Prepared | None:
     """What would be restored, bound to the files' present contents."""
     tools, params = call.tools, call.params
     files = _files(call)
-    parts = [f"{file}:{tools.workspace.state(file)}:{entry.sha256_after}" for file in files if (entry := tools.workspace.instrumented().get(file))]
+    parts = [
+        f"{file}:{tools.workspace.state(file)}:{entry.sha256_after}"
+        for file in files
+        if (entry := tools.workspace.instrumented().get(file))
+    ]
     what = f"functions {', '.join(params.functions)} of " if params.functions else ""
     names = ", ".join(files[:5]) + (f" and {len(files) - 5} more" if len(files) > 5 else "")
-    return Prepared(digest_of(["uninstrument", *params.functions, str(params.restore), *parts]), f"uninstrument {what}{names}", "\n".join(files))
+    return Prepared(
+        digest_of(["uninstrument", *params.functions, str(params.restore), *parts]), f"uninstrument {what}{names}", "\n".join(files)
+    )
 
 
 def _files(call: Call[UninstrumentParams]) -> list[str]:
@@ -127,7 +135,9 @@ def render(result: UninstrumentResult, params: UninstrumentParams) -> str:
     lines = [", ".join(f"{count} {how}" for how, count in counts.items()) + "."]
     for row in result.files[:60]:
         names = f" functions {', '.join(row.functions)}" if row.functions else ""
-        lines.append(f"{row.how}  {row.file}{names}" + (f": {row.problem}" if row.problem else f"  sha256 {row.sha256}" if row.sha256 else ""))
+        lines.append(
+            f"{row.how}  {row.file}{names}" + (f": {row.problem}" if row.problem else f"  sha256 {row.sha256}" if row.sha256 else "")
+        )
     if len(result.files) > 60:
         lines.append(f"… {len(result.files) - 60} more files.")
     return "\n".join(lines)
@@ -148,7 +158,7 @@ def deeds(result: UninstrumentResult, params: UninstrumentParams) -> Sequence[De
 
 UNINSTRUMENT_FILES = Operation(
     name="uninstrument",
-    summary="Take the tracing probes out of files (or of some functions); every file is byte-identical to before, edits made meanwhile stay.",
+    summary="Take the tracing probes out of files (or some functions); files are byte-identical to before, edits made meanwhile stay.",
     params=UninstrumentParams,
     result=UninstrumentResult,
     permission=UNINSTRUMENT,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from mcp_tracer.analysis.text import iso
 from mcp_tracer.model.span import FunctionStats, RaisedError, Span
@@ -28,7 +28,7 @@ class ErrorView(Result):
 
     type: str
     message: str = ""
-    stack: list[tuple[str, int, str]] = []
+    stack: list[tuple[str, int, str]] = Field(default_factory=list[tuple[str, int, str]])
     cause: ErrorView | None = None
 
 
@@ -54,9 +54,9 @@ class SpanView(Result):
     params: Any = None
     return_value: Any = None
     error: ErrorView | None = None
-    attributes: dict[str, Any] = {}
+    attributes: dict[str, Any] = Field(default_factory=dict[str, Any])
     suspended: float | None = None
-    children: list[str] = []
+    children: list[str] = Field(default_factory=list[str])
 
 
 def span_view(span: Span, children: Sequence[str] = ()) -> SpanView:

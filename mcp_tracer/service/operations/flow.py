@@ -1,0 +1,149 @@
+"""`get_flow`: one trace as tree, flame graph or timeline."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from mcp_tracer.analysis.flow import Frame, draw_flame_graph, draw_timeline, flame_graph, timeline
+from mcp_tracer.analysis.story import tell
+from mcp_tracer.analysis.tree import Node, build
+from mcp_tracer.service.context import Call
+from mcp_tracer.service.operation import READ, READING, Command, Operation, Params, Result, Route
+from mcp_tracer.service.operations.get_trace import heading
+from mcp_tracer.service.operations.traces import Fetched, fetch
+from mcp_tracer.service.operations.views import asked, ms
+
+
+class FlowParams(Params):
+    """Parameters of `get_flow`."""
+
+    trace_id: str = Field(default="last", description="Trace id (or its start), or last, last-failed.")
+    format: Literal["tree", "flamegraph", "timeline"] = Field(
+        default="tree", description="flamegraph sums calls by path; timeline shows when."
+    )
+    max_depth: int | None = Field(default=None, ge=0, description="How deep below the root.")
+    max_lines: int = Field(default=60, ge=5, le=1000, description="Lines of a flame graph or timeline.")
+
+
+class FlowResult(Result):
+    """`flow` is nested nodes (tree, flamegraph) or rows (timeline); times in milliseconds."""
+
+    trace_id: str
+    format: str
+    flow: Any
+    _fetched: Fetched | None = None
+
+    @classmethod
+    def of(cls, fetched: Fetched, format: str, flow: Any) -> FlowResult:
+        """The result, which keeps the spans that it was made of for its text."""
+        made = cls(trace_id=fetched.trace.trace_id, format=format, flow=flow)
+        made._fetched = fetched
+        return made
+
+    @property
+    def fetched(self) -> Fetched:
+        """The spans that the result was made of."""
+        assert self._fetched is not None
+        return self._fetched
+
+
+async def run(call: Call[FlowParams]) -> FlowResult:
+    """Fetch the trace and lay it out."""
+    fetched = await fetch(call.tools, call.params.trace_id, max_depth=call.params.max_depth)
+    shapes = {"tree": _tree, "flamegraph": _flame_graph, "timeline": _timeline}
+    return FlowResult.of(fetched, call.params.format, shapes[call.params.format](fetched))
+
+
+def _tree(fetched: Fetched) -> list[dict[str, Any]]:
+    """Nested nodes, built from the leaves up so that depth is no limit."""
+    made: dict[int, dict[str, Any]] = {}
+    roots = build(fetched.spans)
+    stack: list[tuple[Node, bool]] = [(root, False) for root in roots]
+    while stack:
+        node, ready = stack.pop()
+        if not ready:
+            stack.append((node, True))
+            stack.extend((child, False) for child in node.children)
+            continue
+        span = node.span
+        made[id(node)] = {
+            "spanId": span.span_id,
+            "function": span.function,
+            "file": span.file,
+            "line": span.line,
+            "duration": ms(span.duration_ns),
+            "selfTime": ms(span.self_ns),
+            "error": span.error,
+            "children": [made.pop(id(child)) for child in node.children],
+        }
+    return [made[id(root)] for root in roots]
+
+
+def _flame_graph(fetched: Fetched) -> dict[str, Any]:
+    def shape(frame: Frame) -> dict[str, Any]:
+        return {
+            "name": frame.name,
+            "file": frame.file,
+            "line": frame.line,
+            "calls": frame.calls,
+            "value": ms(frame.total_ns),
+            "selfTime": ms(frame.self_ns),
+            "errors": frame.errors,
+            "children": [],
+        }
+
+    whole = flame_graph(fetched.spans)
+    top = shape(whole)
+    stack = [(whole, top)]
+    while stack:
+        frame, shaped = stack.pop()
+        for child in frame.children.values():
+            made = shape(child)
+            shaped["children"].append(made)
+            stack.append((child, made))
+    return top
+
+
+def _timeline(fetched: Fetched) -> list[dict[str, Any]]:
+    return [
+        {
+            "spanId": bar.span.span_id,
+            "function": bar.span.function,
+            "file": bar.span.file,
+            "offset": ms(bar.offset_ns),
+            "duration": ms(bar.span.duration_ns),
+            "depth": bar.span.depth,
+            "thread": bar.span.thread,
+            "error": bar.span.error,
+        }
+        for bar in timeline(fetched.spans)
+    ]
+
+
+def render(result: FlowResult, params: FlowParams) -> str:
+    """The heading and the drawing."""
+    fetched = result.fetched
+    if params.format == "flamegraph":
+        lines = draw_flame_graph(flame_graph(fetched.spans), params.max_lines)
+    elif params.format == "timeline":
+        lines = draw_timeline(timeline(fetched.spans), lines=params.max_lines)
+    else:
+        lines = list(tell(build(fetched.spans), budget_tokens=params.max_lines * 30, max_depth=params.max_depth).lines)
+    return "\n".join([heading(fetched.trace), *lines])
+
+
+GET_FLOW = Operation(
+    name="get_flow",
+    summary="Show how one trace went: as a call tree, as a flame graph summed by call path, or as a timeline.",
+    params=FlowParams,
+    result=FlowResult,
+    permission=READ,
+    hints=READING,
+    run=run,
+    render=render,
+    deeds=asked("read_flow"),
+    routes=(Route("GET", "flow/{traceId}"),),
+    command=Command(("flow",), argument="trace_id"),
+)

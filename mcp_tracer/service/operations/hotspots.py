@@ -1,0 +1,80 @@
+"""`get_hotspots`: where the time goes."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from mcp_tracer.analysis.text import duration, table
+from mcp_tracer.service.context import Call
+from mcp_tracer.service.operation import READ, READING, Command, Operation, Params, Result, Route
+from mcp_tracer.service.operations.times import instant_ns
+from mcp_tracer.service.operations.views import StatsView, asked, ns, stats_view
+
+
+class HotspotsParams(Params):
+    """Parameters of `get_hotspots`."""
+
+    by: Literal["self", "total"] = Field(default="self", description="self: time in the function itself; total: with what it called.")
+    run: str | None = Field(default=None, description="Run id, or last, previous, last-failed. Default: all runs.")
+    start: str | None = Field(default=None, description="Not before: ISO 8601, or an age such as 15m.")
+    end: str | None = Field(default=None, description="Not after: ISO 8601, or an age.")
+    limit: int = Field(default=15, ge=1, le=200, description="How many functions.")
+
+
+class HotspotsResult(Result):
+    """Functions, costliest first."""
+
+    hotspots: list[StatsView]
+
+
+async def run(call: Call[HotspotsParams]) -> HotspotsResult:
+    """Ask the rollups."""
+    await call.tools.catch_up()
+    store, params = call.tools.store, call.params
+    rows = await store.hotspots(
+        by=params.by,
+        run_id=(await store.run(params.run)).run_id if params.run else None,
+        start_ns=instant_ns(params.start, "start"),
+        end_ns=instant_ns(params.end, "end"),
+        limit=params.limit,
+    )
+    return HotspotsResult(hotspots=[stats_view(row) for row in rows])
+
+
+def render(result: HotspotsResult, params: HotspotsParams) -> str:
+    """A table, costliest first."""
+    if not result.hotspots:
+        return "Nothing was recorded there: `list_runs` shows what there is."
+    rows = [
+        (
+            f"{row.function} {row.file}:{row.line}",
+            duration(ns(row.self_time) or 0),
+            duration(ns(row.total_time) or 0),
+            f"{row.call_count:,}",
+            duration(ns(row.avg_duration) or 0),
+        )
+        for row in result.hotspots
+    ]
+    return f"by {params.by} time\n" + table(("function", "self", "total", "calls", "avg"), rows)
+
+
+def list_shape(result: HotspotsResult) -> list[dict[str, Any]]:
+    """The body of GET hotspots: the specification's plain array."""
+    return [row.model_dump(by_alias=True) for row in result.hotspots]
+
+
+GET_HOTSPOTS = Operation(
+    name="get_hotspots",
+    summary="List the functions in which most time was spent, by self or total time, over all runs, one run or a time window.",
+    params=HotspotsParams,
+    result=HotspotsResult,
+    permission=READ,
+    hints=READING,
+    run=run,
+    render=render,
+    deeds=asked("read_hotspots"),
+    routes=(Route("GET", "hotspots", shape=list_shape),),
+    command=Command(("hotspots",)),
+)

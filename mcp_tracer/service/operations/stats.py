@@ -1,0 +1,125 @@
+"""`get_stats`: counts, times and percentiles of a file's functions or of one function."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field
+
+from mcp_tracer.analysis.text import duration, table
+from mcp_tracer.model.errors import NotFound
+from mcp_tracer.service.context import Call
+from mcp_tracer.service.operation import READ, READING, Command, Operation, Params, Result, Route
+from mcp_tracer.service.operations.views import StatsView, asked, ns, stats_view
+
+SHOWN = 40
+
+
+class StatsParams(Params):
+    """Parameters of `get_stats`."""
+
+    file: str | None = Field(default=None, description="File path or glob.")
+    function: str | None = Field(default=None, description="Function name or glob.")
+    run: str | None = Field(default=None, description="Run id, or last, previous, last-failed. Default: all runs.")
+
+
+class StatsResult(Result):
+    """`whole` sums up a file (None where one function was asked for); `functions` by total time."""
+
+    whole: StatsView | None
+    functions: list[StatsView]
+
+
+async def run(call: Call[StatsParams]) -> StatsResult:
+    """Ask the rollups."""
+    await call.tools.catch_up()
+    store, params = call.tools.store, call.params
+    run_id = (await store.run(params.run)).run_id if params.run else None
+    rows = [stats_view(row) for row in await store.function_stats(params.file, params.function, run_id)]
+    if not rows:
+        raise NotFound(await _nothing(call))
+    return StatsResult(whole=_whole(rows, params.file) if params.function is None and params.file else None, functions=rows)
+
+
+async def _nothing(call: Call[StatsParams]) -> str:
+    params = call.params
+    kind, name = ("function", params.function) if params.function else ("file", params.file or "")
+    near = await call.tools.store.names(kind, (name or "").split("/")[-1].split(".")[-1][:4], 5)
+    hint = f" Recorded ones that look similar: {', '.join(near)}." if near else ""
+    return f"nothing was recorded for {kind} {name!r}.{hint} `get_status` shows what is instrumented."
+
+
+def _whole(rows: list[StatsView], file: str) -> StatsView:
+    calls, errors = sum(row.call_count for row in rows), sum(row.error_count for row in rows)
+    total = sum(row.total_time for row in rows)
+    slowest = max(rows, key=lambda row: row.max_duration)
+    return StatsView(
+        file=file,
+        function=None,
+        call_count=calls,
+        error_count=errors,
+        error_rate=round(errors / calls, 6) if calls else 0.0,
+        avg_duration=round(total / calls, 3) if calls else 0.0,
+        min_duration=min(row.min_duration for row in rows),
+        max_duration=slowest.max_duration,
+        total_time=round(total, 3),
+        self_time=round(sum(row.self_time for row in rows), 3),
+        p50=0.0,
+        p95=0.0,
+        p99=0.0,
+    )
+
+
+def render(result: StatsResult, params: StatsParams) -> str:
+    """A table, one row a function."""
+    rows = [
+        (
+            f"{row.function} {row.file}:{row.line}",
+            f"{row.call_count:,}",
+            f"{row.error_count:,}",
+            *(_time(value) for value in (row.avg_duration, row.p50, row.p95, row.p99, row.min_duration, row.max_duration)),
+            _time(row.total_time),
+            _time(row.self_time),
+        )
+        for row in result.functions[:SHOWN]
+    ]
+    text = table(("function", "calls", "errors", "avg", "p50", "p95", "p99", "min", "max", "total", "self"), rows)
+    more = f"\n{len(result.functions) - SHOWN} more functions: narrow `file` or `function`." if len(result.functions) > SHOWN else ""
+    whole = result.whole
+    head = f"{whole.file}: {whole.call_count:,} calls, {whole.error_count:,} errors ({whole.error_rate:.2%})\n" if whole else ""
+    return head + text + more
+
+
+def _time(milliseconds: float) -> str:
+    return duration(ns(milliseconds) or 0)
+
+
+def file_shape(result: StatsResult) -> dict[str, Any]:
+    """The body of GET stats/file/{file}: the file's own figures, and its functions'."""
+    whole = result.whole.model_dump(by_alias=True, exclude={"p50", "p95", "p99", "function", "line", "kind"}) if result.whole else {}
+    return {**whole, "functions": [row.model_dump(by_alias=True) for row in result.functions]}
+
+
+def function_shape(result: StatsResult) -> dict[str, Any]:
+    """The body of GET stats/function/{file}/{function}."""
+    first = result.functions[0].model_dump(by_alias=True)
+    others = [row.model_dump(by_alias=True) for row in result.functions[1:]]
+    return {**first, "others": others} if others else first
+
+
+GET_STATS = Operation(
+    name="get_stats",
+    summary="Statistics of a file's functions or of one function: calls, errors, average, p50, p95, p99, min, max, total and self time.",
+    params=StatsParams,
+    result=StatsResult,
+    permission=READ,
+    hints=READING,
+    run=run,
+    render=render,
+    deeds=asked("read_stats"),
+    routes=(
+        Route("GET", "stats/file/{file}", shape=file_shape),
+        Route("GET", "stats/function/{file}/{function}", shape=function_shape),
+    ),
+    command=Command(("stats",), argument="file"),
+)

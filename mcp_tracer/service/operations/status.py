@@ -1,0 +1,132 @@
+"""`get_status`: what is instrumented, what has been recorded, what waits."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from mcp_tracer.service.context import Call, Tools
+from mcp_tracer.service.operation import READ, READING, Command, Operation, Params, Result, Route
+from mcp_tracer.service.operations.get_config import config_of
+from mcp_tracer.service.operations.runs import RunView, run_line, run_view
+from mcp_tracer.service.operations.views import asked
+
+
+class StatusParams(Params):
+    """Parameters of `get_status`."""
+
+    limit: int = Field(default=30, ge=0, le=1000, description="How many instrumented files to list.")
+
+
+class StatusFile(Result):
+    """An instrumented file. `state`: instrumented, edited (changed since; its edits stay on uninstrument), original, missing."""
+
+    file: str
+    language: str
+    mode: str
+    level: int
+    functions: dict[str, int]
+    functions_wrapped: int
+    state: str
+    since: str
+    by: str
+
+
+class StatusResult(Result):
+    """The state of tracing in this project."""
+
+    project: str
+    enabled: bool
+    default_level: int
+    approval_required: bool
+    refused: list[str]
+    instrumented: list[StatusFile]
+    last_run: RunView | None
+    runs: int | None
+    spans: int
+    store_bytes: int
+    ingesting: bool
+    pending_approvals: int
+    problems: list[str]
+
+
+async def run(call: Call[StatusParams]) -> StatusResult:
+    """Look at manifest, store, queue and settings."""
+    tools = call.tools
+    await tools.catch_up()
+    runs = await tools.store.runs(1)
+    size, spans = await tools.store.size()
+    config = config_of(tools)
+    return StatusResult(
+        project=tools.project.name,
+        enabled=config.enabled,
+        default_level=config.default_level,
+        approval_required=config.permissions["TRACING_AI_REQUIRE_APPROVAL"],
+        refused=[name for name, allowed in config.permissions.items() if not allowed and name != "TRACING_AI_REQUIRE_APPROVAL"],
+        instrumented=_files(tools),
+        last_run=run_view(runs.rows[0]) if runs.rows else None,
+        runs=runs.total,
+        spans=spans,
+        store_bytes=size,
+        ingesting=tools.ingesting(),
+        pending_approvals=(await tools.approvals.list("pending", 1)).total or 0,
+        problems=config.problems,
+    )
+
+
+def _files(tools: Tools) -> list[StatusFile]:
+    return [
+        StatusFile(
+            file=entry.file,
+            language=entry.language,
+            mode=entry.mode,
+            level=entry.level,
+            functions=dict(entry.functions),
+            functions_wrapped=entry.functions_wrapped,
+            state=tools.workspace.state(entry.file),
+            since=entry.at,
+            by=entry.by,
+        )
+        for entry in tools.workspace.instrumented().values()
+    ]
+
+
+def render(result: StatusResult, params: StatusParams) -> str:
+    """A few lines, problems last."""
+    approval = ", changes need a person's approval" if result.approval_required else ""
+    refused = f", not permitted: {', '.join(result.refused)}" if result.refused else ""
+    lines = [
+        f"project {result.project}: tracing {'on' if result.enabled else 'off'}, default level {result.default_level}{approval}{refused}"
+    ]
+    lines.append(f"{len(result.instrumented)} instrumented files" + (":" if result.instrumented and params.limit else ""))
+    lines += [f"  {_file_line(file)}" for file in result.instrumented[: params.limit]]
+    if len(result.instrumented) > params.limit:
+        lines.append(f"  … {len(result.instrumented) - params.limit} more: raise `limit`.")
+    lines.append(f"{result.spans:,} spans in {result.runs if result.runs is not None else 'some'} runs, {result.store_bytes / 1e6:.1f} MB")
+    if result.last_run:
+        lines.append(f"last run {run_line(result.last_run)}")
+    if result.pending_approvals:
+        lines.append(f"{result.pending_approvals} approval requests pending: `list_approvals`")
+    return "\n".join([*lines, *(f"problem: {problem}" for problem in result.problems)])
+
+
+def _file_line(file: StatusFile) -> str:
+    functions = ", ".join(f"{name}={level}" for name, level in file.functions.items())
+    edited = "" if file.state == "instrumented" else f", {file.state} since"
+    return (
+        f"{file.file} level {file.level}{f' ({functions})' if functions else ''}, {file.functions_wrapped} functions, {file.mode}{edited}"
+    )
+
+
+GET_STATUS = Operation(
+    name="get_status",
+    summary="Show the state of tracing: instrumented files, the last run, stored spans, permissions, pending approvals, problems.",
+    params=StatusParams,
+    result=StatusResult,
+    permission=READ,
+    hints=READING,
+    run=run,
+    render=render,
+    deeds=asked("read_status"),
+    routes=(Route("GET", "status"),),
+    command=Command(("status",)),
+)
