@@ -1,0 +1,32 @@
+from span_factory import tree
+
+from mcp_tracer.analysis.flow import draw_flame_graph, draw_timeline, flame_graph, timeline
+
+
+def test_a_flame_graph_sums_calls_of_one_path() -> None:
+    whole = flame_graph(tree(("a", 0, 10, [("b", 1, 2, []), ("b", 4, 3, [])])))
+    (a,) = whole.children.values()
+    (b,) = a.children.values()
+    assert (b.calls, b.total_ns) == (2, 5_000_000)
+    assert whole.total_ns == 10_000_000
+
+
+def test_the_same_function_under_another_caller_is_another_frame() -> None:
+    whole = flame_graph(tree(("a", 0, 10, [("x", 1, 2, [])]), ("b", 20, 10, [("x", 21, 2, [])])))
+    assert sorted(name for name, _ in whole.children) == ["a", "b"]
+    assert all(len(frame.children) == 1 for frame in whole.children.values())
+
+
+def test_a_flame_graph_is_drawn_with_shares() -> None:
+    drawn = draw_flame_graph(flame_graph(tree(("a", 0, 10, [("b", 1, 5, [])]))))
+    assert drawn[2].strip().startswith("50% ██████████ b 5ms")
+
+
+def test_a_timeline_starts_at_the_first_span() -> None:
+    bars = timeline(tree(("a", 100, 10, [("b", 105, 5, [])])))
+    assert [(bar.span.function, bar.offset_ns) for bar in bars] == [("a", 0), ("b", 5_000_000)]
+    assert draw_timeline(bars, width=10)[1].startswith("·····█████ +5ms")
+
+
+def test_an_empty_timeline_draws_nothing() -> None:
+    assert draw_timeline(timeline([])) == []

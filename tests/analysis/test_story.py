@@ -1,0 +1,59 @@
+from hypothesis import given
+from hypothesis import strategies as st
+from span_factory import span, tree
+
+from mcp_tracer.analysis.story import tell
+from mcp_tracer.analysis.tree import build
+from mcp_tracer.model.span import Values
+
+
+def lines(*roots: tuple, tokens: int = 2000, **more) -> tuple[str, ...]:
+    return tell(build(tree(*roots)), budget_tokens=tokens, **more).lines
+
+
+def test_each_call_is_a_line_indented_by_depth() -> None:
+    told = lines(("checkout", 0, 10, [("total", 1, 2.5, [])]))
+    assert told == ("10ms checkout src/shop.py:1 #0000000000000001", "  2.5ms total src/shop.py:2")
+
+
+def test_repeated_calls_are_one_line_with_range_and_sum() -> None:
+    told = lines(("a", 0, 100, [("load", n * 10, n + 1, []) for n in range(5)]))
+    assert told[1] == "  ×5 1ms load src/shop.py:2 [1ms–5ms, together 15ms] #0000000000000002"
+
+
+def test_an_error_is_shown_with_its_type_and_message() -> None:
+    told = lines(("a", 0, 10, [("b", 1, 1, [], "KeyError")], "KeyError"))
+    assert told[1] == "  1ms b ✗ KeyError: broken src/shop.py:2 #0000000000000002"
+
+
+def test_the_path_to_an_error_survives_a_small_budget() -> None:
+    deep = ("e", 5, 0.1, [], "KeyError")
+    for name in "dcb":
+        deep = (name, 5, 0.2, [*[(f"noise{n}", n, 1, []) for n in range(40)], deep])
+    told = "\n".join(lines(("a", 0, 100, [deep]), tokens=300))
+    assert "KeyError" in told
+    assert len(told) <= 300 * 3.5 + 200
+
+
+def test_what_is_not_shown_is_counted_and_can_be_asked_for() -> None:
+    told = lines(("a", 0, 100, [("b", 1, 50, [("c", 2, 1, []), ("d", 4, 1, [])])]), max_depth=1)
+    assert told[-1] == "    … 1 spans not shown (d; 1ms; span_id=0000000000000002 shows them)"
+
+
+def test_short_calls_are_left_out_below_the_minimum() -> None:
+    told = lines(("a", 0, 100, [("slow", 1, 50, []), ("quick", 60, 0.5, [])]), min_duration_ns=1_000_000)
+    assert not any("0.5ms" in line for line in told)
+    assert any("1 spans not shown (quick" in line for line in told)
+
+
+def test_parameters_and_return_are_shown() -> None:
+    values = Values(params={"order": {"id": 7}}, returned=[1, 2], has_return=True)
+    (line,) = tell(build([span(1, "total", 0, 1, values=values)]), budget_tokens=500).lines
+    assert line == "1ms total(order={id: 7}) → [1, 2] src/shop.py:1 #0000000000000001"
+
+
+@given(st.lists(st.integers(min_value=0, max_value=60), min_size=1, max_size=60), st.integers(min_value=200, max_value=2000))
+def test_the_answer_keeps_to_its_budget(parents: list[int], tokens: int) -> None:
+    spans = [span(number, f"f{number % 7}", number, 1, parent=p if p < number else None) for number, p in enumerate(parents)]
+    told = "\n".join(tell(build(spans), budget_tokens=tokens).lines)
+    assert len(told) <= tokens * 3.5 + 120

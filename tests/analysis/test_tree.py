@@ -1,0 +1,55 @@
+from hypothesis import given
+from hypothesis import strategies as st
+from span_factory import span, tree
+
+from mcp_tracer.analysis.tree import build, fold, slowest_path, walk
+
+
+def test_children_hang_below_their_parents_in_order_of_start() -> None:
+    (root,) = build(reversed(tree(("a", 0, 10, [("b", 1, 2, []), ("c", 4, 2, [])]))))
+    assert [node.span.function for node in walk(root)] == ["a", "b", "c"]
+    assert root.size == 3
+
+
+def test_a_span_whose_parent_is_missing_is_a_root() -> None:
+    roots = build([span(1, "a", 0, 5), span(3, "lost", 1, 1, parent=2)])
+    assert [root.span.function for root in roots] == ["a", "lost"]
+
+
+def test_an_error_marks_every_span_above_it() -> None:
+    (root,) = build(tree(("a", 0, 10, [("b", 1, 2, [("c", 1, 1, [], "KeyError")]), ("d", 5, 1, [])])))
+    assert {node.span.function for node in walk(root) if node.fails} == {"a", "b", "c"}
+
+
+def test_three_neighbours_that_did_the_same_are_folded() -> None:
+    (root,) = build(tree(("a", 0, 10, [("b", n, 1, []) for n in range(3)] + [("c", 5, 1, [])])))
+    assert [[node.span.function for node in each.nodes] for each in fold(root.children)] == [["b", "b", "b"], ["c"]]
+
+
+def test_two_neighbours_stay_apart() -> None:
+    (root,) = build(tree(("a", 0, 10, [("b", 0, 1, []), ("b", 2, 1, [])])))
+    assert [len(each.nodes) for each in fold(root.children)] == [1, 1]
+
+
+def test_a_call_that_failed_is_never_folded() -> None:
+    calls = [("b", n, 1, []) for n in range(4)] + [("b", 4, 1, [], "ValueError")]
+    (root,) = build(tree(("a", 0, 10, calls)))
+    assert [len(each.nodes) for each in fold(root.children)] == [4, 1]
+
+
+def test_the_slowest_path_follows_the_longest_child() -> None:
+    (root,) = build(tree(("a", 0, 10, [("b", 0, 2, []), ("c", 3, 6, [("d", 3, 1, [])])])))
+    assert slowest_path(root) == {f"{number:016x}" for number in (1, 3, 4)}
+
+
+def test_a_trace_ten_thousand_calls_deep_is_built() -> None:
+    deep = [span(number, "f", number, 1, parent=number - 1 if number else None, depth=number) for number in range(10_000)]
+    (root,) = build(deep)
+    assert root.size == 10_000
+
+
+@given(st.lists(st.integers(min_value=0, max_value=30), max_size=40))
+def test_no_span_is_lost_or_doubled(parents: list[int]) -> None:
+    spans = [span(number, "f", number, 1, parent=parent if parent < number else None) for number, parent in enumerate(parents)]
+    found = [node.span.span_id for root in build(spans) for node in walk(root)]
+    assert sorted(found) == sorted(each.span_id for each in spans)
