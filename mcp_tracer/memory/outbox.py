@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import time
 import uuid
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -21,6 +22,7 @@ from mcp_tracer.model.query import Page
 COMPONENT = "openmemory_outbox"
 VERSION = 1
 MAX_PAYLOAD_CHARACTERS = 100_000
+MAX_PART_CHARACTERS = 10_000
 MAX_PAGE = 200
 
 # `schema_version` holds one row for each part of the house that keeps tables in state.db. Delivery uses the columns from `state` on.
@@ -36,7 +38,7 @@ CREATE TABLE IF NOT EXISTS openmemory_event(
   created_at REAL NOT NULL,                     -- Unix seconds
   state TEXT NOT NULL DEFAULT 'pending',        -- pending, sent, failed
   attempts INTEGER NOT NULL DEFAULT 0,
-  next_at REAL NOT NULL DEFAULT 0,              -- Unix seconds; not to be tried before
+  next_at REAL NOT NULL DEFAULT 0,              -- Unix seconds, not to be tried before
   salt INTEGER NOT NULL DEFAULT 0,              -- raised when the server collapsed the event into another one
   remote_id TEXT,
   last_error TEXT
@@ -123,7 +125,7 @@ class Outbox:
         """Record within the caller's own transaction on state.db, so that a deed and its record stand or fall together."""
         event_id = uuid.uuid4().hex
         body = self._clean(payload)
-        await db.execute(_INSERT, (event_id, kind, body["project_name"], body["agent_name"], _json(body), datetime.now(timezone.utc).timestamp()))
+        await db.execute(_INSERT, (event_id, kind, body["project_name"], body["agent_name"], _json(body), time.time()))
         return event_id
 
     async def _record(self, kind: Kind, payload: Mapping[str, Any]) -> str:
@@ -136,9 +138,9 @@ class Outbox:
         # Through JSON first: what is kept is what was looked at, whatever types the caller used.
         plain = json.loads(json.dumps(payload, default=str, ensure_ascii=False))
         clean = (self._redaction or shipped()).clean(plain)
-        if len(_json(clean)) > MAX_PAYLOAD_CHARACTERS:
-            clean["context"] = {"left_out": f"more than {MAX_PAYLOAD_CHARACTERS:,} characters"}
-        return clean
+        if len(_json(clean)) <= MAX_PAYLOAD_CHARACTERS:
+            return clean
+        return {name: value if len(json.dumps(value)) <= MAX_PART_CHARACTERS else _left_out(value) for name, value in clean.items()}
 
     async def _count(self, kind: Kind | None) -> int:
         rows = await self._connection().execute_fetchall("SELECT count(*) FROM openmemory_event WHERE ?1 IS NULL OR kind = ?1", (kind,))
@@ -176,6 +178,11 @@ async def _prepare(db: aiosqlite.Connection) -> None:
 
 def _json(payload: Mapping[str, Any]) -> str:
     return json.dumps(payload, ensure_ascii=False, sort_keys=True)
+
+
+def _left_out(value: Any) -> Any:
+    said = f"left out: {len(json.dumps(value)):,} characters"
+    return {"left_out": said} if isinstance(value, dict) else [said] if isinstance(value, list) else said
 
 
 def _seq_of(cursor: str | None) -> int | None:

@@ -13,7 +13,7 @@ Kind = Literal["action", "pattern"]
 
 @dataclass(frozen=True, slots=True)
 class MemoryEvent:
-    """One recorded action or pattern. `created_at` is ISO 8601, UTC; `state` says how far delivery to a server is: pending, sent, failed."""
+    """One recorded action or pattern. `created_at` is ISO 8601, UTC; `state` of delivery to a server: pending, sent, failed."""
 
     event_id: str
     kind: str

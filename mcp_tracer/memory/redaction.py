@@ -24,6 +24,10 @@ class Shape:
     pattern: re.Pattern[str]
     luhn: bool
 
+    def is_in(self, text: str) -> bool:
+        """Whether the text holds a secret of this shape."""
+        return any(not self.luhn or _passes_luhn(match[0]) for match in self.pattern.finditer(text))
+
 
 @dataclass(frozen=True, slots=True)
 class Redaction:
@@ -40,7 +44,8 @@ class Redaction:
         if isinstance(value, str):
             return self._clean_text(value)
         if isinstance(value, Mapping):
-            return {str(name): self._clean_named(str(name), item) for name, item in cast("Mapping[Any, Any]", value).items()}
+            pairs = cast("Mapping[Any, Any]", value).items()
+            return {self._clean_text(str(name)): self._clean_named(str(name), item) for name, item in pairs}
         if isinstance(value, Sequence) and not isinstance(value, (bytes, bytearray)):
             return [self.clean(item) for item in cast("Sequence[Any]", value)]
         return value
@@ -56,12 +61,11 @@ class Redaction:
         return "<redacted name>"
 
     def _clean_text(self, text: str) -> str:
-        """Only the secret parts of a sentence go, so that the record stays of use."""
+        """The whole text goes, as in the runtimes: a shape marks where a secret begins, not always where it ends."""
         if len(text) < self.min_length:
             return text
-        for shape in self.shapes:
-            text = shape.pattern.sub(lambda match, shape=shape: match[0] if _is_harmless(shape, match[0]) else f"<redacted {shape.name}>", text)
-        return text
+        found = next((shape for shape in self.shapes if shape.is_in(text)), None)
+        return text if found is None else f"<redacted {found.name}>"
 
 
 @lru_cache(maxsize=1)
@@ -82,13 +86,16 @@ def read_table(path: Path) -> Redaction:
         Shape(row["name"], re.compile(row["pattern"], re.IGNORECASE if "i" in row.get("flags", "") else 0), bool(row.get("luhn")))
         for row in table["shapes"]
     ]
-    return Redaction(frozenset(names["exact"]), tuple(names["suffix"]), tuple(names["contains"]), tuple(shapes), int(table.get("minLength", 0)))
+    return Redaction(
+        exact=frozenset(names["exact"]),
+        suffixes=tuple(names["suffix"]),
+        parts=tuple(names["contains"]),
+        shapes=tuple(shapes),
+        min_length=int(table.get("minLength", 0)),
+    )
 
 
-def _is_harmless(shape: Shape, text: str) -> bool:
-    return shape.luhn and not _passes_luhn([int(digit) for digit in text if digit.isascii() and digit.isdigit()])
-
-
-def _passes_luhn(digits: list[int]) -> bool:
+def _passes_luhn(text: str) -> bool:
+    digits = [int(digit) for digit in text if digit.isascii() and digit.isdigit()]
     doubled = (digit if index % 2 == 0 else digit * 2 - 9 * (digit > 4) for index, digit in enumerate(reversed(digits)))
     return sum(doubled) % 10 == 0

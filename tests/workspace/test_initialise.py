@@ -1,0 +1,88 @@
+"""What `init` lays, and that doing it again changes nothing."""
+
+from __future__ import annotations
+
+import pytest
+
+from mcp_tracer import resources
+from mcp_tracer.model.errors import UserError
+from mcp_tracer.workspace.initialise import IGNORED, initialise, refresh_runtime
+from mcp_tracer.workspace.project import Project
+
+
+@pytest.fixture
+def empty(tmp_path):
+    return Project(tmp_path.resolve())
+
+
+@pytest.fixture
+def shipped(tmp_path_factory, monkeypatch):
+    """A small runtime in place of the real one."""
+    home = tmp_path_factory.mktemp("runtime")
+    for name in ("python/mcp_tracer_runtime/__init__.py", "javascript/runtime.cjs", "javascript/node_modules/x.js", "redaction.json"):
+        (home / name).parent.mkdir(parents=True, exist_ok=True)
+        (home / name).write_text(f"{name} 1\n")
+    monkeypatch.setattr(resources, "runtime_home", lambda: home)
+    return home
+
+
+def test_init_lays_template_runtime_folders_and_gitignore(empty, shipped):
+    report = initialise(empty)
+    assert empty.env_file.read_bytes() == (resources.template_home() / "config" / ".env.tracing").read_bytes()
+    assert (empty.runtime_dir / "python/mcp_tracer_runtime/__init__.py").read_text() == "python/mcp_tracer_runtime/__init__.py 1\n"
+    assert sorted(path.name for path in empty.runtime_dir.iterdir()) == ["VERSION", "javascript", "python", "redaction.json"]
+    assert not (empty.runtime_dir / "javascript/node_modules").exists()
+    assert [line for line in (empty.root / ".gitignore").read_text().splitlines() if not line.startswith("#")] == [
+        f".ai-agents/logging/{name}" for name in IGNORED
+    ]
+    assert ".ai-agents/logging/config/.env.tracing" in report.created
+    assert report.gitignore_changed
+    assert empty.is_initialised
+
+
+def test_init_twice_is_init_once(empty, shipped):
+    initialise(empty)
+    empty.env_file.write_text("TRACING_ENABLED=false\n")
+    before = {path: path.read_bytes() for path in empty.root.rglob("*") if path.is_file()}
+    report = initialise(empty)
+    assert (report.created, report.gitignore_changed) == ((), False)
+    assert {path: path.read_bytes() for path in empty.root.rglob("*") if path.is_file()} == before
+
+
+def test_gitignore_keeps_its_lines_and_line_ends(empty, shipped):
+    (empty.root / ".gitignore").write_bytes(b"dist/\r\n/.ai-agents/logging/cache/\r\nlast")
+    initialise(empty)
+    data = (empty.root / ".gitignore").read_bytes()
+    assert data.startswith(b"dist/\r\n/.ai-agents/logging/cache/\r\nlast\r\n# mcp-tracer")
+    assert data.count(b"logging/cache/") == 1
+    assert data.count(b"\n") == data.count(b"\r\n")
+
+
+def test_the_runtime_is_refreshed_only_where_it_differs(empty, shipped):
+    initialise(empty)
+    assert not refresh_runtime(empty)
+    (shipped / "javascript/runtime.cjs").write_text("2\n")
+    (empty.runtime_dir / "javascript/old.cjs").write_text("gone in this version")
+    assert refresh_runtime(empty)
+    assert (empty.runtime_dir / "javascript/runtime.cjs").read_text() == "2\n"
+    assert not (empty.runtime_dir / "javascript/old.cjs").exists()
+
+
+def test_a_newer_runtime_stays(empty, shipped):
+    initialise(empty)
+    (empty.runtime_dir / "VERSION").write_text("99.1.0\n")
+    (empty.runtime_dir / "javascript/runtime.cjs").write_text("newer")
+    assert not refresh_runtime(empty)
+    assert (empty.runtime_dir / "javascript/runtime.cjs").read_text() == "newer"
+
+
+def test_a_place_that_cannot_be_written_names_the_fix(tmp_path, shipped):
+    # A folder below a regular file: nobody, root included, can create it.
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="make it and its folder writable|move that file"):
+        initialise(Project(tmp_path.resolve() / "file"))
+
+
+def test_the_shipped_template_and_runtime_are_found():
+    assert (resources.template_home() / "config" / ".env.tracing").is_file()
+    assert (resources.runtime_home() / "redaction.json").is_file()
