@@ -1,0 +1,8 @@
+"""What runs inside traced programs. Standard library only, nothing imported before the first traced file, and never an exception to the program."""
+
+
+def adopt(spec, frame):
+    """Entry point of the header: trace the module that runs in `frame`, with the levels of `spec` (see `header`)."""
+    from .adoption import adopt as go
+
+    go(spec, frame)

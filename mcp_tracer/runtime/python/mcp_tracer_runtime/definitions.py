@@ -1,0 +1,84 @@
+"""Definitions: what the small numbers of records stand for. Each is written before its first use."""
+
+from . import msgpack, state
+from .values import type_name
+
+FUNCTION, SITE, ERROR, TRACE, RUN, THREAD, FILE = 1, 2, 3, 4, 5, 6, 7
+KIND_DEFINITION = 4
+
+
+class Function:
+    """A traced function or call site. `level` and the captures are what holds now; `defined` whether this spool file knows it."""
+
+    __slots__ = ("as_site", "defined", "fields", "id", "instrumented", "level", "params", "returns", "secret", "variables", "waits")
+
+    def __init__(self, fields, instrumented, as_site=False):
+        self.fields, self.instrumented, self.as_site = fields, instrumented, as_site
+        self.id = state.next_id()
+        self.defined = False
+        names = fields.get("params") or fields.get("names") or ()
+        from .redact import rules
+
+        self.secret = tuple(rules.secret_name(name) for name in names)
+        self.configure(state.config)
+        state.functions.append(self)
+
+    def configure(self, config):
+        """Take over what the settings say now."""
+        owner = self.fields.get("function") if self.as_site else self.fields["name"]
+        now = config.function(self.fields["file"], owner, self.instrumented)
+        self.level = now["level"]
+        deep = self.level >= 2
+        self.params, self.returns = deep and now["captureParams"] is not False, deep and now["captureReturn"] is not False
+        self.waits = now["captureAsync"] is not False
+        wanted = now["captureVars"]
+        self.variables = frozenset(wanted) if isinstance(wanted, list) else wanted is not False and self.level >= 4
+
+    def define(self):
+        """Write the definition."""
+        self.defined = True
+        write(SITE if self.as_site else FUNCTION, self.id, {key: value for key, value in self.fields.items() if value is not None})
+
+
+class Errors:
+    """Ids of error types."""
+
+    def __init__(self):
+        self.ids = {}
+
+    def id(self, cls):
+        """The id of an exception class."""
+        known = self.ids.get(cls)
+        if known is None:
+            known = self.ids[cls] = min(len(self.ids) + 1, 65535)
+            write(ERROR, known, {"name": type_name(cls)})
+        return known
+
+
+class Threads:
+    """Ids of threads: 0 is the main thread."""
+
+    def __init__(self, main):
+        self.ids = {main: 0}
+
+    def id(self, ident):
+        """The id of the thread with this identity, which is the current one."""
+        known = self.ids.get(ident)
+        if known is None:
+            known = self.ids[ident] = min(len(self.ids), 65535)
+            write(THREAD, known, {"name": _thread_name(ident)})
+        return known
+
+
+def _thread_name(ident):
+    import sys
+
+    threading = sys.modules.get("threading")
+    thread = getattr(threading, "_active", {}).get(ident)
+    return str(getattr(thread, "_name", None) or "thread-%d" % ident)
+
+
+def write(kind, number, fields):
+    """Write definition `number` of class `kind`."""
+    payload = msgpack.plain(fields)
+    state.spool.put((0, 0, 0, 0, 0, 0, number, len(payload), 0, 0, KIND_DEFINITION, 0, kind, 1), payload)

@@ -1,0 +1,74 @@
+"""Exceptions as section E: type, message and stack, without running a line of the program's code (`__str__` of its classes included)."""
+
+import os
+
+from . import run, spans, state
+from .msgpack import array, integer, map, text
+from .values import encode, type_name
+
+STACK = 32  # innermost entries kept
+_CAUSES = 3
+_SAFE_ARGUMENTS = (str, int, float, bool, bytes, type(None))
+
+
+def record(span, error):
+    """Flag `span` as failed with `error`, and write what is wanted of it."""
+    span.flags |= spans.ERROR
+    if not isinstance(error, BaseException):
+        return
+    if isinstance(error, SystemExit):
+        run.note_exit(error)
+    if not span.record:
+        return
+    span.err = spans.errors.id(type(error))
+    if state.config.errors and span.fn.level >= 2:
+        span.payload += b"E" + encoded(error)
+
+
+def encoded(error, causes=_CAUSES):
+    """msgpack of `error`."""
+    cause = None
+    if causes:
+        cause = error.__cause__ if error.__cause__ is not None else None if error.__suppress_context__ else error.__context__
+    parts = [
+        text("type") + text(type_name(type(error))),
+        text("message") + encode(message(error), 4000),
+        text("stack") + stack(error.__traceback__),
+    ]
+    if isinstance(cause, BaseException) and cause is not error:
+        parts.append(text("cause") + encoded(cause, causes - 1))
+    return map(len(parts)) + b"".join(parts)
+
+
+def message(error):
+    """What `str(error)` gives, where that is known to be the library's own code; the plain arguments otherwise."""
+    cls = type(error)
+    arguments = BaseException.__dict__["args"].__get__(error)
+    own = next((base for base in cls.__mro__ if "__str__" in base.__dict__), BaseException)
+    plain = all(type(argument) in _SAFE_ARGUMENTS for argument in arguments)
+    if plain and not own.__flags__ & 0x200:  # not a heap type: its __str__ is C
+        return str(error)
+    return ", ".join(str(argument) for argument in arguments if type(argument) in _SAFE_ARGUMENTS)
+
+
+def stack(traceback):
+    """`[[file, line, function], …]`, innermost last."""
+    entries = []
+    while traceback is not None:
+        code = traceback.tb_frame.f_code
+        entries.append((code.co_filename, traceback.tb_lineno, getattr(code, "co_qualname", code.co_name)))
+        traceback = traceback.tb_next
+    entries = entries[-STACK:]
+    return array(len(entries)) + b"".join(
+        b"\x93" + text(_shown(file)) + integer(line or 0) + text(name.replace(".<locals>", "")) for file, line, name in entries
+    )
+
+
+_paths = {}
+
+
+def _shown(file):
+    known = _paths.get(file)
+    if known is None:
+        known = _paths[file] = state.relative(file) if os.path.isabs(file) or not file.startswith("<") else file
+    return known

@@ -1,0 +1,68 @@
+"""The only thing that happens beside the program: now and then a sleeping thread wakes, writes spans that are still open, and looks whether the
+settings changed. It starts with the first span and ends before a fork, so a program that forks has one thread less than it would notice."""
+
+from _thread import allocate_lock, start_new_thread
+from time import perf_counter_ns
+
+from . import faults, spans, state
+
+_OPEN_AFTER_SECONDS = 0.5
+_wake = None
+_ended = None
+
+
+def ensure():
+    """Start the thread if it does not run."""
+    global _wake, _ended
+    if _wake is not None:
+        return
+    wake, ended = allocate_lock(), allocate_lock()
+    wake.acquire()
+    ended.acquire()
+    _wake, _ended = wake, ended
+    try:
+        start_new_thread(_loop, (wake, ended))
+    except RuntimeError as error:  # no more threads, or the interpreter shuts down
+        faults.note(error)
+
+
+def pause():
+    """End the thread and wait for it; the next span starts it again."""
+    global _wake
+    wake, _wake = _wake, None
+    if wake is not None:
+        wake.release()
+        _ended.acquire(True, 2)
+
+
+def after_fork():
+    """In a child there is no thread."""
+    global _wake
+    _wake = None
+
+
+def _loop(wake, ended):
+    pause_seconds = min(_OPEN_AFTER_SECONDS, state.config.flush_seconds)
+    waited = 0.0
+    try:
+        while not wake.acquire(True, pause_seconds):
+            waited += pause_seconds
+            try:
+                write_open(int(pause_seconds * 1e9))
+                if waited >= state.config.flush_seconds:
+                    waited = 0.0
+                    if state.files.changed():
+                        state.reload()
+            except Exception as error:
+                faults.note(error)
+    finally:
+        ended.release()
+
+
+def write_open(age_ns):
+    """Write each open span once that started at least `age_ns` ago."""
+    limit = perf_counter_ns() - age_ns
+    for span in list(spans.live.values()):
+        if not span.announced and span.start <= limit:
+            span.announced = True
+            spans.write_open(span)

@@ -1,0 +1,82 @@
+"""Library hooks: each is one small file, run once its library is loaded, never loading it."""
+
+import sys
+
+from .. import faults
+
+_waiting = {}
+
+
+def when_loaded(name, hook):
+    """Call `hook(module)` as soon as module `name` is loaded; at once if it is."""
+    module = sys.modules.get(name)
+    if module is not None and not getattr(getattr(module, "__spec__", None), "_initializing", False):
+        _run(hook, module)
+    else:
+        _waiting.setdefault(name, []).append(hook)
+
+
+def _run(hook, module):
+    try:
+        hook(module)
+    except Exception as error:
+        faults.note(error)
+
+
+class _Watcher:
+    """A finder that finds nothing itself: for a module that is waited for, it lets the others find it and runs the hooks after it is executed."""
+
+    def find_spec(self, name, path=None, target=None):
+        if name not in _waiting:
+            return None
+        hooks = _waiting.pop(name)
+        try:
+            spec = _find(self, name, path, target)
+        except Exception as error:
+            faults.note(error)
+            spec = None
+        if spec is None or isinstance(spec.loader, type) or not hasattr(spec.loader, "exec_module"):
+            _waiting[name] = hooks
+            return None
+        try:
+            _after_execution(spec.loader, hooks)
+        except Exception as error:
+            faults.note(error)
+        return spec
+
+
+def _find(watcher, name, path, target):
+    for finder in sys.meta_path:
+        if finder is not watcher and hasattr(finder, "find_spec"):
+            spec = finder.find_spec(name, path, target)
+            if spec is not None:
+                return spec
+    return None
+
+
+def _after_execution(loader, hooks):
+    execute = loader.exec_module
+
+    def exec_module(module):
+        execute(module)
+        for hook in hooks:
+            _run(hook, module)
+
+    loader.exec_module = exec_module
+
+
+def install():
+    """Arrange for the hooks of the libraries that we know."""
+    sys.meta_path.insert(0, _Watcher())
+    for library, file in _LIBRARIES.items():
+        when_loaded(library, _loader(file))
+
+
+def _loader(file):
+    def hook(module):
+        getattr(__import__(__name__ + "." + file, None, None, ["install"]), "install")(module)
+
+    return hook
+
+
+_LIBRARIES = {}

@@ -1,0 +1,109 @@
+"""Which functions a file has, what kind each is, and which are left alone. Used inside traced programs and by the server alike."""
+
+import ast
+
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+_SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
+_COMPILED_ELSEWHERE = {
+    "jit", "njit", "vectorize", "guvectorize", "stencil", "cfunc", "numba.jit", "numba.njit", "numba.vectorize", "nb.jit", "nb.njit", "nb.vectorize",
+    "cuda.jit", "numba.cuda.jit", "torch.jit.script", "jit.script", "triton.jit", "ti.kernel", "ti.func", "taichi.kernel",
+}  # fmt: skip
+
+
+class Entry:
+    """One function: qualified `name`, `node`, `kind`, `params` (order of section P) and, where it is left alone, `skipped` with the reason."""
+
+    __slots__ = ("kind", "name", "node", "params", "skipped")
+
+    def __init__(self, name, node, kind, params, skipped):
+        self.name, self.node, self.kind, self.params, self.skipped = name, node, kind, params, skipped
+
+
+def functions(tree):
+    """Every `def` of a module tree in source order, nested ones too."""
+    found = []
+    _collect(tree, "", False, found)
+    return found
+
+
+def _collect(node, prefix, in_class, found):
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, _FUNCTIONS):
+            entry = describe(child, prefix, in_class)
+            found.append(entry)
+            _collect(child, entry.name + ".", False, found)
+        elif isinstance(child, ast.ClassDef):
+            _collect(child, prefix + child.name + ".", True, found)
+        elif isinstance(child, (ast.stmt, ast.ExceptHandler)) or type(child).__name__ == "match_case":
+            _collect(child, prefix, in_class, found)
+
+
+def describe(node, prefix, in_class):
+    """The Entry of one `def`; `prefix` is the qualified name around it with its dot, or ''."""
+    yields, awaits = _suspends(node)
+    if isinstance(node, ast.AsyncFunctionDef):
+        kind = "async-generator" if yields else "coroutine"
+    else:
+        kind = "generator" if yields else "method" if in_class else "function"
+    return Entry(prefix + node.name, node, kind, parameters(node.args), _reason(node))
+
+
+def parameters(args):
+    """Parameter names as section P lists them: positional, keyword-only, *args, **kwargs as they stand in the signature."""
+    names = [arg.arg for arg in args.posonlyargs + args.args]
+    names += [args.vararg.arg] if args.vararg else []
+    names += [arg.arg for arg in args.kwonlyargs]
+    return names + ([args.kwarg.arg] if args.kwarg else [])
+
+
+def own_nodes(node):
+    """The nodes that run in the scope of function `node` itself, without those of nested scopes."""
+    pending = list(node.body) if isinstance(node.body, list) else [node.body]
+    while pending:
+        current = pending.pop()
+        yield current
+        if isinstance(current, _FUNCTIONS):
+            pending += current.decorator_list + current.args.defaults + [default for default in current.args.kw_defaults if default]
+        elif isinstance(current, ast.Lambda):
+            pending += current.args.defaults + [default for default in current.args.kw_defaults if default]
+        elif isinstance(current, ast.ClassDef):
+            pending += current.decorator_list + current.bases + current.keywords
+        else:
+            pending += ast.iter_child_nodes(current)
+
+
+def _suspends(node):
+    yields = awaits = False
+    for child in own_nodes(node):
+        yields = yields or isinstance(child, (ast.Yield, ast.YieldFrom))
+        awaits = awaits or isinstance(child, ast.Await)
+    return yields, awaits
+
+
+def dotted(node):
+    """`a.b.c` of a name or attribute chain (of the callee, for a call); '' for anything else."""
+    if isinstance(node, ast.Call):
+        node = node.func
+    if isinstance(node, ast.Attribute):
+        base = dotted(node.value) if isinstance(node.value, (ast.Name, ast.Attribute)) else ""
+        return base + "." + node.attr if base else ""
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+def has_docstring(body):
+    """Whether a body starts with a docstring."""
+    return bool(body) and isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant) and isinstance(body[0].value.value, str)
+
+
+def _reason(node):
+    decorators = [dotted(decorator) for decorator in node.decorator_list]
+    if any(name.rpartition(".")[2] == "overload" for name in decorators):
+        return "overload: only for type checkers"
+    if any(name in _COMPILED_ELSEWHERE for name in decorators):
+        return "compiled by its decorator, which would not understand probes"
+    if node.name == "__del__":
+        return "a finalizer can run at any moment, also while the interpreter shuts down"
+    body = node.body[1:] if has_docstring(node.body) else node.body
+    if not body or all(isinstance(item, ast.Expr) and isinstance(item.value, ast.Constant) for item in body):
+        return "a stub without a body"
+    return ""

@@ -1,0 +1,83 @@
+"""Building blocks of instrumented trees. A probe is a *constant* of the code object: no name enters the module or the builtins, nothing can
+shadow it, and it still stands when the interpreter clears modules at exit. The tree holds a text placeholder; `link` puts the object in."""
+
+import ast
+
+PREFIX = "\0mt "
+SPAN = "_mt_s"
+
+
+def where(node):
+    """Location arguments of `node` for a new node."""
+    return {"lineno": node.lineno, "col_offset": node.col_offset, "end_lineno": node.end_lineno, "end_col_offset": node.end_col_offset}
+
+
+def constant(key, node):
+    """A placeholder for the linked object `key` (a probe's name or the number of a table entry)."""
+    return ast.Constant(PREFIX + str(key), **where(node))
+
+
+def call(probe, arguments, node):
+    """`probe(*arguments)` located at `node`.
+
+    The callee is `placeholder if True else None`, which every compiler folds to the constant: a bare constant as callee is a SyntaxWarning.
+    """
+    place = where(node)
+    callee = ast.IfExp(ast.Constant(True, **place), constant(probe, node), ast.Constant(None, **place), **place)
+    return ast.Call(callee, list(arguments), [], **place)
+
+
+def statement(probe, arguments, node):
+    """The statement `probe(*arguments)` at `node`."""
+    return ast.Expr(call(probe, arguments, node), **where(node))
+
+
+def load(name, node):
+    """Read `name`, located at `node`."""
+    return ast.Name(name, ast.Load(), **where(node))
+
+
+def none(node):
+    """`None`, located at `node`."""
+    return ast.Constant(None, **where(node))
+
+
+def assign_span(value, node):
+    """`_mt_s = value`: where coroutines and generators keep their span."""
+    place = where(node)
+    return ast.Assign([ast.Name(SPAN, ast.Store(), **place)], value, **place)
+
+
+def guarded(body, on_error, at_end, node):
+    """`try: body; except: on_error; raise; finally: at_end`; `at_end` may be None."""
+    place = where(node)
+    handler = ast.ExceptHandler(None, None, [on_error, ast.Raise(None, None, **place)], **place)
+    return ast.Try(body, [handler], [], [at_end] if at_end is not None else [], **place)
+
+
+def target_names(target):
+    """Plain names that an assignment target binds."""
+    if isinstance(target, ast.Name):
+        return [target.id]
+    if isinstance(target, ast.Starred):
+        return target_names(target.value)
+    if isinstance(target, (ast.Tuple, ast.List)):
+        return [name for element in target.elts for name in target_names(element)]
+    return []
+
+
+def callee_text(node):
+    """How a callee reads in a trace: `database.save`, `items[].run`, `f()()`."""
+    if isinstance(node, ast.Name):
+        return node.id
+    if isinstance(node, ast.Attribute):
+        return callee_text(node.value) + "." + node.attr
+    if isinstance(node, ast.Call):
+        return callee_text(node.func) + "()"
+    if isinstance(node, ast.Subscript):
+        return callee_text(node.value) + "[]"
+    if isinstance(node, ast.Constant):
+        return type(node.value).__name__
+    if isinstance(node, ast.Await):
+        return callee_text(node.value)
+    return "<" + type(node).__name__.lower() + ">"

@@ -1,0 +1,49 @@
+"""The probes by name: what instrumented code calls. A faster core may put its own functions into `table`; the instrumenter knows the names only.
+
+Plain functions: E enter, R return, Z error, and (where a `finally` or `with` may run after `return`) RV, M, F. Coroutines and generators keep their
+span in a local: EC/EG, RV, M, F. BW/W around await; GY/GR/GD at yield and yield from. P/A around a call; V values; L line; U after a caught
+exception; LF hides the local from `locals()`.
+"""
+
+from . import flow, plain, sites
+from .definitions import Function, FILE, write
+
+table = {}
+
+
+def linked(entries, file, source):
+    """{placeholder: object} for a file's table of functions and sites, and the probes. Writes the file's definition."""
+    if not table:
+        install()
+    objects = dict(table)
+    levels = {}
+    for number, entry in enumerate(entries):
+        fields = {"file": file}
+        fields.update(entry)
+        as_site = "site" in fields
+        if as_site:
+            fields["kind"] = fields.pop("site")
+            instrumented = levels.get(fields["function"], 1)
+        else:
+            instrumented = levels[fields["name"]] = fields.pop("level")
+            if fields["kind"] == "coroutine" or fields["kind"] == "async-generator":
+                fields["async"] = True
+            if fields["kind"] in ("generator", "async-generator"):
+                fields["generator"] = True
+        objects[str(number)] = Function(fields, instrumented, as_site)
+    _define_file(file, source)
+    return objects
+
+
+def install():
+    """Fill the table with the functions of this package."""
+    for module in (plain, flow, sites):
+        table.update(module.PROBES)
+
+
+def _define_file(file, source):
+    import hashlib
+
+    from . import header, state
+
+    write(FILE, state.next_file(), {"path": file, "sha256": hashlib.sha256(header.strip(source)).hexdigest()})

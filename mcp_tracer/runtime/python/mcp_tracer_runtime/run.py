@@ -1,0 +1,158 @@
+"""One run: its spool, its definition, its end, and what becomes of it in a forked child."""
+
+import atexit
+import os
+import sys
+from time import perf_counter_ns
+
+from . import definitions, faults, msgpack, state
+from .spool import Spool
+
+exit_code = None
+error_name = None
+run_id = None
+
+
+def open_spool(parent_run):
+    """A spool with its run definition. `parent_run` is the hex id of the run that this process was forked from, if it was."""
+    global run_id
+    folder = os.path.join(state.HOME, "spool")
+    os.makedirs(folder, exist_ok=True)
+    run_id = os.urandom(16)
+    salt = (int.from_bytes(os.urandom(8), "little") >> 1) or 1
+    spool = state.spool = Spool(folder, run_id, salt, state.config.spool_bytes)
+    definitions.write(definitions.RUN, 1, _description(parent_run or os.environ.get("MCP_TRACER_RUN")))
+    os.environ["MCP_TRACER_RUN"] = run_id.hex()
+    return spool
+
+
+def _description(parent_run):
+    commit, branch = _git()
+    fields = {
+        "runId": run_id.hex(), "parentRunId": parent_run, "argv": _arguments(), "cwd": os.getcwd(), "language": "python",
+        "version": "%d.%d.%d" % sys.version_info[:3], "pid": os.getpid(), "gitCommit": commit, "gitBranch": branch,
+        "hostname": os.uname().nodename if hasattr(os, "uname") else os.environ.get("COMPUTERNAME", ""),
+        "runtime": "python", "projectRoot": state.PROJECT,
+    }  # fmt: skip
+    return {key: value for key, value in fields.items() if value is not None}
+
+
+def _arguments():
+    """The command line, without what looks like a secret."""
+    from .redact import rules
+
+    shown, hide_next = [], False
+    for argument in list(getattr(sys, "orig_argv", None) or sys.argv)[:100]:
+        name, equals, _ = argument.lstrip("-").partition("=")
+        secret = argument.startswith("-") and rules.secret_name(name)
+        if hide_next or rules.shape(argument):
+            shown.append("[redacted]")
+        else:
+            shown.append(argument.partition("=")[0] + "=[redacted]" if secret and equals else argument[:2000])
+        hide_next = secret and not equals
+    return shown
+
+
+def _git():
+    """(commit, branch) of the project, read from .git without running git; (None, None) where there is none."""
+    try:
+        folder = os.path.join(state.PROJECT, ".git")
+        if os.path.isfile(folder):  # a worktree
+            folder = os.path.join(state.PROJECT, _first_line(folder).partition("gitdir: ")[2])
+        head = _first_line(os.path.join(folder, "HEAD"))
+        if not head.startswith("ref: "):
+            return head, None
+        reference = head[5:]
+        return _commit(folder, reference), reference.rpartition("refs/heads/")[2]
+    except OSError:
+        return None, None
+
+
+def _commit(folder, reference):
+    common = folder
+    if os.path.isfile(os.path.join(folder, "commondir")):
+        common = os.path.join(folder, _first_line(os.path.join(folder, "commondir")))
+    if os.path.isfile(os.path.join(common, reference)):
+        return _first_line(os.path.join(common, reference))
+    with open(os.path.join(common, "packed-refs"), encoding="utf-8") as file:
+        return next((line.split(" ")[0] for line in file if line.rstrip("\n").endswith(" " + reference)), None)
+
+
+def _first_line(path):
+    with open(path, encoding="utf-8") as file:
+        return file.readline().strip()
+
+
+def install():
+    """Arrange for the end of the run, forks, threads, library hooks and the flush."""
+    from . import flush, hooks, threads
+
+    atexit.register(finish)
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(before=flush.pause, after_in_child=_forked)
+    _watch_exit()
+    threads.install()
+    hooks.install()
+
+
+def _watch_exit():
+    original = sys.exit
+
+    def exit(status=None, /):
+        global exit_code
+        exit_code = status if type(status) is int else 0 if status is None else 1
+        original(status)
+
+    exit.__doc__, exit.__module__, exit.__qualname__ = original.__doc__, "sys", "exit"
+    sys.exit = exit
+
+
+def finish():
+    """Write the run's end and close the spool."""
+    from . import flush
+
+    try:
+        flush.pause()
+        state.on = False
+        fields = {"dropped": state.spool.dropped, "faults": faults.count}
+        code, name = exit_code, error_name
+        last = getattr(sys, "last_type", None)
+        if last is not None and last is not SystemExit and not hasattr(sys, "ps1"):
+            code, name = 1, definitions.type_name(last)
+        elif code is None:
+            code = 0
+        fields["exitCode"] = code
+        if name:
+            fields["error"] = name
+        payload = msgpack.plain(fields)
+        state.spool.put((perf_counter_ns(), 0, 0, 0, 0, 0, 0, len(payload), 0, 0, 6, 0, 0, 1), payload)
+        state.spool.close()
+    except Exception as error:
+        faults.note(error)
+
+
+def _forked():
+    """In the child: a file of its own. What was open belongs to the parent; what starts now hangs below it, across the processes."""
+    from . import flush, spans
+
+    if not state.on:
+        return
+    try:
+        parent = state.spool
+        parent.forget()
+        faults.count = 0
+        for function in state.functions:
+            function.defined = False
+        open_spool(parent.run_id.hex())
+        spans.after_fork(parent.salt)
+        flush.after_fork()
+    except Exception as error:
+        state.on = False
+        faults.note(error)
+
+
+def note_exit(error):
+    """Remember the exit code that a SystemExit on its way out carries."""
+    global exit_code
+    code = error.code
+    exit_code = code if type(code) is int else 0 if code is None else 1

@@ -1,0 +1,108 @@
+"""What a person set in `config/.env.tracing` and what was configured in `config/overrides.json`. The file alone counts, never the environment."""
+
+import os
+
+
+class Settings:
+    """The settings that matter while a program runs. A malformed value counts as the default."""
+
+    def __init__(self, values, overrides):
+        def flag(name):
+            text = values.get(name, "true").lower()
+            return text not in ("false", "0", "no", "off")
+
+        def number(name, default, kind=int):
+            try:
+                result = kind(values.get(name, default))
+            except ValueError:
+                return default
+            return result if result >= 0 else default
+
+        general = _section(overrides, "global")
+        self.enabled = flag("TRACING_ENABLED") and flag("TRACING_STORE_TRACES") and general.get("enabled") is not False
+        self.params, self.returns, self.variables = flag("TRACING_CAPTURE_PARAMS"), flag("TRACING_CAPTURE_RETURN"), flag("TRACING_CAPTURE_VARS")
+        self.waits = flag("TRACING_CAPTURE_ASYNC") and flag("TRACING_AUTO_TRACK_ASYNC")
+        self.database, self.http = flag("TRACING_CAPTURE_DATABASE"), flag("TRACING_CAPTURE_HTTP")
+        self.errors = flag("TRACING_AUTO_CAPTURE_ERRORS")
+        self.value_bytes = number("TRACING_MAX_CAPTURE_SIZE", 10000)
+        self.sample_rate = min(1.0, number("TRACING_SAMPLE_RATE", 1.0, float))
+        self.max_depth = number("TRACING_MAX_DEPTH", 50)
+        self.flush_seconds = max(0.05, number("TRACING_FLUSH_INTERVAL", 5000) / 1000)
+        self.min_ticks = int(number("TRACING_MIN_DURATION", 0, float) * 1000000)
+        self.spool_bytes = int(number("TRACING_MAX_STORAGE_GB", 5.0, float) * (1 << 30))
+        self.excluded = frozenset(name.strip() for name in values.get("TRACING_EXCLUDE_FUNCTIONS", "").split(",") if name.strip())
+        self.files, self.functions = _section(overrides, "files"), _section(overrides, "functions")
+
+    def function(self, file, name, level):
+        """How function `name` of `file`, instrumented at `level`, is to be traced now: a map of level and what is captured."""
+        general, whole = {}, _section(self.files, file)
+        own = _section(_section(self.functions, file), name) or _section(_section(self.functions, file), name.rpartition(".")[2])
+        merged = {"captureParams": self.params, "captureReturn": self.returns, "captureAsync": self.waits, "captureVars": self.variables}
+        for part in (general, whole, own):
+            merged.update({key: value for key, value in part.items() if value is not None})
+        off = not self.enabled or merged.get("enabled") is False or not self.excluded.isdisjoint((name, name.rpartition(".")[2]))
+        wanted = merged.get("level", level)
+        merged["level"] = 0 if off else min(level, wanted) if isinstance(wanted, int) and wanted >= 0 else level
+        return merged
+
+
+def _section(holder, key):
+    value = holder.get(key) if isinstance(holder, dict) else None
+    return value if isinstance(value, dict) else {}
+
+
+def read_values(path):
+    """{KEY: value} of a `.env.tracing`; {} where there is none."""
+    values = {}
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            for line in file:
+                name, equals, value = line.strip().partition("=")
+                if equals and not name.startswith("#"):
+                    values[name.strip()] = value.strip().strip("\"'")
+    except OSError:
+        return {}
+    return values
+
+
+def read_overrides(path):
+    """The parsed `overrides.json`; {} where there is none or it is damaged."""
+    try:
+        with open(path, "rb") as file:
+            data = file.read()
+    except OSError:
+        return {}
+    import json
+
+    try:
+        overrides = json.loads(data)
+    except ValueError:
+        return {}
+    return overrides if isinstance(overrides, dict) else {}
+
+
+class Files:
+    """The two files of one project, read again only when they changed."""
+
+    def __init__(self, config_folder):
+        self.paths = (os.path.join(config_folder, ".env.tracing"), os.path.join(config_folder, "overrides.json"))
+        self.stamps = None
+
+    def read(self):
+        """Settings as the files say now."""
+        self.stamps = self._look()
+        return Settings(read_values(self.paths[0]), read_overrides(self.paths[1]))
+
+    def changed(self):
+        """Whether a file is another one than at the last `read`."""
+        return self._look() != self.stamps
+
+    def _look(self):
+        stamps = []
+        for path in self.paths:
+            try:
+                status = os.stat(path)
+                stamps.append((status.st_mtime_ns, status.st_size, status.st_ino))
+            except OSError:
+                stamps.append(None)
+        return stamps

@@ -1,0 +1,74 @@
+"""Probes of level 3 and above: call sites, awaits, values, lines."""
+
+from time import perf_counter_ns
+
+from . import faults, msgpack, state
+from .plain import abandon, close, own
+from .spans import Span, current, event, light, prepare
+from .values import encode, named
+
+_get, _set = current.get, current.set
+_text, _map = msgpack.text, msgpack.map
+
+
+def open_call(site, last):
+    """P: everything of a call but `last` is evaluated and it will begin now. Passes `last` on."""
+    try:
+        up = _get()
+        span = prepare(Span(), site, up)
+        if site.level < 3:
+            span.record, span.seq = False, up.seq if up is not None else 0
+        _set(span)
+        span.start = perf_counter_ns()
+    except Exception as error:
+        faults.note(error)
+        light(site)
+    return last
+
+
+def close_call(site, value):
+    """A: the call gave `value`, which is written unless a traced function below has written it already."""
+    now = perf_counter_ns()
+    try:
+        span = _get()
+        if span is None or span.fn is not site:
+            span = own(site, now)
+            if span is None:
+                return value
+        if span.leaf and span.record and site.returns:
+            span.payload = b"R" + encode(value, state.config.value_bytes)
+        close(span, now)
+    except Exception as error:
+        abandon(site, error)
+    return value
+
+
+def values(site, *bound):
+    """V: these names were just assigned."""
+    try:
+        wanted = site.variables
+        span = _get()
+        if not wanted or span is None or not span.record or site.level < 4:
+            return
+        room = state.config.value_bytes
+        names = site.fields["names"]
+        pairs = [
+            _text(name) + named(name, value, room) for name, value in zip(names, bound) if wanted is True or name in wanted
+        ]
+        if pairs:
+            event(span, site, b"V" + _map(len(pairs)) + b"".join(pairs))
+    except Exception as error:
+        faults.note(error)
+
+
+def line(site):
+    """L: this line runs next."""
+    try:
+        span = _get()
+        if span is not None and site.level >= 5:
+            event(span, site, b"")
+    except Exception as error:
+        faults.note(error)
+
+
+PROBES = {"P": open_call, "A": close_call, "V": values, "L": line}

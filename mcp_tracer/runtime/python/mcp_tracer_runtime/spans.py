@@ -1,0 +1,242 @@
+"""Spans: what is open, who is whose parent, and how a finished one is written.
+
+The current span lives in a contextvar, so tasks, callbacks, `to_thread` and copied contexts have the right parent by themselves. Nothing is ever
+reset with a token: who ends restores what it found, and only where its own span is the current one.
+"""
+
+import os
+from _thread import get_ident
+from contextvars import ContextVar
+from time import perf_counter_ns
+
+from . import definitions, flush, msgpack, state
+
+ERROR, SUSPENDED, LEFT_OUT, OPEN = 1, 2, 4, 8
+WIDE = 0xFFFFFFFF
+MAX_EVENTS = 10000  # of one span; further ones are left out, and the span says so
+
+current = ContextVar("mcp_tracer_span", default=None)
+live = {}  # seq -> open span, for the flush
+_get, _set = current.get, current.set
+
+
+class Trace:
+    """The trace of a root span. `id` 0: not recorded (sampled out)."""
+
+    __slots__ = ("hex", "id")
+
+    def __init__(self, number, text):
+        self.id, self.hex = number, text
+
+
+class Span:
+    """An open span. `up` is what was current before it, and becomes current after it; `parent` the seq under which it is written."""
+
+    __slots__ = (
+        "announced", "covered", "depth", "err", "events", "flags", "fn", "intervals", "leaf", "parent", "payload", "record", "result", "seq", "start", "thread",
+        "trace", "up",
+    )  # fmt: skip
+    awaiting = False
+    held = False  # by a local of a coroutine or generator, which ends it
+
+
+class FlowSpan(Span):
+    """The span of a coroutine or generator, from its first step to its last."""
+
+    __slots__ = ("awaiting", "closed", "delegate", "generator", "resumed", "resumes", "suspended", "waited_since")
+    held = True
+
+
+class _Traces:
+    def __init__(self):
+        self.serial = 0
+        self.prefix = int.from_bytes(os.urandom(16), "big")
+        self.random = int.from_bytes(os.urandom(8), "big") | 1
+        self.remote = _parse_parent(os.environ.get("TRACEPARENT", ""))
+
+    def sampled(self):
+        rate = state.config.sample_rate
+        if rate >= 1.0:
+            return True
+        self.random = (self.random * 6364136223846793005 + 1442695040888963407) & 0xFFFFFFFFFFFFFFFF
+        return self.random < rate * 0x10000000000000000
+
+    def begin(self, fields, remote=None):
+        """A new trace with the definition `fields`; part of the trace of `remote` (trace id, span id) where that is known."""
+        self.serial += 1
+        remote = remote or self.remote
+        text = remote[0] if remote else "%032x" % ((self.prefix + self.serial * 0x9E3779B97F4A7C15F39CC0605CEDC835) & ((1 << 128) - 1))
+        trace = Trace(self.serial, text)
+        definition = {"traceId": text}
+        if remote:
+            definition["parentSpanId"] = remote[1]
+        definition.update(fields)
+        definitions.write(definitions.TRACE, trace.id, definition)
+        return trace
+
+
+NOT_RECORDED = Trace(0, "")
+UNDECIDED = Trace(0, "")  # of spans whose level is 0, with nothing recorded above them
+traces = None
+errors = None
+threads = None
+_PLAIN_ROOT = {"type": "call"}
+
+
+def begin_process():
+    """Fresh numbering for a process."""
+    global traces, errors, threads
+    traces, errors, threads = _Traces(), definitions.Errors(), definitions.Threads(_main_thread())
+
+
+def _main_thread():
+    import sys
+
+    threading = sys.modules.get("threading")
+    return threading.main_thread().ident if threading is not None else get_ident()
+
+
+def _parse_parent(text):
+    parts = text.split("-")
+    good = len(parts) >= 4 and len(parts[1]) == 32 and len(parts[2]) == 16 and parts[1].strip("0123456789abcdef") == parts[2].strip("0123456789abcdef") == ""
+    return (parts[1], parts[2]) if good else None
+
+
+def span_hex(span, salt=None):
+    """The 16 digits under which `span` is known outside this process."""
+    return "%016x" % (((state.spool.salt if salt is None else salt) + span.seq) & 0xFFFFFFFFFFFFFFFF)
+
+
+def prepare(span, fn, up, root=_PLAIN_ROOT, remote=None):
+    """Fill a new span for `fn` under `up`. It is recorded unless its trace was sampled out, it lies too deep, or its level is 0."""
+    span.fn, span.up = fn, up
+    span.covered = span.events = span.flags = span.err = 0
+    span.intervals = None
+    span.payload = span.result = b""
+    span.announced = False
+    span.leaf = True
+    span.thread = thread = get_ident()
+    level = fn.level
+    if up is None:
+        span.depth = span.parent = 0
+        flush.ensure()
+        span.trace = traces.begin(root, remote) if level and traces.sampled() else UNDECIDED if not level else NOT_RECORDED
+    else:
+        span.depth = up.depth + (1 if level else 0)
+        span.trace = up.trace
+        if span.trace is UNDECIDED and level:  # everything above is switched off: the root is here
+            span.trace = traces.begin(root, remote) if traces.sampled() else NOT_RECORDED
+        span.parent = up.seq
+        up.leaf = False
+        if thread != up.thread and up.intervals is None:
+            up.intervals = []
+    if level and span.trace.id and span.depth <= state.config.max_depth and state.on:
+        span.record = True
+        span.seq = seq = state.next_seq()
+        live[seq] = span
+        if not fn.defined:
+            fn.define()
+    else:
+        span.record = False
+        span.seq = 0 if up is None else up.seq
+    return span
+
+
+def light(fn):
+    """A span that is not recorded, for when preparing the real one failed: entering and leaving must stay in balance."""
+    span = Span()
+    up = _get()
+    span.fn, span.up, span.record, span.payload, span.result, span.intervals = fn, up, False, b"", b"", None
+    span.covered = span.events = span.flags = span.err = span.start = 0
+    span.seq, span.depth, span.trace = (up.seq, up.depth, up.trace) if up is not None else (0, 0, NOT_RECORDED)
+    span.parent, span.thread, span.leaf, span.announced = span.seq, 0, True, False
+    _set(span)
+    return span
+
+
+def cover(up, start, now):
+    """Tell `up` that a child of it ran from `start` to `now`."""
+    if up.awaiting:
+        if start < up.waited_since:
+            up.covered += up.waited_since - start
+    elif up.intervals is None:
+        up.covered += now - start
+    else:
+        up.intervals.append((start, now))
+        if len(up.intervals) > 256:
+            up.intervals = merged(up.intervals)
+
+
+def merged(intervals):
+    """Overlapping intervals joined, sorted."""
+    out = []
+    for start, end in sorted(intervals):
+        if out and start <= out[-1][1]:
+            if end > out[-1][1]:
+                out[-1] = (out[-1][0], end)
+        else:
+            out.append((start, end))
+    return out
+
+
+def finish(span, now):
+    """Write an ended span and tell its parent about its time."""
+    duration = now - span.start
+    own = duration - span.covered
+    if span.intervals:
+        own -= sum(end - start for start, end in merged(span.intervals))
+    if not span.record:
+        return
+    live.pop(span.seq, None)
+    if duration >= state.config.min_ticks or span.announced:
+        _write(span, 1, duration, own if own > 0 else 0)
+
+
+def write_open(span):
+    """Write a span that has not ended (kind 2)."""
+    _write(span, 2, perf_counter_ns() - span.start, 0)
+
+
+def _write(span, kind, duration, own):
+    payload = span.payload if span.flags & ERROR or not span.result else span.payload + span.result
+    if duration >= WIDE:
+        payload += b"W\x92" + msgpack.integer(duration) + msgpack.integer(own)
+        duration = own = WIDE
+    flags = span.flags if kind == 1 else span.flags | OPEN
+    depth, thread = span.depth, threads.ids.get(span.thread)
+    if thread is None:
+        thread = threads.id(span.thread)
+    state.spool.put(
+        (
+            span.start, duration, own, span.seq, span.parent, span.trace.id, span.fn.id, len(payload), depth if depth < 65535 else 65535, thread,
+            kind, flags, span.err, 1,
+        ),
+        payload,
+    )  # fmt: skip
+
+
+def event(span, site, payload):
+    """Write an event of `span` at `site`; payload is whole sections."""
+    if not span.record or not state.on:
+        return
+    span.events += 1
+    if span.events > MAX_EVENTS:
+        span.flags |= LEFT_OUT
+        return
+    if not site.defined:
+        site.define()
+    state.spool.put((perf_counter_ns(), 0, 0, span.seq, span.events, span.trace.id, site.id, len(payload), 0, 0, 3, 0, 0, 1), payload)
+
+
+def after_fork(parent_salt):
+    """Spans that the child inherited are the parent's to write; what the child starts below them names them from afar."""
+    begin_process()
+    live.clear()
+    span, renamed = current.get(), {}
+    while span is not None:
+        if span.record and span.trace.id not in renamed:
+            renamed[span.trace.id] = traces.begin({}, (span.trace.hex, span_hex(span, parent_salt)))
+        if span.trace.id:
+            span.trace = renamed.get(span.trace.id, span.trace)
+        span.record, span.seq = False, 0
+        span = span.up

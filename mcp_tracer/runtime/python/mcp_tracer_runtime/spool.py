@@ -1,0 +1,160 @@
+"""The spool file: docs/spool-format.md, written through a memory map, so that what a killed process has written is there to read."""
+
+import mmap
+import os
+import struct
+import zlib
+from _thread import allocate_lock
+from collections import deque
+from time import perf_counter_ns, time_ns
+
+from . import faults
+
+SLOT, HEADER_SIZE, CHUNK_HEADER, RECORD = 65536, 4096, 32, 48
+OPEN, SEALED = 1, 2
+_HEADER = struct.Struct("<8sHHIQQdQ16sIIQ")
+_CHUNK = struct.Struct("<IBBHIIIIQ")
+_RECORD = struct.Struct("<QIIIIIIIHHBBHI")
+_CHUNK_MAGIC = 0x3143544D
+_GROWTH = (4, 16, 64)  # slots to preallocate the first, the second and every further time
+_pack_record = _RECORD.pack_into
+
+
+class Spool:
+    """Appends records to one file. Safe under threads, signal handlers and finalizers: whoever finds it busy leaves the record to the one at work."""
+
+    def __init__(self, folder, run_id, salt, limit_bytes):
+        self.run_id, self.salt, self.limit_bytes = run_id, salt, limit_bytes
+        self.path = os.path.join(folder, "%s.%d.spool" % (run_id.hex(), os.getpid()))
+        self.waiting = deque()
+        self.lock = allocate_lock()
+        self.closed = False
+        self.dropped = 0
+        self.allocated = 0  # slots
+        self.next_slot = 0
+        self.window = self.words = None
+        self._create()
+        self._open_chunk(1)
+
+    def _create(self):
+        temporary = self.path + ".tmp"
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0)
+        self.file = os.open(temporary, flags, 0o600)
+        head = _HEADER.pack(
+            b"MTSPOOL\x01", 1, 1, SLOT, time_ns(), perf_counter_ns(), 1.0, self.salt, self.run_id, os.getpid(), os.getppid(), process_start()
+        )
+        os.write(self.file, head.ljust(HEADER_SIZE, b"\0"))
+        os.rename(temporary, self.path)
+
+    def put(self, fields, payload):
+        """Append one record: `fields` as in the format, payload length and all, then its payload."""
+        self.waiting.append((fields, payload))
+        while self.waiting and self.lock.acquire(False):
+            try:
+                self._drain()
+            finally:
+                self.lock.release()
+
+    def _drain(self):
+        waiting = self.waiting
+        while waiting:
+            fields, payload = waiting.popleft()
+            if self.closed:
+                self.dropped += 1
+                continue
+            length = len(payload)
+            top = self.top - length
+            at = self.at
+            if at + RECORD > top:
+                try:
+                    self._next_chunk(length)
+                except Exception as error:
+                    self._stop(error)
+                    continue
+                top, at = self.top - length, self.at
+            window = self.window
+            if length:
+                window[top : self.top] = payload
+            _pack_record(window, at, *fields)
+            self.top, self.at = top, at + RECORD
+            self.n += 1
+            self.words[self.n_word + 1] = self.end - top
+            self.words[self.n_word] = self.n
+
+    def _next_chunk(self, length):
+        self._seal()
+        self._open_chunk(-(-(CHUNK_HEADER + RECORD + length) // SLOT))
+
+    def _seal(self):
+        payload = self.end - self.top
+        crc = zlib.crc32(self.window[self.start + CHUNK_HEADER : self.at])
+        crc = zlib.crc32(self.window[self.top : self.end], crc)
+        _CHUNK.pack_into(self.window, self.start, _CHUNK_MAGIC, OPEN, 1, self.slots, self.n, payload, crc, 0, 0)
+        self.window[self.start + 4 : self.start + 5] = bytes((SEALED,))
+
+    def _open_chunk(self, slots):
+        if self.next_slot + slots > self.allocated or self.window is None:
+            self._grow(slots)
+        self.start = HEADER_SIZE + self.next_slot * SLOT - self.window_at
+        self.slots, self.n = slots, 0
+        self.end = self.top = self.start + slots * SLOT
+        self.at = self.start + CHUNK_HEADER
+        _CHUNK.pack_into(self.window, self.start, _CHUNK_MAGIC, OPEN, 1, slots, 0, 0, 0, 0, 0)
+        self.n_word = self.start // 4 + 2
+        self.next_slot += slots
+
+    def _grow(self, slots):
+        """Map a further stretch. Its blocks are allocated first: a write to the map can then not fail for lack of space."""
+        more = max(slots, _GROWTH[0] if not self.allocated else _GROWTH[1] if self.allocated < 20 else _GROWTH[2])
+        begin = HEADER_SIZE + self.next_slot * SLOT
+        size = more * SLOT
+        if begin + size > self.limit_bytes:
+            raise OSError("the spool file reached its limit of %d bytes" % self.limit_bytes)
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(self.file, begin, size)
+        else:
+            os.pwrite(self.file, bytes(size), begin) if hasattr(os, "pwrite") else os.truncate(self.file, begin + size)
+        self._unmap()
+        lead = begin % mmap.ALLOCATIONGRANULARITY
+        self.window_at = begin - lead
+        self.window = mmap.mmap(self.file, size + lead, offset=self.window_at)
+        self.words = memoryview(self.window).cast("I")
+        self.allocated = self.next_slot + more
+
+    def _unmap(self):
+        if self.window is not None:
+            self.words.release()
+            self.window.close()
+            self.window = None
+
+    def _stop(self, error):
+        """No room: the program goes on, tracing ends, and the user is told once."""
+        self.closed = True
+        self.dropped += 1
+        faults.say_once("tracing stopped: %s" % (error,))
+
+    def close(self):
+        """Seal what is open and give unused space back."""
+        with self.lock:
+            if self.window is None:
+                return
+            if not self.closed:
+                self._seal()
+            self.closed = True
+            self._unmap()
+            os.truncate(self.file, HEADER_SIZE + self.next_slot * SLOT)
+            os.close(self.file)
+
+    def forget(self):
+        """In a forked child: leave the parent's file alone. The map is not written to any more; only our descriptor closes."""
+        self.closed = True
+        os.close(self.file)
+
+
+def process_start():
+    """Start time of this process in clock ticks since boot (Linux), 0 where unknown."""
+    try:
+        with open("/proc/self/stat", "rb") as file:
+            return int(file.read().rpartition(b")")[2].split()[19])
+    except (OSError, ValueError, IndexError):
+        return 0
