@@ -1,0 +1,155 @@
+"""Composition root: the only file that names concrete adapters."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+
+from mcp_tracer.ingest.ingester import Ingester
+from mcp_tracer.languages.javascript import javascript, typescript
+from mcp_tracer.languages.port import Language
+from mcp_tracer.languages.python import python
+from mcp_tracer.memory.outbox import Outbox
+from mcp_tracer.model.errors import TracerError, Unavailable, UserError
+from mcp_tracer.service.approvals import Approvals
+from mcp_tracer.service.context import Tools
+from mcp_tracer.service.operations import OPERATIONS
+from mcp_tracer.service.service import Service
+from mcp_tracer.settings.file import LoadedSettings, load
+from mcp_tracer.settings.overrides import Overrides
+from mcp_tracer.storage.sqlite import SqliteSpanStore
+from mcp_tracer.workspace.initialise import refresh_runtime
+from mcp_tracer.workspace.project import Project
+from mcp_tracer.workspace.workspace import Workspace
+
+_log = logging.getLogger(__name__)
+
+
+def languages() -> tuple[Language, ...]:
+    """Every language that can be instrumented. Adding one is adding it here."""
+    return (python(), javascript(), typescript())
+
+
+def load_settings(project: Project) -> LoadedSettings:
+    """The humans' settings as they are on disk now."""
+    return load(project.env_file)
+
+
+class CurrentSettings:
+    """The humans' settings, read again whenever the file is another one or was written to."""
+
+    def __init__(self, project: Project) -> None:
+        self._project = project
+        self._stamp: tuple[int, ...] = ()
+        self._loaded: LoadedSettings | None = None
+
+    def __call__(self) -> LoadedSettings:
+        """What the file says now."""
+        stamp = self._look()
+        if self._loaded is None or stamp != self._stamp or not stamp:
+            # The stamp is older than the reading: a write in between is noticed at the next call.
+            self._loaded, self._stamp = load_settings(self._project), stamp
+        return self._loaded
+
+    def _look(self) -> tuple[int, ...]:
+        """Time of writing, of any change, size and inode; () where there is no file."""
+        with suppress(OSError):
+            seen = self._project.env_file.stat()
+            return (seen.st_mtime_ns, seen.st_ctime_ns, seen.st_size, seen.st_ino)
+        return ()
+
+
+def check_initialised(project: Project) -> None:
+    """Raise UserError with the command to run where `init` has not been here."""
+    if not project.is_initialised:
+        raise UserError(f"{project.root} is not set up: run `mcp-tracer init --project {project.root}` once.", "not_initialised")
+
+
+@asynccontextmanager
+async def open_service(project: Project, ingest: bool) -> AsyncGenerator[Service]:
+    """The service of a project, with `ingest` taking recordings in as they are written (if no other process does).
+
+    Raises UserError for a project that is not initialised, Unavailable where its store cannot be used.
+    """
+    check_initialised(project)
+    async with AsyncExitStack() as opened:
+        workspace = Workspace(project, languages())
+        memory = Outbox(project.state_file)
+        await memory.open()
+        opened.push_async_callback(memory.close)
+        store = SqliteSpanStore(project.traces_dir)
+        await store.open()
+        opened.push_async_callback(store.close)
+        ingester = Ingester(project, store)
+        if ingest:
+            refresh_runtime(project)
+            await ingester.start()
+            opened.push_async_callback(ingester.stop)
+        yield Service(
+            Tools(
+                project=project,
+                workspace=workspace,
+                store=store,
+                memory=memory,
+                approvals=Approvals(project.state_file),
+                settings=CurrentSettings(project),
+                overrides=lambda: Overrides.load(project.overrides_file),
+                catch_up=ingester.catch_up,
+                ingesting=ingester.is_ingesting,
+            ),
+            OPERATIONS,
+        )
+
+
+@asynccontextmanager
+async def live_service(project: Project) -> AsyncGenerator[Callable[[], Awaitable[Service]]]:
+    """For servers: gives a provider of the service, which is opened when the project is initialised, be it later, and closed at the end."""
+    owner = _Owner(project)
+    running = asyncio.create_task(owner.run())
+    try:
+        yield owner.provide
+    finally:
+        running.cancel()
+        with suppress(asyncio.CancelledError):
+            await running
+
+
+class _Owner:
+    """Opens and closes the service in one task, as what it holds demands, on behalf of calls that run in others."""
+
+    def __init__(self, project: Project) -> None:
+        self._project = project
+        self._wanted = asyncio.Event()
+        self._opening: asyncio.Future[Service] = asyncio.get_running_loop().create_future()
+        if project.is_initialised:
+            self._wanted.set()
+
+    async def provide(self) -> Service:
+        """The service. Raises what opening it raised; the next call tries again."""
+        check_initialised(self._project)
+        self._wanted.set()
+        return await asyncio.shield(self._opening)
+
+    async def run(self) -> None:
+        """Open at the first wish and stay open until cancelled."""
+        while True:
+            await self._wanted.wait()
+            self._wanted.clear()
+            try:
+                async with open_service(self._project, ingest=True) as service:
+                    self._opening.set_result(service)
+                    await asyncio.Event().wait()
+            except TracerError as error:
+                self._fail(error)
+            except Exception as error:
+                _log.exception("the service of %s failed", self._project.root)
+                self._fail(Unavailable(f"the recordings of {self._project.root} cannot be opened ({type(error).__name__}): see the log."))
+
+    def _fail(self, error: TracerError) -> None:
+        failed, self._opening = self._opening, asyncio.get_running_loop().create_future()
+        if not failed.done():
+            failed.set_exception(error)
+        # Nobody may be waiting (a server that opens at its start); the next call will meet the same error.
+        failed.exception()

@@ -1,0 +1,1 @@
+"""MCP, REST and CLI: three translations of the same operations. They hold no logic of their own."""

@@ -1,0 +1,64 @@
+"""Call an operation, show its answer, and turn failures into one line and an exit code."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import typer
+
+from mcp_tracer.faces.cli.asking import Asked
+from mcp_tracer.faces.cli.showing import show, visible
+from mcp_tracer.faces.failures import body_of, kind_of
+from mcp_tracer.model.errors import TracerError
+from mcp_tracer.service.context import Caller
+from mcp_tracer.service.service import Answer
+
+CALLER = Caller(name="cli", via="cli")
+
+
+def perform(operation: str, arguments: Mapping[str, Any], asked: Asked) -> None:
+    """Run one operation and print its answer; leaves with the exit code of the failure if there is one."""
+    with failures(asked):
+        answer = asyncio.run(_call(operation, arguments, asked))
+        tell(answer.result.model_dump(mode="json", by_alias=True), lambda: answer.text, asked)
+
+
+async def _call(operation: str, arguments: Mapping[str, Any], asked: Asked) -> Answer:
+    from mcp_tracer.app import open_service  # composing a project loads every adapter: not for --help
+
+    async with open_service(asked.project(), ingest=False) as service:
+        return await service.call(operation, arguments, CALLER, _progress)
+
+
+async def _progress(done: int, total: int, message: str) -> None:
+    """A line that overwrites itself, for a person who watches."""
+    if total > 1 and sys.stderr.isatty():
+        ending = "\n" if done == total else ""
+        sys.stderr.write(f"\r\x1b[K{done}/{total} {visible(message)[:100]}{ending}")
+        sys.stderr.flush()
+
+
+def tell(body: Any, text: Callable[[], str], asked: Asked) -> None:
+    """Print the body as JSON, or the text."""
+    if asked.as_json:
+        typer.echo(json.dumps(body, ensure_ascii=False, indent=2))
+    else:
+        show(text())
+
+
+@contextmanager
+def failures(asked: Asked) -> Generator[None]:
+    """Failures that a caller can act on become one line on stderr (or the REST shape with --json) and an exit code."""
+    try:
+        yield
+    except TracerError as error:
+        if asked.as_json:
+            typer.echo(json.dumps(body_of(error), ensure_ascii=False, indent=2))
+        else:
+            typer.echo("mcp-tracer: " + " ".join(visible(str(error)).splitlines()), err=True)
+        raise typer.Exit(kind_of(error).exit_code) from None

@@ -1,0 +1,43 @@
+"""Resources: a trace, a run and the configuration by URI, as the same text that the tools give."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from mcp.server import MCPServer
+from mcp.server.mcpserver.context import Context
+from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError
+
+from mcp_tracer.faces.callers import ServiceProvider
+from mcp_tracer.faces.mcp.tools import caller_of
+from mcp_tracer.model.errors import NotFound, TracerError
+
+CONTEXT = Context[Any, Any]
+
+
+def add_resources(server: MCPServer[Any], provider: ServiceProvider) -> None:
+    """Register `trace://{traceId}`, `run://{runId}` and `config://tracing`."""
+
+    async def read(operation: str, arguments: Mapping[str, Any], context: CONTEXT) -> str:
+        try:
+            service = await provider()
+            return (await service.call(operation, arguments, caller_of(context))).text
+        except NotFound as error:
+            raise ResourceNotFoundError(str(error)) from error
+        except TracerError as error:
+            raise ResourceError(str(error)) from error
+
+    @server.resource("trace://{traceId}", name="trace", title="Trace", description="One trace as a tree of its spans.")
+    async def trace(traceId: str, ctx: CONTEXT) -> str:
+        return await read("get_trace", {"trace_id": traceId}, ctx)
+
+    @server.resource("run://{runId}", name="run", title="Run", description="What one run called, newest first.")
+    async def run(runId: str, ctx: CONTEXT) -> str:
+        return await read("search_traces", {"run": runId}, ctx)
+
+    @server.resource("config://tracing", name="config", title="Tracing configuration", description="What is traced, at which level.")
+    async def config(ctx: CONTEXT) -> str:
+        return await read("get_config", {}, ctx)
+
+    del trace, run, config
