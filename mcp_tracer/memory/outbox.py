@@ -26,8 +26,9 @@ MAX_PART_CHARACTERS = 10_000
 MAX_PAGE = 200
 
 # `schema_version` holds one row for each part of the house that keeps tables in state.db. Delivery uses the columns from `state` on.
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS schema_version(component TEXT PRIMARY KEY, version INTEGER NOT NULL);
+SCHEMA = (
+    "CREATE TABLE IF NOT EXISTS schema_version(component TEXT PRIMARY KEY, version INTEGER NOT NULL)",
+    """
 CREATE TABLE IF NOT EXISTS openmemory_event(
   seq INTEGER PRIMARY KEY AUTOINCREMENT,        -- order of recording; pages are keyed on it
   event_id TEXT NOT NULL UNIQUE,                -- 32 hex digits
@@ -42,11 +43,11 @@ CREATE TABLE IF NOT EXISTS openmemory_event(
   salt INTEGER NOT NULL DEFAULT 0,              -- raised when the server collapsed the event into another one
   remote_id TEXT,
   last_error TEXT
-);
-CREATE UNIQUE INDEX IF NOT EXISTS openmemory_event_remote ON openmemory_event(remote_id) WHERE remote_id IS NOT NULL;
-CREATE INDEX IF NOT EXISTS openmemory_event_due ON openmemory_event(state, next_at);
-CREATE INDEX IF NOT EXISTS openmemory_event_kind ON openmemory_event(kind, seq);
-"""
+)""",
+    "CREATE UNIQUE INDEX IF NOT EXISTS openmemory_event_remote ON openmemory_event(remote_id) WHERE remote_id IS NOT NULL",
+    "CREATE INDEX IF NOT EXISTS openmemory_event_due ON openmemory_event(state, next_at)",
+    "CREATE INDEX IF NOT EXISTS openmemory_event_kind ON openmemory_event(kind, seq)",
+)
 _INSERT = "INSERT INTO openmemory_event(event_id, kind, project_name, agent_name, payload, created_at) VALUES(?, ?, ?, ?, ?, ?)"
 _SELECT = "SELECT seq, event_id, kind, project_name, agent_name, payload, created_at, state FROM openmemory_event"
 
@@ -161,7 +162,7 @@ async def _prepare(db: aiosqlite.Connection) -> None:
     await db.execute("PRAGMA synchronous = NORMAL")
     await db.execute("BEGIN IMMEDIATE")
     try:
-        for statement in SCHEMA.split(";"):
+        for statement in SCHEMA:
             await db.execute(statement)
         await db.execute("INSERT OR IGNORE INTO schema_version VALUES(?, ?)", (COMPONENT, VERSION))
         rows = await db.execute_fetchall("SELECT version FROM schema_version WHERE component = ?", (COMPONENT,))

@@ -54,9 +54,6 @@ def parse(text: str) -> EnvFile:
 
 
 def _unquoted(value: str) -> str:
-    if value[:1] in ("'", '"'):
-        end = value.find(value[0], 1)
-        if end > 0 and (not value[end + 1 :].strip() or value[end + 1 :].lstrip().startswith("#")):
-            return value[1:end]
-        return value
-    return re.split(r"\s+#", value, maxsplit=1)[0].strip() if not value.startswith("#") else ""
+    """Take one pair of quotes off. A `#` after a value is part of it, as the runtimes read it too: comments have their own lines."""
+    quoted = len(value) >= 2 and value[0] == value[-1] and value[0] in ("'", '"')
+    return value[1:-1] if quoted else value

@@ -99,7 +99,7 @@ def _settings(file: EnvFile) -> tuple[Settings, list[str]]:
 
 def _malformed(file: EnvFile, settings: Settings, name: str, message: str) -> str:
     assignment = file.last()[variable_of(name)]
-    reason = "true or false" if "boolean" in message else message.removeprefix("Value error, ").removeprefix("Input should be ")
+    reason = message.removeprefix("Value error, ").removeprefix("Input should be ")
     if "level" in name:
         reason = ", ".join(f"{level.value}={level.name}" for level in Level)
     where = f"line {assignment.line}: {assignment.name}={assignment.value}"

@@ -15,6 +15,15 @@ def _split(value: object) -> object:
     return tuple(part for item in value.split(",") if (part := item.strip())) if isinstance(value, str) else value
 
 
+def _switch(value: object) -> object:
+    """Only the words that the runtimes take too, so that all readers of the file agree."""
+    words: dict[object, bool] = {"true": True, "false": False, True: True, False: False}
+    found = words.get(value.lower() if isinstance(value, str) else value)
+    if found is None:
+        raise ValueError("true or false")
+    return found
+
+
 def _level_or_unset(value: object) -> object:
     return None if value == "" else value
 
@@ -32,6 +41,7 @@ def _budget(value: object) -> object:
     raise ValueError("auto, off, or a percentage above 0 and at most 1000")
 
 
+Switch = Annotated[bool, BeforeValidator(_switch)]
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 Languages = Annotated[tuple[Literal["typescript", "javascript", "python"], ...], NoDecode, BeforeValidator(_split)]
 Channels = Annotated[tuple[Literal["web", "cli", "elicitation"], ...], NoDecode, BeforeValidator(_split)]
@@ -50,44 +60,44 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, env_prefix=PREFIX)
 
-    enabled: bool = True
-    auto_instrument: bool = True
+    enabled: Switch = True
+    auto_instrument: Switch = True
     default_level: DetailLevel = 2
 
-    auto_wrap_functions: bool = True
-    auto_track_async: bool = True
-    auto_capture_errors: bool = True
-    auto_reinstrument: bool = True
-    watch_new_files: bool = True
+    auto_wrap_functions: Switch = True
+    auto_track_async: Switch = True
+    auto_capture_errors: Switch = True
+    auto_reinstrument: Switch = True
+    watch_new_files: Switch = True
 
     languages: Languages = ("typescript", "javascript", "python")
     level_typescript: LanguageLevel = None
     level_javascript: LanguageLevel = None
     level_python: LanguageLevel = None
 
-    capture_params: bool = True
-    capture_return_: bool = True
-    capture_vars: bool = True
-    capture_async_: bool = True
-    capture_database: bool = True
-    capture_http: bool = True
-    max_capture_size: Annotated[int, Field(ge=0, le=100_000_000)] = 10_000
+    capture_params: Switch = True
+    capture_return_: Switch = True
+    capture_vars: Switch = True
+    capture_async_: Switch = True
+    capture_database: Switch = True
+    capture_http: Switch = True
+    max_capture_size: Annotated[int, Field(ge=16, le=10_000_000)] = 10_000
 
     sample_rate: Annotated[float, Field(ge=0, le=1)] = 1.0
     max_depth: Annotated[int, Field(ge=1, le=65_535)] = 50
     max_traces_memory: Annotated[int, Field(ge=1)] = 10_000
     flush_interval: Annotated[int, Field(ge=10, le=3_600_000)] = 5_000
-    compress_traces: bool = True
+    compress_traces: Switch = True
 
     exclude_files: Names = ("*.test.ts", "*.spec.ts", "*.test.js", "*.spec.js", "*.config.ts")
     exclude_functions: Names = ("toString", "valueOf", "constructor")
-    exclude_node_modules: bool = True
-    min_duration: Annotated[float, Field(ge=0)] = 0
+    exclude_node_modules: Switch = True
+    min_duration: Annotated[float, Field(ge=0, le=3_600_000)] = 0
 
-    store_traces: bool = True
+    store_traces: Switch = True
     retention_days: Annotated[float, Field(gt=0)] = 7
     max_storage_gb: Annotated[float, Field(gt=0)] = 5
-    auto_cleanup: bool = True
+    auto_cleanup: Switch = True
 
     mode: Mode = "in_place"
     auto_mode: Mode = "on_load"

@@ -79,7 +79,7 @@ def test_a_newer_runtime_stays(empty, shipped):
 def test_a_place_that_cannot_be_written_names_the_fix(tmp_path, shipped):
     # A folder below a regular file: nobody, root included, can create it.
     (tmp_path / "file").write_text("")
-    with pytest.raises(UserError, match="make it and its folder writable|move that file"):
+    with pytest.raises(UserError, match=r"make it and its folder writable|move that file"):
         initialise(Project(tmp_path.resolve() / "file"))
 
 

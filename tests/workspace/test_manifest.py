@@ -59,5 +59,6 @@ def test_parallel_processes_lose_no_entry(project):
 
 
 def test_a_lock_that_is_kept_is_told(project):
-    with locked(project.manifest_lock), pytest.raises(Unavailable, match="held by another process"), locked(project.manifest_lock, timeout_s=0.05):
+    second = locked(project.manifest_lock, timeout_s=0.05)
+    with locked(project.manifest_lock), pytest.raises(Unavailable, match="held by another process"), second:
         pass
