@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help setup test demo lint types check-docs bench clean
+.PHONY: help setup test demo lint types check-docs docs bench clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -36,7 +36,10 @@ types: setup ## Python and the JavaScript runtime, both strict
 	tests/node/node_modules/.bin/tsc -p tests/node
 
 check-docs: setup ## README's generated parts are up to date
-	$(BIN)/python -m mcp_tracer.faces.docs --check README.md
+	$(BIN)/python docs/generate.py --check
+
+docs: setup ## Write README's generated parts anew
+	$(BIN)/python docs/generate.py
 
 bench: setup ## What lies in tests/benchmarks
 	@echo "Benchmarks live in tests/benchmarks, one script each."
