@@ -1,0 +1,66 @@
+"""Following one spool file: taking what is new, noticing that its writer is gone."""
+
+from __future__ import annotations
+
+import socket
+import time
+from pathlib import Path
+from typing import Final
+
+from mcp_tracer.ingest import process
+from mcp_tracer.ingest.reader import SpoolReader
+from mcp_tracer.model.batch import SpoolBatch, SpoolPosition
+
+FOREIGN_HOST_S: Final = 3600.0
+"""A file from another host (a container, a network folder): its writer counts as gone after so long without a record."""
+
+GRACE_S: Final = 1.0
+"""A gone writer's file is finished when it has been silent for so long: a last write may still be on its way."""
+
+
+class SpoolFile:
+    """One file and how far it is taken. Blocking; used by one thread at a time."""
+
+    def __init__(self, path: Path, position: SpoolPosition) -> None:
+        self.path, self.position = path, position
+        self._reader = SpoolReader(path)
+        self._heard = time.monotonic()
+        self._local: bool | None = None
+        self.ended = False
+
+    @property
+    def name(self) -> str:
+        """The file's name, its key in the store."""
+        return self.path.name
+
+    def close(self) -> None:
+        """Close the file."""
+        self._reader.close()
+
+    def next_batch(self, final: bool = False) -> SpoolBatch | None:
+        """What is new after `position`. Raises OSError."""
+        batch = self._reader.read(self.position, final=final)
+        if batch is not None:
+            self._heard = time.monotonic()
+        return batch
+
+    def taken(self, batch: SpoolBatch) -> None:
+        """The store has it."""
+        self.position = batch.end
+        self.ended = self.ended or batch.finished
+
+    def is_abandoned(self) -> bool:
+        """True when nothing will be added: its writer doesn't live any more."""
+        silent = time.monotonic() - self._heard
+        if not self._is_local():
+            return (self.ended and silent > GRACE_S) or silent > FOREIGN_HOST_S
+        return not process.lives(self._reader.source) and (self.ended or silent > GRACE_S)
+
+    def _is_local(self) -> bool:
+        """Whether the writer runs where its pid can be looked up."""
+        if self._local is None:
+            host = self._reader.run_definition().get("hostname")
+            if host is None and not process.lives(self._reader.source):
+                return True  # died before its first record
+            self._local = host in (None, "", socket.gethostname())
+        return self._local

@@ -1,0 +1,193 @@
+"""The ingester: follows all spool files of a project and gives what they hold to the store."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import anyio
+import anyio.to_thread
+
+from mcp_tracer.ingest.lease import Lease
+from mcp_tracer.ingest.reader import DamagedSpool, SpoolReader
+from mcp_tracer.ingest.spool_file import SpoolFile
+from mcp_tracer.model.batch import SpoolBatch, SpoolPosition
+from mcp_tracer.model.errors import Unavailable
+from mcp_tracer.storage.port import SpanWriter
+
+_log: Final = logging.getLogger(__name__)
+
+BUSY_S: Final = 0.2
+IDLE_S: Final = 2.0
+_READER_PATIENCE_S: Final = 2.0
+
+
+@dataclass(slots=True)
+class IngestStatus:
+    """What the ingester has done since it started. `problem` is the last failure's text while it lasts."""
+
+    files: int = 0
+    records: int = 0
+    damaged_chunks: int = 0
+    damaged_files: list[str] = field(default_factory=list[str])
+    problem: str | None = None
+
+
+class Ingester:
+    """Takes spool files of one project into a store; at most one ingester of a project does, the one that holds the lease.
+
+    `on_batch` is called after each batch that the store has taken (pattern detection, live pages); it must not block.
+    """
+
+    def __init__(self, spool: Path, store: SpanWriter, lease: Lease, *, on_batch: Callable[[SpoolBatch], None] | None = None) -> None:
+        self._spool, self._store, self._lease = spool, store, lease
+        self._on_batch = on_batch
+        self._files: dict[str, SpoolFile] = {}
+        self._turn = anyio.Lock()
+        self.status = IngestStatus()
+
+    async def run(self) -> None:
+        """Ingest until cancelled. The lease is given back at the end."""
+        pause = BUSY_S
+        try:
+            while True:
+                pause = BUSY_S if await self._try_turn() else min(IDLE_S, pause * 1.5)
+                await anyio.sleep(BUSY_S if self._files else pause)
+        finally:
+            self.close()
+
+    async def catch_up(self) -> None:
+        """Return when everything is in the store that the files hold now. Where another process ingests, wait for it, 2 s at most."""
+        if self._lease.acquire():
+            await self._take_turn()
+            return
+        with anyio.move_on_after(_READER_PATIENCE_S):
+            while not await anyio.to_thread.run_sync(self._nothing_new, await self._foreign_positions()):
+                await anyio.sleep(0.05)
+
+    def close(self) -> None:
+        """Close all files and give the lease back."""
+        for file in self._files.values():
+            file.close()
+        self._files.clear()
+        self._lease.release()
+
+    async def _try_turn(self) -> bool:
+        """One turn of the loop; a failure is kept in the status and tried again. True when something was taken."""
+        try:
+            if not self._lease.acquire():
+                return False
+            took = await self._take_turn()
+            self.status.problem = None
+            return took
+        except (Unavailable, OSError) as error:
+            if self.status.problem != str(error):
+                _log.error("ingest stopped for now: %s", error)
+            self.status.problem = str(error)
+            self._forget_files()
+            return False
+
+    async def _take_turn(self) -> bool:
+        """Take everything that is new; finish the files whose writers are gone. True when something was taken."""
+        async with self._turn:
+            await self._discover()
+            took = False
+            for file in list(self._files.values()):
+                took |= await self._follow(file)
+            self.status.files = len(self._files)
+            return took
+
+    async def _discover(self) -> None:
+        """Open new files; move aside what isn't a spool file."""
+        paths = await anyio.to_thread.run_sync(_spool_files, self._spool)
+        for path in paths:
+            if path.name in self._files:
+                continue
+            position = await self._store.position(path.name)
+            try:
+                self._files[path.name] = await anyio.to_thread.run_sync(SpoolFile, path, position)
+            except FileNotFoundError:
+                continue  # another ingester has finished it meanwhile
+            except DamagedSpool as damage:
+                self._set_aside(path, str(damage))
+
+    def _set_aside(self, path: Path, reason: str) -> None:
+        target = self._spool / "damaged" / path.name
+        target.parent.mkdir(exist_ok=True)
+        path.replace(target)
+        _log.error("%s Moved to %s.", reason, target)
+        self.status.damaged_files.append(path.name)
+
+    async def _follow(self, file: SpoolFile) -> bool:
+        # Asked before reading: what a writer wrote before it went is read below.
+        abandoned = await anyio.to_thread.run_sync(file.is_abandoned)
+        took = await self._take(file, final=abandoned)
+        if abandoned:
+            await self._store.finish(file.name, killed=not file.ended)
+            self._files.pop(file.name).close()
+            await anyio.to_thread.run_sync(_delete, file.path)
+        return took or abandoned
+
+    async def _take(self, file: SpoolFile, final: bool) -> bool:
+        took = False
+        while (batch := await anyio.to_thread.run_sync(file.next_batch, final)) is not None:
+            await self._store.append([batch])
+            file.taken(batch)
+            self._count(batch)
+            took = True
+        return took
+
+    def _count(self, batch: SpoolBatch) -> None:
+        self.status.records += len(batch.records)
+        self.status.damaged_chunks += batch.damaged
+        if batch.damaged:
+            _log.warning("%s: passed over %d damaged chunks", batch.source.name, batch.damaged)
+        if self._on_batch is not None:
+            self._on_batch(batch)
+
+    def _forget_files(self) -> None:
+        """Open them again next time, at the positions that the store says."""
+        for file in self._files.values():
+            file.close()
+        self._files.clear()
+
+    async def _foreign_positions(self) -> list[tuple[Path, SpoolPosition]]:
+        found: list[tuple[Path, SpoolPosition]] = []
+        for path in await anyio.to_thread.run_sync(_spool_files, self._spool):
+            found.append((path, await self._store.position(path.name)))
+        return found
+
+    @staticmethod
+    def _nothing_new(positions: list[tuple[Path, SpoolPosition]]) -> bool:
+        return not any(_has_more(*one) for one in positions)
+
+
+def _has_more(path: Path, position: SpoolPosition) -> bool:
+    try:
+        with SpoolReader(path) as reader:
+            return reader.read(position, max_records=1) is not None
+    except (FileNotFoundError, DamagedSpool):
+        return False
+
+
+def _spool_files(folder: Path) -> list[Path]:
+    """The spool files, in the order of their making."""
+    if not folder.is_dir():
+        return []
+    found = [Path(entry.path) for entry in os.scandir(folder) if entry.name.endswith(".spool") and entry.is_file()]
+    return sorted(found, key=_age)
+
+
+def _age(path: Path) -> tuple[float, str]:
+    try:
+        return path.stat().st_mtime, path.name
+    except FileNotFoundError:
+        return 0.0, path.name
+
+
+def _delete(path: Path) -> None:
+    path.unlink(missing_ok=True)

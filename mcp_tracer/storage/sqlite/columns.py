@@ -1,0 +1,111 @@
+"""Numbers and payloads as blobs: byte-shuffled, compressed columns, and blocks of payloads."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+import zstandard
+from numpy.typing import NDArray
+
+Array: TypeAlias = NDArray[Any]
+
+FRAME_SPANS: Final = 4096
+BLOCK_SPANS: Final = 512
+
+DTYPES: Final = {
+    "fn": np.dtype("<u4"),
+    "dur": np.dtype("<i8"),
+    "self": np.dtype("<i8"),
+    "err": np.dtype("<u4"),
+    "start": np.dtype("<i8"),
+    "trace": np.dtype("<u4"),
+    "src": np.dtype("<u4"),
+    "seq": np.dtype("<u4"),
+    "parent": np.dtype("<u4"),
+    "depth": np.dtype("<u2"),
+    "thread": np.dtype("<u4"),
+    "flags": np.dtype("u1"),
+    "count": np.dtype("<u4"),
+}
+
+_local = threading.local()
+
+
+def _compressor(level: int) -> zstandard.ZstdCompressor:
+    made: dict[int, zstandard.ZstdCompressor] = _local.__dict__.setdefault("compressors", {})
+    if level not in made:
+        made[level] = zstandard.ZstdCompressor(level=level)
+    return made[level]
+
+
+def _decompressor() -> zstandard.ZstdDecompressor:
+    found = _local.__dict__.get("decompressor")
+    if found is None:
+        found = _local.decompressor = zstandard.ZstdDecompressor()
+    return found
+
+
+def compress(data: bytes, level: int = 1) -> bytes:
+    """zstd; contexts are kept for each thread."""
+    return _compressor(level).compress(data)
+
+
+def decompress(data: bytes) -> bytes:
+    """The reverse of `compress`. Raises zstandard.ZstdError for damaged bytes."""
+    return _decompressor().decompress(data)
+
+
+def pack(array: Array) -> bytes:
+    """A column: bytes of equal weight side by side, which is what compresses well."""
+    flat: Array = np.ascontiguousarray(array)
+    width = flat.dtype.itemsize
+    return compress(flat.view("u1").reshape(-1, width).T.tobytes() if width > 1 else flat.tobytes())
+
+
+def unpack(data: bytes, dtype: np.dtype[Any]) -> Array:
+    """The reverse of `pack`."""
+    raw: Array = np.frombuffer(decompress(data), "u1")
+    width = dtype.itemsize
+    return np.ascontiguousarray(raw.reshape(width, -1).T).view(dtype).ravel() if width > 1 else raw.view(dtype)
+
+
+def pack_block(payloads: Sequence[bytes], compressed: bool) -> tuple[int, bytes]:
+    """(codec, blob) of some spans' payloads."""
+    lengths = np.fromiter(map(len, payloads), "<u4", len(payloads))
+    raw = lengths.tobytes() + b"".join(payloads)
+    return (1, compress(raw, 3)) if compressed else (0, raw)
+
+
+class Block:
+    """Payloads of `n` spans: `block[i]`, and `raw` with `ends` for searching all of them at once."""
+
+    __slots__ = ("ends", "head", "n", "raw")
+
+    def __init__(self, n: int, codec: int, blob: bytes) -> None:
+        self.n = n
+        self.raw = decompress(blob) if codec else blob
+        self.head = 4 * n
+        self.ends: Array = self.head + np.cumsum(np.frombuffer(self.raw, "<u4", n), dtype=np.int64)
+
+    def __getitem__(self, index: int) -> bytes:
+        start = int(self.ends[index - 1]) if index else self.head
+        return self.raw[start : int(self.ends[index])]
+
+    def payloads(self) -> list[bytes]:
+        """All of them."""
+        stops: list[int] = self.ends.tolist()
+        return [self.raw[start:stop] for start, stop in zip([self.head, *stops], stops, strict=False)]
+
+    def holding(self, needle: bytes) -> set[int]:
+        """Indexes of payloads that hold `needle` (lower case), whatever the case of ASCII letters."""
+        raw = self.raw.lower()
+        found: set[int] = set()
+        at = raw.find(needle, self.head)
+        while at >= 0:
+            index = int(np.searchsorted(self.ends, at, side="right"))
+            found.add(index)
+            at = raw.find(needle, int(self.ends[index]))
+        return found

@@ -1,0 +1,154 @@
+"""A SpanQuery as masks over columns and sets of frames."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from mcp_tracer.model.query import SpanQuery
+from mcp_tracer.storage.sqlite import frames, indexes, matching, sections
+from mcp_tracer.storage.sqlite.columns import Array
+from mcp_tracer.storage.sqlite.names import Names
+from mcp_tracer.storage.sqlite.snapshot import OPEN_FRAME, Segment, Snapshot
+
+
+@dataclass(slots=True)
+class Filter:
+    """What spans must be; None doesn't restrict. Masks are by id. `named`: functions whose name holds the text."""
+
+    query: SpanQuery
+    functions: Array | None = None
+    sources: list[int] | None = None
+    traces: list[bytes] | None = None
+    errors: Array | None = None
+    text: str | None = None
+    needle: bytes = b""
+    named: Array | None = None
+    trace_ids: dict[int, list[int]] = field(default_factory=dict[int, "list[int]"])
+
+    def matches_nothing(self) -> bool:
+        """Known without reading a frame."""
+        nobody = (self.functions is not None and not self.functions.any()) or (self.errors is not None and not self.errors.any())
+        return nobody or self.sources == [] or self.traces == []
+
+    def columns(self) -> set[str]:
+        """The columns that `mask` needs."""
+        wanted = {"start", "dur", "src", "seq"}
+        wanted |= {"fn"} if self.functions is not None or self.text is not None else set()
+        wanted |= {"err"} if self.errors is not None or self.query.has_error is not None else set()
+        return wanted | ({"trace"} if self.traces is not None else set())
+
+    def mask(self, segment: Segment, columns: dict[str, Array]) -> Array:
+        """True for the spans of a frame that match everything but the text."""
+        query, mask = self.query, np.ones(len(columns["start"]), np.bool_)
+        if self.functions is not None:
+            mask &= self.functions[columns["fn"]]
+        if query.min_duration_ns is not None:
+            mask &= columns["dur"] >= query.min_duration_ns
+        if query.max_duration_ns is not None:
+            mask &= columns["dur"] <= query.max_duration_ns
+        if query.start_ns is not None:
+            mask &= columns["start"] >= query.start_ns
+        if query.end_ns is not None:
+            mask &= columns["start"] < query.end_ns
+        return mask & self._mask_ids(segment, columns)
+
+    def _mask_ids(self, segment: Segment, columns: dict[str, Array]) -> Array:
+        mask = np.ones(len(columns["start"]), np.bool_)
+        if self.errors is not None:
+            mask &= self.errors[columns["err"]]
+        if self.query.has_error is not None:
+            mask &= (columns["err"] > 0) == self.query.has_error
+        if self.sources is not None:
+            mask &= np.isin(columns["src"], self.sources)
+        if self.traces is not None:
+            mask &= np.isin(columns["trace"], self._traces_in(segment))
+        return mask
+
+    def candidates(self, segment: Segment) -> Array:
+        """Rows of the segment's directory that may hold matches."""
+        query, there = self.query, segment.directory()
+        keep = np.ones(len(there), np.bool_)
+        if query.min_duration_ns is not None:
+            keep &= there["max_dur"] >= query.min_duration_ns
+        if query.max_duration_ns is not None:
+            keep &= there["min_dur"] <= query.max_duration_ns
+        if query.start_ns is not None:
+            keep &= there["max_start"] >= query.start_ns
+        if query.end_ns is not None:
+            keep &= there["min_start"] < query.end_ns
+        if query.has_error:
+            keep &= there["nerr"] > 0
+        for chosen in self._frame_sets(segment):
+            if chosen is not None:
+                keep &= np.isin(there["id"], chosen)
+        return there[keep]
+
+    def _frame_sets(self, segment: Segment) -> list[Array | None]:
+        """Frames that indexes name; None where an index doesn't help."""
+        sets: list[Array | None] = []
+        if self.traces is not None:
+            sets.append(indexes.frames_of_traces(segment, self._traces_in(segment)))
+        if self.sources is not None:
+            sets.append(indexes.frames_of_sources(segment, self.sources))
+        if self.errors is not None:
+            sets.append(indexes.frames_of_errors(segment, np.flatnonzero(self.errors).tolist()))
+        if self.functions is not None:
+            sets.append(indexes.frames_of_functions(segment, self.functions))
+        if self.text is not None and self.named is not None:
+            sets.append(indexes.frames_with_text(segment, self.needle, self.named))
+        return sets
+
+    def _traces_in(self, segment: Segment) -> list[int]:
+        """This segment's ids of the traces."""
+        if segment.number not in self.trace_ids:
+            found: list[int] = []
+            for trace_id in self.traces or []:
+                row = segment.db.execute("SELECT id FROM trace WHERE trace_id=?", (trace_id,)).fetchone()
+                found += [int(row[0])] if row else []
+            self.trace_ids[segment.number] = found
+        return self.trace_ids[segment.number]
+
+    def holding_text(self, snapshot: Snapshot, segment: Segment, frame: int, columns: dict[str, Array], mask: Array) -> Array:
+        """The mask without spans that surely don't hold the text: a search among bytes."""
+        assert self.named is not None
+        found = self.named[columns["fn"]]
+        if frame == OPEN_FRAME:
+            for offset, payload in enumerate(snapshot.open_spans().payloads):
+                found[offset] |= self.needle in payload.lower()
+            return mask & found
+        blocks = indexes.blocks_with_text(segment, self.needle, frame, frame + len(mask))
+        for offset, block in frames.blocks(segment.db, frame, len(mask), blocks):
+            part = slice(offset, offset + block.n)
+            if mask[part].any():
+                found[[offset + index for index in block.holding(self.needle)]] = True
+        return mask & found
+
+    def says(self, fn: int, payload: bytes) -> bool:
+        """Whether a span holds the text, in its function's name or its values."""
+        assert self.text is not None and self.named is not None
+        return bool(self.named[fn]) or matching.says(self.text, sections.texts(payload))
+
+
+def build(query: SpanQuery, names: Names, sources: list[int] | None, traces: list[bytes] | None) -> Filter:
+    """Prepare a query; run, trace and test are resolved by the caller."""
+    made = Filter(query, sources=sources, traces=traces)
+    if query.file is not None or query.function is not None or query.kind is not None:
+        made.functions = names.mask([one.id for one in names.functions if _function_fits(query, one.file, one.name, one.kind)])
+    if query.error_type is not None:
+        fits = [id_ > 0 and matching.function_matches(query.error_type, name) for id_, name in enumerate(names.errors)]
+        made.errors = np.array(fits, np.bool_)
+    if query.text:
+        made.text = matching.fold(query.text)
+        made.needle = matching.needle(query.text)
+        made.named = names.mask([one.id for one in names.functions if made.text in matching.fold(one.name)])
+    return made
+
+
+def _function_fits(query: SpanQuery, file: str, name: str, kind: str) -> bool:
+    if query.kind is not None and query.kind != kind:
+        return False
+    if query.file is not None and not matching.file_matches(query.file, file):
+        return False
+    return query.function is None or matching.function_matches(query.function, name)

@@ -1,0 +1,96 @@
+"""From traces, processes, errors, functions and texts to the frames that may hold them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+
+from mcp_tracer.storage.sqlite.columns import Array
+from mcp_tracer.storage.sqlite.snapshot import Segment
+
+GRAM_BITS: Final = 15
+GRAM_BYTES: Final = 4
+_PART: Final = 500
+
+
+def frames_of_traces(segment: Segment, traces: Sequence[int]) -> Array:
+    """Frames with spans of these traces (ids of the segment)."""
+    return _frames(segment, "trace_frame", "trace", traces)
+
+
+def frames_of_sources(segment: Segment, sources: Sequence[int]) -> Array:
+    """Frames with spans of these processes."""
+    return _frames(segment, "source_frame", "src", sources)
+
+
+def frames_of_errors(segment: Segment, errors: Sequence[int]) -> Array:
+    """Frames with spans that failed so."""
+    return _frames(segment, "err_frame", "err", errors)
+
+
+def _frames(segment: Segment, table: str, column: str, ids: Sequence[int]) -> Array:
+    found: set[int] = set()
+    for first in range(0, len(ids), _PART):
+        part = ids[first : first + _PART]
+        query = f"SELECT DISTINCT frame FROM {table} WHERE {column} IN ({','.join('?' * len(part))})"
+        found.update(row[0] for row in segment.db.execute(query, part))
+    return np.array(sorted(found), np.int64)
+
+
+def frames_of_functions(segment: Segment, mask: Array) -> Array | None:
+    """Frames with calls of the functions in the mask; None where the segment has no such index yet, or it would not help."""
+    ids: list[int] = np.flatnonzero(mask).tolist()
+    if not segment.sealed or len(ids) > _PART:
+        return None
+    query = f"SELECT frames FROM fn_frame WHERE fn IN ({','.join('?' * len(ids))})"
+    parts = [np.frombuffer(row[0], "<u4") for row in segment.db.execute(query, ids)]
+    return np.unique(np.concatenate(parts)).astype(np.int64) if parts else np.zeros(0, np.int64)
+
+
+def frames_with_text(segment: Segment, needle: bytes, named: Array) -> Array | None:
+    """Frames whose payloads may hold `needle` or that call a function in `named`; None where the index cannot say."""
+    blocks = _blocks(segment, needle)
+    by_name = frames_of_functions(segment, named)
+    if blocks is None or by_name is None:
+        return None
+    ids = segment.directory()["id"]
+    return np.union1d(ids[np.searchsorted(ids, blocks, side="right") - 1], by_name)
+
+
+def blocks_with_text(segment: Segment, needle: bytes, first: int, stop: int) -> set[int] | None:
+    """Ids of payload blocks from `first` to `stop` that may hold `needle`; None where the index cannot say."""
+    blocks = _blocks(segment, needle)
+    return None if blocks is None else set(blocks[(blocks >= first) & (blocks < stop)].tolist())
+
+
+def _blocks(segment: Segment, needle: bytes) -> Array | None:
+    """Ids of all payload blocks that hold every 4-gram of the needle."""
+    if not segment.sealed or len(needle) < GRAM_BYTES:
+        return None
+    if segment.known_blocks is not None and segment.known_blocks[0] == needle:
+        return segment.known_blocks[1]
+    hashes: list[int] = np.unique(grams(needle)).tolist()[:64]
+    rows = segment.db.execute(f"SELECT bits FROM gram WHERE h IN ({','.join('?' * len(hashes))})", hashes).fetchall()
+    ids = _block_ids(segment)
+    found: Array = ids[:0]
+    if len(rows) == len(hashes):  # a gram without a row is in no block
+        bits = np.bitwise_and.reduce([np.frombuffer(row[0], "u1") for row in rows])
+        found = ids[np.flatnonzero(np.unpackbits(bits)[: len(ids)])]
+    segment.known_blocks = (needle, found)
+    return found
+
+
+def _block_ids(segment: Segment) -> Array:
+    if segment.block_ids is None:
+        segment.block_ids = np.array([row[0] for row in segment.db.execute("SELECT id FROM payload ORDER BY id")], np.int64)
+    return segment.block_ids
+
+
+def grams(data: bytes) -> Array:
+    """Hashes of all 4-byte pieces of `data` (GRAM_BITS bits)."""
+    parts: list[Any] = [np.frombuffer(data, "<u4", (len(data) - at) // 4, at) for at in range(4) if len(data) - at >= 4]
+    if not parts:
+        return np.zeros(0, np.uint32)
+    return (np.concatenate(parts) * np.uint32(2654435761)) >> np.uint32(32 - GRAM_BITS)

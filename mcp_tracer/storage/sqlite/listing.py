@@ -1,0 +1,51 @@
+"""Names for completion, and small lookups over all segments."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+
+from mcp_tracer.model.errors import UserError
+from mcp_tracer.storage.sqlite.snapshot import Snapshot
+from mcp_tracer.storage.sqlite.traces import newest_first
+
+
+def names(snapshot: Snapshot, kind: str, prefix: str, limit: int) -> tuple[str, ...]:
+    """Names that start with (functions: contain) `prefix`; traces and runs newest first, others by name."""
+    if kind not in ("file", "function", "trace", "run"):
+        raise UserError(f"kind {kind!r} is unknown: use file, function, trace or run.")
+    found = {"file": _files, "function": _functions, "trace": _traces, "run": _runs}[kind](snapshot, prefix)
+    return tuple(islice(found, limit))
+
+
+def _files(snapshot: Snapshot, prefix: str) -> Iterator[str]:
+    yield from sorted({one.file for one in snapshot.names.functions if one.file and one.file.startswith(prefix)})
+
+
+def _functions(snapshot: Snapshot, part: str) -> Iterator[str]:
+    known = {one.name for one in snapshot.names.functions if one.file and not one.site}
+    yield from sorted(name for name in known if part.lower() in name.lower())
+
+
+def _traces(snapshot: Snapshot, prefix: str) -> Iterator[str]:
+    for summary in newest_first(snapshot, None, 1 << 62, b"", ""):
+        if summary.trace_id.startswith(prefix.lower()):
+            yield summary.trace_id
+
+
+def _runs(snapshot: Snapshot, prefix: str) -> Iterator[str]:
+    query = "SELECT r.run_id FROM source s JOIN run r ON r.id=s.run WHERE substr(r.run_id, 1, ?)=? GROUP BY r.id ORDER BY min(s.start) DESC"
+    for (run_id,) in snapshot.all(query, (len(prefix), prefix.lower())):
+        yield run_id
+
+
+def traces_of_test(snapshot: Snapshot, test_id: str) -> list[bytes]:
+    """The traces of a test."""
+    query = "SELECT trace_id FROM trace WHERE test_id=?"
+    return sorted({row[0] for segment in snapshot.segments for row in segment.db.execute(query, (test_id,))})
+
+
+def span_count(snapshot: Snapshot) -> int:
+    """All spans, open ones included."""
+    query = "SELECT coalesce(sum(spans), 0) FROM source_count"
+    return sum(segment.db.execute(query).fetchone()[0] for segment in snapshot.segments) + len(snapshot.open_spans())

@@ -1,0 +1,85 @@
+"""The newest segment: the one that takes spans. Making it, and making the next one when it is full."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mcp_tracer.storage.sqlite import schema, segments
+from mcp_tracer.storage.sqlite.segments import SegmentFile
+from mcp_tracer.storage.sqlite.trace_rows import TraceRows, carry_over
+
+
+@dataclass(slots=True)
+class Live:
+    """An open newest segment. What is kept here besides the connection is also in the file, and read from there after a failure."""
+
+    number: int
+    db: sqlite3.Connection
+    traces: TraceRows
+    older: list[sqlite3.Connection]
+    next_ordinal: int = 0
+    created_ns: int = 0
+    open_seqs: dict[int, set[int]] = field(default_factory=dict[int, set[int]])
+
+    def close(self) -> None:
+        """Close its connections."""
+        for connection in (self.db, *self.older):
+            connection.close()
+
+
+def open_newest(folder: Path, now_ns: int) -> Live:
+    """Open the newest segment of a store, or make the first. Raises Unavailable where a newer version wrote it."""
+    there = segments.listed(folder)
+    if not there:
+        return _made(folder, 1, None, [], now_ns)
+    newest = there[-1]
+    if newest.sealed:
+        return following(folder, there, now_ns)
+    db = schema.connect(newest.path)
+    schema.check_version(db, newest.path)
+    return _loaded(newest.number, db, _older(there[:-1]))
+
+
+def following(folder: Path, there: Sequence[SegmentFile], now_ns: int) -> Live:
+    """Make the segment after the newest one; it begins with the positions and open spans of that one."""
+    newest = there[-1]
+    before = schema.connect(newest.path, sealed=newest.sealed)
+    try:
+        return _made(folder, newest.number + 1, before, _older(there), now_ns)
+    finally:
+        before.close()
+
+
+def _made(folder: Path, number: int, before: sqlite3.Connection | None, older: list[sqlite3.Connection], now_ns: int) -> Live:
+    """Make it under another name and rename it when everything is in it: a segment that can be seen is whole."""
+    path, making = segments.live_path(folder, number), folder / f"seg{number:05d}.making"
+    segments.remove(making)
+    db = schema.connect(making, create=True)
+    schema.prepare(db, schema.SEGMENT)
+    with schema.transaction(db):
+        db.execute("INSERT INTO meta VALUES('created_ns', ?)", (now_ns,))
+        if before is not None:
+            db.executemany("INSERT INTO position VALUES(?,?,?,?,?)", before.execute("SELECT * FROM position WHERE finished=0").fetchall())
+            carry_over(db, TraceRows(db, older), before.execute("SELECT * FROM open_span").fetchall())
+    db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    db.close()
+    segments.remove_beside(making)
+    making.rename(path)
+    return _loaded(number, schema.connect(path), older)
+
+
+def _loaded(number: int, db: sqlite3.Connection, older: list[sqlite3.Connection]) -> Live:
+    live = Live(number, db, TraceRows(db, older), older)
+    last = db.execute("SELECT id + n FROM frame ORDER BY id DESC LIMIT 1").fetchone()
+    live.next_ordinal = int(last[0]) if last else 0
+    live.created_ns = int(db.execute("SELECT value FROM meta WHERE key='created_ns'").fetchone()[0])
+    for source, seq in db.execute("SELECT src, seq FROM open_span"):
+        live.open_seqs.setdefault(source, set()).add(seq)
+    return live
+
+
+def _older(there: Sequence[SegmentFile]) -> list[sqlite3.Connection]:
+    return [schema.connect(one.path, sealed=one.sealed) for one in reversed(there)]

@@ -1,0 +1,71 @@
+"""One span by its id, and its events."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mcp_tracer.model.errors import NotFound
+from mcp_tracer.model.span import Event, Span
+from mcp_tracer.storage.sqlite import events, frames
+from mcp_tracer.storage.sqlite.names import Source
+from mcp_tracer.storage.sqlite.sections import event_values
+from mcp_tracer.storage.sqlite.snapshot import OPEN_FRAME, Snapshot
+from mcp_tracer.storage.sqlite.spans import Place, SpanMaker
+
+_SEQS = 1 << 32
+
+
+def span_by_id(snapshot: Snapshot, span_id: str) -> Span:
+    """One span with its values. Raises NotFound."""
+    _, _, place = _located(snapshot, span_id)
+    return SpanMaker(snapshot, True).make([place])[0]
+
+
+def events_of_span(snapshot: Snapshot, span_id: str, limit: int) -> tuple[Event, ...]:
+    """The first `limit` events of a span by number. Raises NotFound."""
+    source, seq, _ = _located(snapshot, span_id)
+    rows = [row for segment in snapshot.segments for row in events.of_span(segment.db, source.id, seq)]
+    rows.sort(key=lambda row: (int(row[0]["number"]), int(row[0]["at"])))
+    made: list[Event] = []
+    for row, payload in rows[:limit]:
+        function = snapshot.names.functions[int(row["fn"])]
+        made.append(Event(span_id.lower(), int(row["number"]), int(row["at"]), function.kind, function.line, event_values(payload)))
+    return tuple(made)
+
+
+def _located(snapshot: Snapshot, span_id: str) -> tuple[Source, int, Place]:
+    for source, seq in _candidates(snapshot, span_id):
+        place = _open_place(snapshot, source.id, seq) or _place(snapshot, source.id, seq)
+        if place is not None:
+            return source, seq, place
+    raise NotFound(f"There is no span {span_id!r}: take an id of 16 hex digits from a search or a trace.")
+
+
+def _candidates(snapshot: Snapshot, span_id: str) -> list[tuple[Source, int]]:
+    """(process, seq) that would give this id."""
+    try:
+        number = int(span_id, 16) if len(span_id) == 16 else 0
+    except ValueError:
+        return []
+    bounds = (max(0, number - _SEQS).to_bytes(8, "big"), number.to_bytes(8, "big"))
+    rows = snapshot.all("SELECT id FROM source WHERE salt>? AND salt<?", bounds)
+    sources = [snapshot.names.source(row[0]) for row in rows]
+    return [(source, number - source.salt) for source in sources]
+
+
+def _open_place(snapshot: Snapshot, source: int, seq: int) -> Place | None:
+    columns = snapshot.open_spans().columns
+    found: list[int] = np.flatnonzero((columns["src"] == source) & (columns["seq"] == seq)).tolist()
+    return Place(len(snapshot.segments) - 1, OPEN_FRAME, found[0]) if found else None
+
+
+def _place(snapshot: Snapshot, source: int, seq: int) -> Place | None:
+    query = "SELECT frame FROM source_frame WHERE src=? AND min_seq<=? AND max_seq>=? ORDER BY frame DESC"
+    for index in range(len(snapshot.segments) - 1, -1, -1):
+        db = snapshot.segments[index].db
+        for (frame,) in db.execute(query, (source, seq, seq)).fetchall():
+            columns = frames.read(db, frame, ("src", "seq"))
+            found: list[int] = np.flatnonzero((columns["src"] == source) & (columns["seq"] == seq)).tolist()
+            if found:
+                return Place(index, frame, found[0])
+    return None

@@ -1,0 +1,151 @@
+"""The tables, and how their files are opened.
+
+`catalog.db` names things; `segNNNNN.db` holds spans. Everything that says how much was taken, and everything derived from it, is in one
+segment, so that one transaction settles it; the catalog is written before and only in ways that a repetition leaves as they are.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+from urllib.parse import quote
+
+from mcp_tracer.model.errors import Unavailable
+
+VERSION: Final = 1
+
+CATALOG: Final = """
+-- A function or call site; a later version of the source gets a row of its own. `site`: 1 for call sites. `params`: JSON list.
+CREATE TABLE fn(
+    id INTEGER PRIMARY KEY, file TEXT NOT NULL, name TEXT NOT NULL, line INT NOT NULL, kind TEXT NOT NULL, site INT NOT NULL,
+    owner TEXT NOT NULL, col INT NOT NULL, end_line INT NOT NULL, params TEXT NOT NULL,
+    UNIQUE(file, name, line, kind, site, owner, col, params));
+CREATE TABLE err(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+CREATE TABLE thread(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+CREATE TABLE run(id INTEGER PRIMARY KEY, run_id TEXT NOT NULL UNIQUE);
+-- A spool file, that is: a process. `salt`: 8 bytes, big-endian; `scale`: ns a tick. `definition`: JSON of the run's definition. Times: ns since the epoch.
+CREATE TABLE source(
+    id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, run INT NOT NULL, salt BLOB NOT NULL, language TEXT NOT NULL, pid INT NOT NULL,
+    start INT NOT NULL, definition TEXT NOT NULL DEFAULT '{}', state TEXT NOT NULL DEFAULT 'running', end INT, exit_code INT,
+    error TEXT, scale REAL NOT NULL DEFAULT 1, dropped INT NOT NULL DEFAULT 0, faults INT NOT NULL DEFAULT 0, damaged INT NOT NULL DEFAULT 0);
+CREATE INDEX source_run ON source(run);
+CREATE INDEX source_salt ON source(salt);
+-- Ids as they are in a spool file -> ids here; class as in the spool format. Kept until the file is finished.
+CREATE TABLE local(source INT, class INT, local INT, id INT NOT NULL, PRIMARY KEY(source, class, local)) WITHOUT ROWID;
+-- Source files as they ran.
+CREATE TABLE code(path TEXT, sha256 TEXT, source INT, PRIMARY KEY(path, sha256, source)) WITHOUT ROWID;
+"""
+
+FRAME_COLUMNS: Final = ("fn", "dur", "self", "err", "start", "trace", "src", "seq", "parent", "depth", "thread", "flags", "count")
+
+SEGMENT: Final = f"""
+CREATE TABLE meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID;
+-- Up to 4,096 spans, `id` is the ordinal of the first. Columns are byte-shuffled and compressed. Times: ns; `start` relative to min_start.
+CREATE TABLE frame(
+    id INTEGER PRIMARY KEY, n INT, min_start INT, max_start INT, max_end INT, min_dur INT, max_dur INT, nerr INT,
+    {", ".join(f"{name} BLOB" for name in FRAME_COLUMNS)});
+-- Payloads of `n` spans from ordinal `id` on: u32 lengths, then the bytes. codec: 0 as they are, 1 zstd.
+CREATE TABLE payload(id INTEGER PRIMARY KEY, n INT, codec INT, z BLOB);
+CREATE TABLE trace_frame(trace INT, frame INT, PRIMARY KEY(trace, frame)) WITHOUT ROWID;
+CREATE TABLE err_frame(err INT, frame INT, PRIMARY KEY(err, frame)) WITHOUT ROWID;
+CREATE TABLE source_frame(src INT, frame INT, min_seq INT, max_seq INT, PRIMARY KEY(src, frame)) WITHOUT ROWID;
+-- What this segment knows of a trace; a trace may have a row in several segments. `start` counts open spans too. `root_*`: its earliest
+-- span without a parent. `definition`: JSON, later keys win.
+CREATE TABLE trace(
+    id INTEGER PRIMARY KEY, trace_id BLOB NOT NULL UNIQUE, n INT NOT NULL DEFAULT 0, errs INT NOT NULL DEFAULT 0, start INT, end INT,
+    src INT NOT NULL, root_fn INT, root_start INT, test_id TEXT, definition TEXT NOT NULL DEFAULT '{{}}');
+CREATE INDEX trace_start ON trace(start);
+CREATE INDEX trace_failed ON trace(start) WHERE errs > 0;
+CREATE INDEX trace_test ON trace(test_id) WHERE test_id IS NOT NULL;
+-- Which processes took part in a trace. `parent`: id of the remote span that their roots belong to, 8 bytes.
+CREATE TABLE trace_source(src INT, trace INT, parent BLOB, PRIMARY KEY(src, trace)) WITHOUT ROWID;
+-- Trace ids as they are in a spool file.
+CREATE TABLE trace_local(src INT, local INT, trace_id BLOB NOT NULL, parent BLOB, PRIMARY KEY(src, local)) WITHOUT ROWID;
+-- Lines, checkpoints, variables: columns and payloads of `n` events, sorted by (seq, number).
+CREATE TABLE event_frame(id INTEGER PRIMARY KEY, src INT, n INT, min_seq INT, max_seq INT, z BLOB);
+CREATE INDEX event_source ON event_frame(src, max_seq);
+-- Statistics by (hour, run, function), columnar; several rows may hold the same key: add them up. `whole` = 1, made at seal: by
+-- (run, function) for the whole segment, the same calls once more.
+CREATE TABLE rollup(id INTEGER PRIMARY KEY, whole INT NOT NULL DEFAULT 0, n INT, min_hour INT, max_hour INT, keys BLOB, sums BLOB, hist BLOB);
+-- Calls that were only counted, for windows that cut an hour; they are in `rollup` too.
+CREATE TABLE aggregate(at INT, run INT, fn INT, calls INT, errors INT, total INT, self INT, least INT, most INT);
+CREATE INDEX aggregate_at ON aggregate(at);
+CREATE TABLE source_count(src INTEGER PRIMARY KEY, spans INT NOT NULL, errors INT NOT NULL);
+-- Only the newest segment's rows of the next two count; a new segment begins with those of the one before it.
+CREATE TABLE position(name TEXT PRIMARY KEY, src INT, slot_offset INT, records INT, finished INT NOT NULL DEFAULT 0) WITHOUT ROWID;
+CREATE TABLE open_span(
+    src INT, seq INT, trace_id BLOB, trace INT, fn INT, start INT, dur INT, self INT, parent INT, depth INT, thread INT, flags INT,
+    err INT, count INT, payload BLOB, PRIMARY KEY(src, seq)) WITHOUT ROWID;
+"""
+
+# Made when a segment is sealed: frames of each function, and blocks of each hashed 4-gram.
+SEALED: Final = """
+CREATE TABLE fn_frame(fn INTEGER PRIMARY KEY, frames BLOB, top BLOB);
+CREATE TABLE slow(id INTEGER PRIMARY KEY, ordinals BLOB);
+CREATE TABLE gram(h INTEGER PRIMARY KEY, bits BLOB);
+"""
+
+
+def connect(path: Path, *, create: bool = False, sealed: bool = False) -> sqlite3.Connection:
+    """Open a database file; a sealed one is read without locks. Raises sqlite3.OperationalError where it isn't there."""
+    mode = "ro&immutable=1" if sealed else "rwc" if create else "rw"
+    uri = f"file:{quote(str(path))}?mode={mode}"
+    connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=10)
+    connection.execute("PRAGMA cache_size=-16384")
+    connection.execute("PRAGMA mmap_size=1073741824")
+    if create:
+        connection.execute("PRAGMA page_size=16384")
+        connection.execute("PRAGMA journal_mode=WAL")
+    if not sealed:
+        connection.execute("PRAGMA synchronous=NORMAL")
+    return connection
+
+
+def prepare(connection: sqlite3.Connection, script: str) -> None:
+    """Create the tables of an empty database, in one transaction."""
+    statements = "\n".join(line for line in script.splitlines() if not line.lstrip().startswith("--"))
+    with transaction(connection):
+        for statement in statements.split(";"):
+            if statement.strip():
+                connection.execute(statement)
+        connection.execute(f"PRAGMA user_version={VERSION}")
+
+
+def check_version(connection: sqlite3.Connection, path: Path) -> int:
+    """The schema's version, 0 for an empty database. Raises Unavailable for one that a newer version wrote."""
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    if version > VERSION:
+        raise Unavailable(
+            f"{path} was written by a newer mcp-tracer (schema {version}, this one knows {VERSION}): update mcp-tracer; "
+            "the file is left as it is."
+        )
+    return version
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """Write everything inside, or nothing."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+@contextmanager
+def translated(path: Path | None) -> Iterator[None]:
+    """Turn SQLite's failures into Unavailable, saying what to do."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        if "full" in str(error):
+            raise Unavailable(f"The disk that holds {path} is full: free some space; nothing was lost, ingestion goes on then.") from error
+        raise Unavailable(f"The trace store {path} cannot be used now: {error}.") from error
+    except sqlite3.DatabaseError as error:
+        raise Unavailable(f"The trace store {path} is damaged: {error}. Move the file away to start anew.") from error

@@ -1,0 +1,162 @@
+"""One moment of a store, for answering one question: all segments and the catalog, opened for reading."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+from typing import Any, Final
+
+import numpy as np
+
+from mcp_tracer.storage.sqlite import frames, schema, segments
+from mcp_tracer.storage.sqlite.columns import Array
+from mcp_tracer.storage.sqlite.names import Names
+from mcp_tracer.storage.sqlite.segments import SegmentFile
+from mcp_tracer.storage.sqlite.transform import Spans
+from mcp_tracer.storage.sqlite.writer import OPEN_COLUMNS, open_spans
+
+_DIRECTORY: Final = np.dtype([(name.strip(), "<i8") for name in frames.DIRECTORY.split(",")])
+OPEN_FRAME: Final = -1
+
+
+@dataclass(slots=True)
+class Segment:
+    """A segment that is open for reading."""
+
+    number: int
+    sealed: bool
+    db: sqlite3.Connection
+    path: Path
+    known_directory: Array | None = None
+    known_blocks: tuple[bytes, Array] | None = None
+    block_ids: Array | None = None
+
+    def directory(self) -> Array:
+        """Id, number of spans and bounds of every frame (fields as in `frames.DIRECTORY`), by id."""
+        if self.known_directory is not None:
+            return self.known_directory
+        rows = self.db.execute(f"SELECT {frames.DIRECTORY} FROM frame ORDER BY id").fetchall()
+        found = np.array(rows, _DIRECTORY) if rows else np.zeros(0, _DIRECTORY)
+        if self.sealed:
+            self.known_directory = found
+        return found
+
+
+@dataclass(slots=True)
+class Snapshot:
+    """`segments` are oldest first. Open spans are those of the newest."""
+
+    catalog: sqlite3.Connection | None
+    segments: Sequence[Segment]
+    names: Names
+    opened: Spans | None = None
+
+    def open_spans(self) -> Spans:
+        """Spans that have not ended, as columns; `trace` holds the newest segment's ids."""
+        if self.opened is None:
+            newest = self.segments[-1].db if self.segments and not self.segments[-1].sealed else None
+            rows = newest.execute(f"SELECT {OPEN_COLUMNS} FROM open_span ORDER BY src, seq").fetchall() if newest else []
+            self.opened = open_spans(rows)
+        return self.opened
+
+    def all(self, query: str, parameters: Sequence[Any] = ()) -> list[Any]:
+        """Rows of the catalog; none where there is no catalog yet."""
+        return self.catalog.execute(query, tuple(parameters)).fetchall() if self.catalog else []
+
+
+class Readers:
+    """Hands out snapshots; keeps connections for the next ones. Any thread may ask."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._names = Names()
+        self._idle: list[_Session] = []
+        self._lock = Lock()
+        self._directories: dict[Path, Array] = {}
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Snapshot]:
+        """The store as it is now. Raises sqlite3.Error where it cannot be read."""
+        with self._lock:
+            session = self._idle.pop() if self._idle else _Session(self._folder)
+        try:
+            yield session.begin(self._names, self._directories)
+            session.end(self._directories)
+        except BaseException:
+            session.close()
+            raise
+        with self._lock:
+            self._idle.append(session)
+
+    def close(self) -> None:
+        """Close all idle connections."""
+        with self._lock:
+            sessions, self._idle = self._idle, []
+        for session in sessions:
+            session.close()
+
+
+class _Session:
+    """The connections of one reader."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._catalog: sqlite3.Connection | None = None
+        self._segments: dict[Path, Segment] = {}
+
+    def begin(self, names: Names, directories: dict[Path, Array]) -> Snapshot:
+        there = self._opened()
+        for segment in there:
+            if segment.sealed:
+                segment.known_directory = directories.get(segment.path)
+            else:
+                segment.db.execute("BEGIN")
+                segment.db.execute("SELECT count(*) FROM meta").fetchone()  # a read begins the snapshot, not BEGIN
+        # After the segments: so the catalog names at least everything that they refer to.
+        if self._catalog is None and there:
+            path = self._folder / "catalog.db"
+            self._catalog = schema.connect(path)
+            schema.check_version(self._catalog, path)
+        if self._catalog is not None:
+            names.refresh(self._catalog)
+        return Snapshot(self._catalog, there, names)
+
+    def end(self, directories: dict[Path, Array]) -> None:
+        for segment in self._segments.values():
+            if segment.db.in_transaction:
+                segment.db.execute("COMMIT")
+            if segment.known_directory is not None:
+                directories[segment.path] = segment.known_directory
+
+    def close(self) -> None:
+        for segment in self._segments.values():
+            segment.db.close()
+        if self._catalog is not None:
+            self._catalog.close()
+        self._segments, self._catalog = {}, None
+
+    def _opened(self) -> list[Segment]:
+        """The segments that are there now; a segment may be sealed between listing and opening it."""
+        for attempt in range(5):
+            there = segments.listed(self._folder) if self._folder.is_dir() else []
+            try:
+                return self._open_all(there)
+            except sqlite3.OperationalError:
+                if attempt == 4 or all(one.path.exists() for one in there):
+                    raise
+        raise AssertionError("unreachable")
+
+    def _open_all(self, there: list[SegmentFile]) -> list[Segment]:
+        paths = {one.path for one in there}
+        for path in [path for path in self._segments if path not in paths]:
+            self._segments.pop(path).db.close()
+        for one in there:
+            if one.path not in self._segments:
+                db = schema.connect(one.path, sealed=one.sealed)
+                schema.check_version(db, one.path)
+                self._segments[one.path] = Segment(one.number, one.sealed, db, one.path)
+        return [self._segments[one.path] for one in there]

@@ -1,0 +1,150 @@
+"""The SpanStore on SQLite. Methods are coroutines; numpy, zstd and sqlite3 work in worker threads."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from threading import Lock
+from typing import TypeVar
+
+import anyio.to_thread
+
+from mcp_tracer.model.batch import SpoolBatch, SpoolPosition
+from mcp_tracer.model.query import Page, SpanQuery
+from mcp_tracer.model.span import Event, FunctionStats, Run, Span, TraceSummary
+from mcp_tracer.storage.sqlite import filters, listing, one_span, runs, search, segments, stats, traces
+from mcp_tracer.storage.sqlite.schema import translated
+from mcp_tracer.storage.sqlite.snapshot import Readers, Snapshot
+from mcp_tracer.storage.sqlite.writer import Limits, Writer
+
+T = TypeVar("T")
+
+
+class SqliteSpanStore:
+    """Spans below one folder (`.ai-agents/logging/traces`). Several processes may read it; one, with the ingest lease, writes it.
+
+    `compress` is TRACING_COMPRESS_TRACES: whether captured values are compressed (columns always are). `clock` gives wall ns.
+    """
+
+    def __init__(
+        self, folder: Path, *, compress: bool = True, limits: Limits | None = None, clock: Callable[[], int] = time.time_ns
+    ) -> None:
+        self._folder, self._clock = folder, clock
+        self._writer = Writer(folder, compress, limits or Limits())
+        self._writing = Lock()
+        self._readers = Readers(folder)
+
+    async def position(self, spool_name: str) -> SpoolPosition:
+        """How far a spool file has been taken; the start for an unknown one."""
+        return await self._write(lambda: self._writer.position(spool_name))
+
+    async def append(self, batches: Sequence[SpoolBatch]) -> None:
+        """Take the batches and their positions in one transaction. A batch that was taken before changes nothing."""
+        await self._write(lambda: self._writer.append(batches, self._clock()))
+
+    async def finish(self, spool_name: str, killed: bool) -> None:
+        """The writer is gone: keep its open spans as unfinished and close its run."""
+        await self._write(lambda: self._writer.finish(spool_name, killed, self._clock()))
+
+    async def aclose(self) -> None:
+        """Close all files."""
+        await self._write(self._writer.drop)
+        self._readers.close()
+
+    async def runs(self, limit: int = 20, cursor: str | None = None) -> Page[Run]:
+        """Runs, newest first."""
+        return await self._read(lambda snapshot: runs.page_of_runs(snapshot, limit, cursor))
+
+    async def run(self, run_id: str) -> Run:
+        """One run by id, unique prefix, `last`, `previous` or `last-failed`."""
+        return await self._read(lambda snapshot: runs.run_by_id(snapshot, run_id))
+
+    async def traces(self, run_id: str | None = None, limit: int = 20, cursor: str | None = None) -> Page[TraceSummary]:
+        """Traces, newest first."""
+        return await self._read(lambda snapshot: traces.page_of_traces(snapshot, _sources(snapshot, run_id), limit, cursor))
+
+    async def trace(self, trace_id: str) -> TraceSummary:
+        """One trace's summary by id, unique prefix, `last` or `last-failed`."""
+        return await self._read(lambda snapshot: traces.summary_of(snapshot, traces.trace_by_id(snapshot, trace_id)))
+
+    async def trace_spans(
+        self,
+        trace_id: str,
+        *,
+        max_depth: int | None = None,
+        limit: int = 5000,
+        cursor: str | None = None,
+        values: bool = True,
+    ) -> Page[Span]:
+        """The spans of a trace by start time (parents before children), `total` exact."""
+        return await self._read(
+            lambda snapshot: traces.spans_of_trace(snapshot, traces.trace_by_id(snapshot, trace_id), max_depth, limit, cursor, values)
+        )
+
+    async def span(self, span_id: str) -> Span:
+        """One span with its values."""
+        return await self._read(lambda snapshot: one_span.span_by_id(snapshot, span_id))
+
+    async def events(self, span_id: str, limit: int = 10_000) -> tuple[Event, ...]:
+        """Lines, checkpoints and variables of a span, in order."""
+        return await self._read(lambda snapshot: one_span.events_of_span(snapshot, span_id, limit))
+
+    async def search(self, query: SpanQuery) -> Page[Span]:
+        """Spans that match every part of the query."""
+        return await self._read(lambda snapshot: _search(snapshot, query))
+
+    async def function_stats(
+        self, file: str | None = None, function: str | None = None, run_id: str | None = None
+    ) -> tuple[FunctionStats, ...]:
+        """Statistics of every function that matches, largest total first; of files for function ''."""
+        return await self._read(lambda snapshot: stats.function_stats(snapshot, file, function, _run(snapshot, run_id)))
+
+    async def hotspots(
+        self, *, by: str = "self", run_id: str | None = None, start_ns: int | None = None, end_ns: int | None = None, limit: int = 20
+    ) -> tuple[FunctionStats, ...]:
+        """The functions that cost most, by `self` or `total` time; a call counts in the window in which it started."""
+        window = stats.Window(start_ns, end_ns)
+        return await self._read(lambda snapshot: stats.hotspots(snapshot, by, _run(snapshot, run_id), window, limit))
+
+    async def names(self, kind: str, prefix: str, limit: int = 100) -> tuple[str, ...]:
+        """Known `file`, `function`, `trace` or `run` names, for completion."""
+        return await self._read(lambda snapshot: listing.names(snapshot, kind, prefix, limit))
+
+    async def size(self) -> tuple[int, int]:
+        """(bytes on disk, spans)."""
+        return await self._read(lambda snapshot: (self._bytes(), listing.span_count(snapshot)))
+
+    def _bytes(self) -> int:
+        return segments.bytes_of(self._folder) if self._folder.is_dir() else 0
+
+    async def _read(self, answer: Callable[[Snapshot], T]) -> T:
+        def work() -> T:
+            with translated(self._folder), self._readers.snapshot() as snapshot:
+                return answer(snapshot)
+
+        return await anyio.to_thread.run_sync(work)
+
+    async def _write(self, change: Callable[[], T]) -> T:
+        def work() -> T:
+            with self._writing, translated(self._folder):
+                return change()
+
+        return await anyio.to_thread.run_sync(work)
+
+
+def _run(snapshot: Snapshot, run_id: str | None) -> int | None:
+    return None if run_id is None else snapshot.names.run_of(runs.run_by_id(snapshot, run_id).run_id)
+
+
+def _sources(snapshot: Snapshot, run_id: str | None) -> list[int] | None:
+    return None if run_id is None else snapshot.names.sources_of(runs.run_by_id(snapshot, run_id).run_id)
+
+
+def _search(snapshot: Snapshot, query: SpanQuery) -> Page[Span]:
+    found = None if query.trace_id is None else [traces.trace_by_id(snapshot, query.trace_id)]
+    if query.test_id is not None:
+        of_test = listing.traces_of_test(snapshot, query.test_id)
+        found = of_test if found is None else [one for one in found if one in of_test]
+    chosen = filters.build(query, snapshot.names, _sources(snapshot, query.run_id), found)
+    return search.find_by_query(snapshot, query, chosen)

@@ -1,0 +1,193 @@
+"""Traces: summaries, lists, and the spans of one. A trace may have rows in several segments; they are added up."""
+
+from __future__ import annotations
+
+import heapq
+import json
+from collections.abc import Iterator
+from typing import Any, Final
+
+import numpy as np
+
+from mcp_tracer.model.errors import NotFound, UserError
+from mcp_tracer.model.query import Page
+from mcp_tracer.model.span import Span, TraceSummary
+from mcp_tracer.storage.sqlite import cursor, frames, indexes
+from mcp_tracer.storage.sqlite.columns import Array
+from mcp_tracer.storage.sqlite.snapshot import OPEN_FRAME, Segment, Snapshot
+from mcp_tracer.storage.sqlite.spans import Place, SpanMaker
+
+_SHOWN: Final = 5
+_WORDS: Final = {"last": "", "last-failed": " AND errs>0"}
+
+
+def page_of_traces(snapshot: Snapshot, sources: list[int] | None, limit: int, after: str | None) -> Page[TraceSummary]:
+    """Traces, newest first; with `sources` only those in which one of these processes took part."""
+    place: Any = cursor.decode(after, "traces", int, str)
+    start, trace_id = place or (1 << 62, "")
+    rows: list[TraceSummary] = []
+    for summary in newest_first(snapshot, sources, start, bytes.fromhex(trace_id), ""):
+        rows.append(summary)
+        if len(rows) > limit:
+            break
+    more = cursor.encode("traces", rows[limit - 1].start_ns, rows[limit - 1].trace_id) if len(rows) > limit else None
+    return Page(tuple(rows[:limit]), more, len(rows) if after is None and more is None else _total(snapshot, sources))
+
+
+def _total(snapshot: Snapshot, sources: list[int] | None) -> int | None:
+    """How many traces there are, where one segment knows."""
+    if sources is not None or len(snapshot.segments) != 1:
+        return None
+    return int(snapshot.segments[0].db.execute("SELECT count(*) FROM trace WHERE start IS NOT NULL").fetchone()[0])
+
+
+def newest_first(snapshot: Snapshot, sources: list[int] | None, start: int, trace_id: bytes, condition: str) -> Iterator[TraceSummary]:
+    """Summaries after (start, trace_id), newest first; a trace counts where it started."""
+    parts = [_rows(segment, sources, start, trace_id, condition) for segment in snapshot.segments]
+    last = b""
+    for negative_start, inverted in heapq.merge(*parts):
+        found = bytes(255 - byte for byte in inverted)
+        summary = summary_of(snapshot, found)
+        if summary.start_ns == -negative_start and found != last:
+            last = found
+            yield summary
+
+
+def _rows(segment: Segment, sources: list[int] | None, start: int, trace_id: bytes, condition: str) -> Iterator[tuple[int, bytes]]:
+    """(-start, inverted trace id) of a segment's traces in ascending order, that is: newest first."""
+    inside = ""
+    if sources is not None:
+        inside = f" AND id IN (SELECT trace FROM trace_source WHERE src IN ({','.join(map(str, sources))}))"
+    query = f"SELECT start, trace_id FROM trace WHERE start IS NOT NULL{condition}{inside} AND start<=? ORDER BY start DESC, trace_id DESC"
+    for found, id_ in segment.db.execute(query, (start,)):
+        if found < start or not trace_id or id_ < trace_id:
+            yield -found, bytes(255 - byte for byte in id_)
+
+
+def trace_by_id(snapshot: Snapshot, trace_id: str) -> bytes:
+    """The 16 bytes of a trace by id, unique prefix, `last` or `last-failed`. Raises NotFound, or UserError for an ambiguous prefix."""
+    if trace_id in _WORDS:
+        newest = next(newest_first(snapshot, None, 1 << 62, b"", _WORDS[trace_id]), None)
+        if newest is None:
+            raise NotFound(f"There is no {'failed ' if _WORDS[trace_id] else ''}trace yet. {_newest(snapshot)}")
+        return bytes.fromhex(newest.trace_id)
+    known = sorted(_with_prefix(snapshot, trace_id.lower()))
+    if len(known) == 1 and len(trace_id) >= 6:
+        return known[0]
+    if len(known) > 1:
+        raise UserError(f"{trace_id!r} is the beginning of several traces: {', '.join(one.hex() for one in known[:_SHOWN])}.")
+    raise NotFound(f"There is no trace {trace_id!r}. {_newest(snapshot)}")
+
+
+def _with_prefix(snapshot: Snapshot, prefix: str) -> set[bytes]:
+    try:
+        low, high = bytes.fromhex(prefix.ljust(32, "0")), bytes.fromhex(prefix.ljust(32, "f"))
+    except ValueError:
+        return set()
+    if len(prefix) < 6:
+        return set()
+    query = "SELECT trace_id FROM trace WHERE trace_id BETWEEN ? AND ? AND start IS NOT NULL LIMIT 10"
+    return {row[0] for segment in snapshot.segments for row in segment.db.execute(query, (low, high))}
+
+
+def _newest(snapshot: Snapshot) -> str:
+    found: list[str] = []
+    for summary in newest_first(snapshot, None, 1 << 62, b"", ""):
+        found.append(summary.trace_id)
+        if len(found) == _SHOWN:
+            break
+    return f"The newest traces are {', '.join(found)}." if found else "Nothing was recorded yet: run the instrumented program."
+
+
+def summary_of(snapshot: Snapshot, trace_id: bytes) -> TraceSummary:
+    """One trace's summary, from all segments and the open spans."""
+    query = "SELECT n, errs, start, end, src, root_fn, root_start, definition, id FROM trace WHERE trace_id=?"
+    rows: list[Any] = [row for segment in snapshot.segments if (row := segment.db.execute(query, (trace_id,)).fetchone())]
+    definition: dict[str, Any] = {}
+    for row in rows:
+        definition.update(json.loads(row[7]))
+    starts = [row[2] for row in rows if row[2] is not None]
+    root = min((row for row in rows if row[6] is not None), key=lambda row: row[6], default=rows[0])
+    names = snapshot.names
+    return TraceSummary(
+        trace_id=trace_id.hex(),
+        run_id=names.source(root[4]).run_id,
+        type=str(definition.get("type", "call")),
+        name=_name(definition) or (names.functions[root[5]].name if root[5] is not None else ""),
+        start_ns=min(starts, default=0),
+        end_ns=max([row[3] for row in rows if row[3] is not None] + starts, default=0),
+        spans=sum(row[0] for row in rows) + _open_count(snapshot, trace_id),
+        errors=sum(row[1] for row in rows),
+        attributes=definition,
+    )
+
+
+def _name(definition: dict[str, Any]) -> str:
+    if definition.get("method") and definition.get("url"):
+        return f"{definition['method']} {definition['url']}"
+    return str(definition.get("testId") or definition.get("name") or definition.get("url") or "")
+
+
+def _open_count(snapshot: Snapshot, trace_id: bytes) -> int:
+    if not snapshot.open_spans().payloads:
+        return 0
+    row = snapshot.segments[-1].db.execute("SELECT id FROM trace WHERE trace_id=?", (trace_id,)).fetchone()
+    return int(np.count_nonzero(snapshot.open_spans().columns["trace"] == row[0])) if row else 0
+
+
+def spans_of_trace(snapshot: Snapshot, trace_id: bytes, max_depth: int | None, limit: int, after: str | None, values: bool) -> Page[Span]:
+    """The spans of a trace by (start, depth, process, seq)."""
+    place: Any = cursor.decode(after, "trace", int, int, int, int)
+    found = _columns(snapshot, trace_id, max_depth)
+    keys = (found["seq"], found["src"], found["depth"], found["start"])
+    order = np.lexsort(keys)
+    total = len(order)
+    if place is not None:
+        order = order[_first_after(found, order, place) :]
+    chosen = order[:limit]
+    places = [Place(*row) for row in zip(*(found[name][chosen].tolist() for name in ("segment", "frame", "offset")), strict=True)]
+    spans = SpanMaker(snapshot, values).make(places)
+    last = [int(found[name][chosen[-1]]) for name in ("start", "depth", "src", "seq")] if len(order) > limit else None
+    return Page(spans, cursor.encode("trace", *last) if last else None, total)
+
+
+def _first_after(found: dict[str, Array], order: Array, place: tuple[int, int, int, int]) -> int:
+    """The index in `order` of the first row behind the cursor's."""
+    names = ("start", "depth", "src", "seq")
+    low, high = 0, len(order)
+    while low < high:
+        middle = (low + high) // 2
+        if tuple(int(found[name][order[middle]]) for name in names) <= place:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+def _columns(snapshot: Snapshot, trace_id: bytes, max_depth: int | None) -> dict[str, Array]:
+    """start, depth, src, seq, and the place of every span of a trace."""
+    names = ("start", "depth", "src", "seq")
+    parts: dict[str, list[Array]] = {name: [np.zeros(0, np.int64)] for name in (*names, "segment", "frame", "offset")}
+    for index, frame, columns, trace in _frames_of(snapshot, trace_id):
+        mask = columns["trace"] == trace
+        if max_depth is not None:
+            mask &= columns["depth"] <= max_depth
+        offsets = np.flatnonzero(mask)
+        for name in names:
+            parts[name].append(columns[name][offsets].astype(np.int64))
+        for name, value in (("segment", index), ("frame", frame)):
+            parts[name].append(np.full(len(offsets), value, np.int64))
+        parts["offset"].append(offsets)
+    return {name: np.concatenate(arrays) for name, arrays in parts.items()}
+
+
+def _frames_of(snapshot: Snapshot, trace_id: bytes) -> Iterator[tuple[int, int, dict[str, Array], int]]:
+    """(segment, frame, columns, the trace's id there) of every frame that holds spans of the trace."""
+    for index, segment in enumerate(snapshot.segments):
+        row = segment.db.execute("SELECT id FROM trace WHERE trace_id=?", (trace_id,)).fetchone()
+        if row is None:
+            continue
+        for frame in indexes.frames_of_traces(segment, [row[0]]).tolist():
+            yield index, frame, frames.read(segment.db, frame, ("trace", "start", "depth", "src", "seq")), row[0]
+        if index == len(snapshot.segments) - 1:
+            yield index, OPEN_FRAME, snapshot.open_spans().columns, row[0]
