@@ -6,6 +6,8 @@ The letter after the marker says how it joins the line: `a` after a statement (`
 or comment line, `i` in front of the test of an `if` (`exec(…)or `), `e` on an own last line behind a file that leaves no other place.
 """
 
+from __future__ import annotations
+
 import re
 
 MARKER = "#mcp-tracer:1 "
@@ -37,29 +39,29 @@ _LOOSE_TEXT = rb'exec\(\s*["\']' + MARKER.encode() + rb'[a-z][^"\r\n]*["\']\s*,\
 _LOOSE = re.compile(rb"(?m)^[ \t]*" + _LOOSE_TEXT + rb"[ \t]*(?:\r\n|\r|\n|\Z)|;?[ \t]*" + _LOOSE_TEXT + rb"(?:[ \t]*or )?")
 
 
-def build(join, level, levels):
+def build(join: str, level: int, levels: dict[str, int]) -> str:
     """The header's text for `join` (one letter), the file's level and {qualified name: level} for functions that differ. ASCII only."""
     spec = " ".join([str(int(level))] + ["%s=%d" % (_escaped(name), value) for name, value in levels.items()])
     before, after = _JOIN[join]
     return before + 'exec("' + MARKER + join + _CODE.replace("{spec}", spec) + '",{})' + after
 
 
-def _escaped(name):
+def _escaped(name: str) -> str:
     return name.encode("ascii", "backslashreplace").decode("ascii")
 
 
-def parse(spec):
+def parse(spec: str) -> tuple[int, dict[str, int]]:
     """(level, {name: level}) of the text that the header hands to `adopt`."""
     first, *rest = spec.split(" ")
     return int(first), {name: int(level) for name, _, level in (pair.rpartition("=") for pair in rest)}
 
 
-def present(source):
+def present(source: bytes) -> bool:
     """Whether `source` (bytes) holds a header."""
     return MARKER.encode() in source and (_STRICT.search(source) is not None or _LOOSE.search(source) is not None)
 
 
-def strip(source):
+def strip(source: bytes) -> bytes:
     """`source` (bytes) without our headers; every other byte stays, whether or not it parses."""
     if MARKER.encode() not in source:
         return source

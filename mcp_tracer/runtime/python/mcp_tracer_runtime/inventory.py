@@ -1,6 +1,12 @@
 """Which functions a file has, what kind each is, and which are left alone. Used inside traced programs and by the server alike."""
 
+from __future__ import annotations
+
 import ast
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
@@ -15,18 +21,18 @@ class Entry:
 
     __slots__ = ("kind", "name", "node", "params", "skipped")
 
-    def __init__(self, name, node, kind, params, skipped):
+    def __init__(self, name: str, node: ast.FunctionDef | ast.AsyncFunctionDef, kind: str, params: list[str], skipped: str) -> None:
         self.name, self.node, self.kind, self.params, self.skipped = name, node, kind, params, skipped
 
 
-def functions(tree):
+def functions(tree: ast.AST) -> list[Entry]:
     """Every `def` of a module tree in source order, nested ones too."""
-    found = []
+    found: list[Entry] = []
     _collect(tree, "", False, found)
     return found
 
 
-def _collect(node, prefix, in_class, found):
+def _collect(node: ast.AST, prefix: str, in_class: bool, found: list[Entry]) -> None:
     for child in ast.iter_child_nodes(node):
         if isinstance(child, _FUNCTIONS):
             entry = describe(child, prefix, in_class)
@@ -38,9 +44,9 @@ def _collect(node, prefix, in_class, found):
             _collect(child, prefix, in_class, found)
 
 
-def describe(node, prefix, in_class):
+def describe(node: ast.FunctionDef | ast.AsyncFunctionDef, prefix: str, in_class: bool) -> Entry:
     """The Entry of one `def`; `prefix` is the qualified name around it with its dot, or ''."""
-    yields, awaits = _suspends(node)
+    yields = _yields(node)
     if isinstance(node, ast.AsyncFunctionDef):
         kind = "async-generator" if yields else "coroutine"
     else:
@@ -48,7 +54,7 @@ def describe(node, prefix, in_class):
     return Entry(prefix + node.name, node, kind, parameters(node.args), _reason(node))
 
 
-def parameters(args):
+def parameters(args: ast.arguments) -> list[str]:
     """Parameter names as section P lists them: positional, keyword-only, *args, **kwargs as they stand in the signature."""
     names = [arg.arg for arg in args.posonlyargs + args.args]
     names += [args.vararg.arg] if args.vararg else []
@@ -56,9 +62,9 @@ def parameters(args):
     return names + ([args.kwarg.arg] if args.kwarg else [])
 
 
-def own_nodes(node):
+def own_nodes(node: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[ast.AST]:
     """The nodes that run in the scope of function `node` itself, without those of nested scopes."""
-    pending = list(node.body) if isinstance(node.body, list) else [node.body]
+    pending: list[ast.AST] = list(node.body)
     while pending:
         current = pending.pop()
         yield current
@@ -72,15 +78,11 @@ def own_nodes(node):
             pending += ast.iter_child_nodes(current)
 
 
-def _suspends(node):
-    yields = awaits = False
-    for child in own_nodes(node):
-        yields = yields or isinstance(child, (ast.Yield, ast.YieldFrom))
-        awaits = awaits or isinstance(child, ast.Await)
-    return yields, awaits
+def _yields(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    return any(isinstance(child, (ast.Yield, ast.YieldFrom)) for child in own_nodes(node))
 
 
-def dotted(node):
+def dotted(node: ast.expr) -> str:
     """`a.b.c` of a name or attribute chain (of the callee, for a call); '' for anything else."""
     if isinstance(node, ast.Call):
         node = node.func
@@ -90,12 +92,12 @@ def dotted(node):
     return node.id if isinstance(node, ast.Name) else ""
 
 
-def has_docstring(body):
+def has_docstring(body: list[ast.stmt]) -> bool:
     """Whether a body starts with a docstring."""
     return bool(body) and isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant) and isinstance(body[0].value.value, str)
 
 
-def _reason(node):
+def _reason(node: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
     decorators = [dotted(decorator) for decorator in node.decorator_list]
     if any(name.rpartition(".")[2] == "overload" for name in decorators):
         return "overload: only for type checkers"

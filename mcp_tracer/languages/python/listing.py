@@ -1,0 +1,55 @@
+"""The functions of a file as the server lists them, from `ast` or, where the file is newer than the server's own Python, from LibCST."""
+
+from __future__ import annotations
+
+import ast
+import warnings
+from dataclasses import dataclass
+
+from mcp_tracer.languages.python import newer, placement
+from mcp_tracer.model.errors import UserError
+from mcp_tracer.model.plan import FunctionInfo
+from mcp_tracer.runtime.python.mcp_tracer_runtime import inventory
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A function, and why it is left alone ('' if it is not)."""
+
+    info: FunctionInfo
+    skipped: str
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A parsed file: its functions in source order and its module-level statements."""
+
+    functions: list[Listed]
+    statements: list[placement.Statement]
+
+
+def read(source: bytes, path: str) -> Listing:
+    """Parse `source`. Raises UserError with line and column where neither parser can."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            tree = ast.parse(source, path)
+    except SyntaxError as error:
+        listing = newer.read(source)
+        if listing is None:
+            raise UserError(_explained(error, path), code="unparsable") from None
+        return Listing([Listed(info, reason) for info, reason in listing[0]], listing[1])
+    except (ValueError, RecursionError, MemoryError) as error:
+        raise UserError(f"{path} cannot be parsed: {error}.", code="unparsable") from None
+    return Listing([_listed(entry) for entry in inventory.functions(tree)], placement.statements(tree))
+
+
+def _listed(entry: inventory.Entry) -> Listed:
+    node = entry.node
+    return Listed(FunctionInfo(entry.name, node.lineno, node.end_lineno or node.lineno, entry.kind, tuple(entry.params)), entry.skipped)
+
+
+def _explained(error: SyntaxError, path: str) -> str:
+    return (
+        f"{path} cannot be parsed: {error.msg} (line {error.lineno}, column {error.offset}). Fix the syntax error, then instrument again."
+    )

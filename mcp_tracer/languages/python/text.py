@@ -1,0 +1,63 @@
+"""Source bytes of a Python file, with offsets. Encoding cookie, BOM and all three line ends are respected."""
+
+from __future__ import annotations
+
+import io
+import re
+import tokenize
+from functools import cached_property
+
+from mcp_tracer.model.errors import UserError
+
+_LINE_END = re.compile(r"\r\n|\r|\n")
+_COOKIE = re.compile(r"^[ \t\f]*#.*?coding[:=][ \t]*[-\w.]+")
+_UTF8 = ("utf-8", "utf-8-sig")
+
+
+class SourceText:
+    """The text of one file. Raises UserError where it cannot be Python source."""
+
+    def __init__(self, source: bytes, path: str) -> None:
+        if b"\0" in source:
+            raise UserError(f"{path} holds null bytes: it is binary, not Python source.")
+        try:
+            self.encoding, _ = tokenize.detect_encoding(io.BytesIO(source).readline)
+            self.text = source.decode(self.encoding)
+        except (SyntaxError, UnicodeDecodeError, LookupError) as error:
+            raise UserError(f"{path} cannot be decoded: {error}. Save it in the encoding that its first lines declare.") from None
+        self.source = source
+
+    @cached_property
+    def starts(self) -> list[int]:
+        """Where each line starts, in characters; line 1 is at index 0."""
+        return [0, *(match.end() for match in _LINE_END.finditer(self.text))]
+
+    @property
+    def line_count(self) -> int:
+        """Lines, the empty one after a final line end included."""
+        return len(self.starts)
+
+    def line(self, number: int) -> str:
+        """Line `number` (from 1) with its line end."""
+        end = self.starts[number] if number < self.line_count else len(self.text)
+        return self.text[self.starts[number - 1] : end]
+
+    def at(self, line: int, column: int = 0) -> int:
+        """Byte offset of (line from 1, column in UTF-8 bytes), as `ast` counts."""
+        prefix = self.line(line).encode("utf-8", "surrogatepass")[:column].decode("utf-8", "surrogatepass")
+        return self.byte(self.starts[line - 1] + len(prefix))
+
+    def byte(self, index: int) -> int:
+        """Byte offset of a character index. At least 3 in a file with a BOM."""
+        encoding = "utf-8" if self.encoding in _UTF8 else self.encoding
+        mark = 3 if self.encoding == "utf-8-sig" else 0
+        return mark + len(self.text[:index].encode(encoding))
+
+    @cached_property
+    def reserved_lines(self) -> int:
+        """How many lines at the top must stay as they are: interpreter line and encoding cookie."""
+        reserved = 1 if self.text.startswith("#!") else 0
+        for number in range(1, min(2, self.line_count) + 1):
+            if _COOKIE.match(self.line(number)):
+                reserved = number
+        return reserved
