@@ -29,7 +29,7 @@ demo: setup ## Two sample projects, traced by an agent from start to end
 lint: setup ## Style, formatting, import floors
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/lint-imports
+	PYTHONPATH=mcp_tracer/runtime/python $(BIN)/lint-imports
 
 types: setup ## Python and the JavaScript runtime, both strict
 	$(BIN)/pyright --pythonpath $(BIN)/python
