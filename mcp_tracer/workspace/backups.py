@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from mcp_tracer.durable import TEMPORARY_SUFFIX, atomic_write, fault, make_folder, sync_folder
+from mcp_tracer.durable import TEMPORARY_SUFFIX, atomic_write, fault, make_folder, replace_whole, sync_folder
 from mcp_tracer.model.errors import UserError
 from mcp_tracer.workspace.manifest import Entry
 from mcp_tracer.workspace.project import Project
@@ -61,15 +61,15 @@ class Backups:
         return len(left)
 
     def begin(self, action: str, entry: Entry) -> None:
-        """Note durably that `apply` or `restore` of a file starts."""
+        """Note that `apply` or `restore` of a file starts. It survives a kill; after a power cut, file and backup alone must do."""
         place = self._note(entry.file)
         self._prepare(place.parent)
         body = json.dumps({"action": action, "entry": entry.to_json()}, ensure_ascii=False)
-        atomic_write(place, body.encode("utf-8", "surrogateescape"))
+        replace_whole(place, body.encode("utf-8", "surrogateescape"))
 
     def end(self, file: str) -> None:
         """The change is complete, manifest included."""
-        _remove(self._note(file), self._pending)
+        _remove(self._note(file), self._pending, durably=False)
 
     def pending(self) -> Iterator[tuple[str, Pending | None]]:
         """Changes that were begun and not ended, by file; None for a note that cannot be read."""
@@ -109,15 +109,15 @@ def _files_below(top: Path) -> Iterator[Path]:
     return (path for path in top.rglob("*") if path.is_file())
 
 
-def _remove(path: Path, top: Path) -> None:
-    """Remove durably, then the parents below `top` that are empty now."""
+def _remove(path: Path, top: Path, *, durably: bool = True) -> None:
+    """Remove, and the parents below `top` that are empty now."""
     try:
         path.unlink(missing_ok=True)
         folder = path.parent
         while folder != top and folder.is_relative_to(top) and folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()
             folder = folder.parent
-        if folder.is_dir():
+        if durably and folder.is_dir():
             sync_folder(folder)
     except OSError as error:
         raise fault(path, error) from error

@@ -241,3 +241,20 @@ def test_round_trip(workspace, files, parts, levels, edit):
     workspace.restore("any.tiny", "tester")
     assert path.read_bytes() == source + b"".join(edit)
     assert (workspace.instrumented(), workspace.backups.files()) == ({}, [])
+
+
+@pytest.mark.parametrize("level", [1, 2, 5])
+def test_a_real_language_round_trip_with_an_edit(project, level):
+    from mcp_tracer.languages.python import PythonLanguage
+
+    workspace = workspace_module.Workspace(project, [PythonLanguage()])
+    source = b'"""Doc."""\r\nfrom __future__ import annotations\r\n\r\n\r\ndef total(cart):\r\n    return sum(cart)\r\n'
+    path = project.root / "cart.py"
+    path.write_bytes(source)
+    for _ in range(2):
+        workspace.apply(workspace.plan(InstrumentRequest("cart.py", Level.of(level))), "tester", {})
+    assert workspace.state("cart.py") == "instrumented"
+    assert path.read_bytes().count(b"\n") == source.count(b"\n")
+    path.write_bytes(path.read_bytes() + b"\r\nprint(total([1]))\r\n")
+    assert workspace.restore("cart.py", "tester").how == "stripped"
+    assert path.read_bytes() == source + b"\r\nprint(total([1]))\r\n"
