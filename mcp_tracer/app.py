@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from mcp_tracer.ingest.ingester import Ingester
 from mcp_tracer.languages.javascript import javascript, typescript
 from mcp_tracer.languages.port import Language
-from mcp_tracer.languages.python import python
+from mcp_tracer.languages.python import PythonLanguage
 from mcp_tracer.memory.outbox import Outbox
 from mcp_tracer.model.errors import TracerError, Unavailable, UserError
 from mcp_tracer.service.approvals import Approvals
@@ -29,7 +29,7 @@ _log = logging.getLogger(__name__)
 
 def languages() -> tuple[Language, ...]:
     """Every language that can be instrumented. Adding one is adding it here."""
-    return (python(), javascript(), typescript())
+    return (PythonLanguage(), javascript(), typescript())
 
 
 def load_settings(project: Project) -> LoadedSettings:
@@ -75,13 +75,13 @@ async def open_service(project: Project, ingest: bool) -> AsyncGenerator[Service
     """
     check_initialised(project)
     async with AsyncExitStack() as opened:
+        settings = CurrentSettings(project)
         workspace = Workspace(project, languages())
         memory = Outbox(project.state_file)
         await memory.open()
         opened.push_async_callback(memory.close)
-        store = SqliteSpanStore(project.traces_dir)
-        await store.open()
-        opened.push_async_callback(store.close)
+        store = SqliteSpanStore(project.traces_dir, compress=settings().settings.compress_traces)
+        opened.push_async_callback(store.aclose)
         ingester = Ingester(project, store)
         if ingest:
             refresh_runtime(project)
@@ -94,7 +94,7 @@ async def open_service(project: Project, ingest: bool) -> AsyncGenerator[Service
                 store=store,
                 memory=memory,
                 approvals=Approvals(project.state_file),
-                settings=CurrentSettings(project),
+                settings=settings,
                 overrides=lambda: Overrides.load(project.overrides_file),
                 catch_up=ingester.catch_up,
                 ingesting=ingester.is_ingesting,

@@ -11,12 +11,13 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from mcp_tracer.faces.failures import error_body
 
 LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
-PROTECTED = ("/api", "/mcp")
+OPEN = frozenset({"/health"})
 NO_TOKEN = "send `Authorization: Bearer TOKEN`; it is in .ai-agents/logging/token, or in MCP_TRACER_TOKEN where the server had it set."
 
 
 class Access:
-    """ASGI middleware. A page that a browser loads from elsewhere fails on Host (DNS rebinding) or Origin, everybody else on the token."""
+    """ASGI middleware. A page that a browser loads from elsewhere fails on Host (DNS rebinding) or Origin,
+    everybody else on the token, which every path needs that is not open."""
 
     def __init__(self, app: ASGIApp, token: str, port: int) -> None:
         self._app = app
@@ -36,7 +37,7 @@ class Access:
             return _no(421, "wrong_host", f"this server answers to {', '.join(sorted(self._hosts))} only.")
         if origin is not None and origin.lower() not in self._origins:
             return _no(403, "wrong_origin", "requests from pages of other origins are refused.")
-        if scope["path"].startswith(PROTECTED) and not self._has_token(headers):
+        if scope["path"] not in OPEN and not self._has_token(headers):
             return _no(401, "unauthorized", NO_TOKEN, {"WWW-Authenticate": "Bearer"})
         return None
 
