@@ -109,7 +109,7 @@ def _watch_exit():
 
 def finish():
     """Write the run's end and close the spool."""
-    from . import flush
+    from . import flush, spans
 
     try:
         flush.pause()
@@ -127,8 +127,20 @@ def finish():
         payload = msgpack.plain(fields)
         state.spool.put((perf_counter_ns(), 0, 0, 0, 0, 0, 0, len(payload), 0, 0, 6, 0, 0, 1), payload)
         state.spool.close()
+        spans.errors.ids.clear()  # classes of the program, which keep its modules alive
+        _outlive_modules()
     except Exception as error:
         faults.note(error)
+
+
+def _outlive_modules():
+    """The interpreter empties every module that it still lists, ours before the program's; finalizers that run then call probes. So leave the
+    list. What is imported after this point finds a package that does nothing."""
+    package = __name__.partition(".")[0]
+    for name in [name for name in sys.modules if name == package or name.startswith(package + ".")]:
+        del sys.modules[name]
+    idle = sys.modules[package] = type(sys)(package)
+    idle.adopt = lambda spec, frame: None
 
 
 def _forked():

@@ -116,10 +116,11 @@ def prepare(span, fn, up, root=_PLAIN_ROOT, remote=None):
     span.announced = False
     span.leaf = True
     span.thread = thread = get_ident()
-    level = fn.level
+    level = fn.level if state.on else 0
     if up is None:
         span.depth = span.parent = 0
-        flush.ensure()
+        if level:
+            flush.ensure()
         span.trace = traces.begin(root, remote) if level and traces.sampled() else UNDECIDED if not level else NOT_RECORDED
     else:
         span.depth = up.depth + (1 if level else 0)
@@ -130,7 +131,7 @@ def prepare(span, fn, up, root=_PLAIN_ROOT, remote=None):
         up.leaf = False
         if thread != up.thread and up.intervals is None:
             up.intervals = []
-    if level and span.trace.id and span.depth <= state.config.max_depth and state.on:
+    if level and span.trace.id and span.depth <= state.config.max_depth:
         span.record = True
         span.seq = seq = state.next_seq()
         live[seq] = span
