@@ -1,0 +1,89 @@
+"""The one insertion a file has at its top: the table of its functions, and the way to the runtime.
+
+`var $mt_x` is hoisted without a value and `$mtl_x` is a hoisted function, so a probe works before the module's own body ran (circular
+imports) and without a runtime (bundles, browsers): then every probe returns its first argument.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+_LOAD = (
+    'if(!t){var P%(any)s=g.process,M%(any)s=P.getBuiltinModule?P.getBuiltinModule("module"):P.mainModule.require("module"),'
+    'R%(any)s=M.createRequire(P.cwd()+"/x.js"),F%(any)s=R("fs"),'
+    r's%(any)s=/(?:file:\/\/)?((?:\/|[A-Za-z]:[\\/])[^\n()]*?):\d+:\d+/.exec(new Error().stack||""),'
+    'q%(any)s=[P.env.MCP_TRACER_PROJECT,s&&decodeURI(s[1]),P.argv[1],P.cwd()];'
+    'for(var i=0;i<4&&!t;i++)for(var c%(any)s=q[i];c;c=c.replace(/[\\\\/]?[^\\\\/]*$/,"")){'
+    'var f=c+"/.ai-agents/logging/runtime/javascript/tracer.cjs";if(F.existsSync(f)){t=R(f);break}}}'
+)
+_NO_OPS = ("e0", "e1", "e2", "e3", "en", "r", "ra", "t", "x", "p", "w", "k", "ai", "d", "v", "u", "l")
+_PROBE_TYPES = (
+    "{e0(...a:any[]):any;e1(...a:any[]):any;e2(...a:any[]):any;e3(...a:any[]):any;en(...a:any[]):any;x(s:any):void;t(e:any,s:any):any;"
+    "k(...a:any[]):void;v(...a:any[]):void;l(...a:any[]):void;b(...a:any[]):[];r<T>(v:T,s:any):T;ra<T>(v:T,s:any):T;ai<T>(v:T,s:any):T;"
+    "p<T>(v:T,...a:any[]):T;w<T>(v:T,...a:any[]):T;d<T>(v:T,...a:any[]):T;u<T>(v:T,...a:any[]):T}"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionRow:
+    """A traced function in the table; flags: 1 async, 2 generator."""
+
+    name: str
+    line: int
+    end_line: int
+    kind: str
+    params: tuple[str, ...]
+    flags: int
+    level: int
+
+
+@dataclass(frozen=True, slots=True)
+class SiteRow:
+    """A call, await, line, checkpoint or variable site inside the traced function number `function`."""
+
+    function: int
+    line: int
+    column: int
+    name: str
+    kind: str
+    names: tuple[str, ...] = ()
+
+
+def suffix(path: str) -> str:
+    """What tells this file's names from those of other files, should a bundler or a browser put them into one scope."""
+    number = int.from_bytes(hashlib.sha256(path.encode()).digest()[:4], "big")
+    return "".join("abcdefghijklmnopqrstuvwxyz"[number // 26**place % 26] for place in range(4))
+
+
+def render(
+    path: str,
+    source_sha256: str,
+    level: int,
+    functions: Sequence[FunctionRow],
+    sites: Sequence[SiteRow],
+    modules: Sequence[str],
+    *,
+    typed: bool,
+) -> str:
+    """Return the header's text; `typed` for TypeScript."""
+    own = suffix(path)
+    table = {
+        "file": path,
+        "sha256": source_sha256,
+        "level": level,
+        "functions": [[f.name, f.line, f.end_line, f.kind, list(f.params), f.flags, f.level] for f in functions],
+        "sites": [[s.function, s.line, s.column, s.name, s.kind, *([list(s.names)] if s.names else [])] for s in sites],
+        "modules": list(modules),
+    }
+    text = json.dumps(table, separators=(",", ":")).replace("*/", "*\\/")
+    colon = ":any" if typed else ""
+    no_ops = ",".join(f"{name}:n" for name in _NO_OPS)
+    return (
+        f"var $mt_{own}{':' + _PROBE_TYPES if typed else ''};function $mtl_{own}(){colon}{{if($mt_{own})return $mt_{own};"
+        f"var g{colon}=globalThis,t{colon}=g.__mcpTracer,n{colon}=function(v{colon}){{return v}};"
+        f"try{{{_LOAD % {'any': colon}}if(t)$mt_{own}=t.file({text})}}catch(e){{}}"
+        f"return $mt_{own}||($mt_{own}={{{no_ops},b:function(){{return []}}}})}}"
+    )

@@ -1,0 +1,154 @@
+"""Returns at every level; at level 4 checkpoints after assignments; at level 5 every line."""
+
+from __future__ import annotations
+
+from tree_sitter import Node
+
+from mcp_tracer.languages.javascript import planner, syntax
+from mcp_tracer.languages.javascript.planner import FilePlan, Scope
+from mcp_tracer.languages.javascript.syntax import text
+from mcp_tracer.model.level import Level
+
+_DECLARATIONS = ("lexical_declaration", "variable_declaration")
+_HOISTED = ("function_declaration", "generator_function_declaration", "empty_statement", "export_statement", "statement_block")
+_SIMPLE_BODIES = ("expression_statement", "return_statement", "throw_statement", "break_statement", "continue_statement")
+_LOOPS = ("for_in_statement", "for_statement")
+
+
+def plan_return(plan: FilePlan, node: Node, scope: Scope) -> None:
+    """Pass a returned value to the span."""
+    values = [child for child in node.named_children if child.type != "comment"]
+    if values:
+        before, after = planner.returning(plan, values[0], scope)
+        if after:
+            plan.edits.wrap(values[0].start_byte, before, values[0].end_byte, after)
+
+
+def plan_statement(plan: FilePlan, node: Node, scope: Scope) -> None:
+    """Plan the line and the checkpoint of a statement; other nodes are ignored."""
+    if in_statement_list(node):
+        if node.type not in _HOISTED and node.type not in syntax.TYPES and not _is_directive(node):
+            _plan_line(plan, node, scope)
+            _plan_checkpoint(plan, node, scope)
+    elif _is_lone_body(node):
+        _plan_lone_body(plan, node, scope)
+    if node.type in _LOOPS:
+        _plan_loop_variables(plan, node, scope)
+
+
+def in_statement_list(node: Node) -> bool:
+    """Whether statements may be inserted next to this one."""
+    parent = node.parent
+    if parent is None or not (node.type.endswith(("_statement", "_declaration"))):
+        return False
+    if parent.type in ("switch_case", "switch_default"):
+        return node in parent.children_by_field_name("body")
+    return parent.type == "statement_block"
+
+
+def separator(plan: FilePlan, statement: Node) -> str:
+    """What must stand between a statement and one inserted behind it."""
+    return "" if plan.source[statement.end_byte - 1 : statement.end_byte] == b";" else ";"
+
+
+def _is_directive(node: Node) -> bool:
+    return node.type == "expression_statement" and node.named_children[0].type == "string"
+
+
+def _is_lone_body(node: Node) -> bool:
+    """Whether this is the single statement that an `if` or a loop has without braces."""
+    parent = node.parent
+    if parent is None or node.type not in _SIMPLE_BODIES:
+        return False
+    if parent.type in ("if_statement", *_LOOPS, "while_statement", "do_statement"):
+        return node in (parent.child_by_field_name("consequence"), parent.child_by_field_name("body"))
+    return parent.type == "else_clause"
+
+
+def _plan_lone_body(plan: FilePlan, node: Node, scope: Scope) -> None:
+    """Give a statement without braces the braces that its probes need."""
+    if scope.level < Level.EXTREME and not _assigned(plan, node):
+        return
+    plan.edits.wrap(node.start_byte, "{", node.end_byte, "}")
+    _plan_line(plan, node, scope)
+    _plan_checkpoint(plan, node, scope)
+
+
+def _plan_line(plan: FilePlan, node: Node, scope: Scope) -> None:
+    if scope.level >= Level.EXTREME:
+        site = plan.site(scope, node, "", "line")
+        plan.edits.open(node.start_byte, f"{plan.probes}.l({site},{scope.span});")
+
+
+def _plan_checkpoint(plan: FilePlan, node: Node, scope: Scope) -> None:
+    names = _assigned(plan, node)
+    if names:
+        plan.edits.close(node.end_byte, f"{separator(plan, node)}{_capture(plan, node, scope, names)}")
+        return
+    _plan_property(plan, node, scope)
+
+
+def _plan_loop_variables(plan: FilePlan, node: Node, scope: Scope) -> None:
+    """The loop's variables, at the start of each round."""
+    body = node.child_by_field_name("body")
+    is_for_in = node.type == "for_in_statement"
+    declared = node.child_by_field_name("left" if is_for_in else "initializer")
+    if body is None or declared is None or body.type != "statement_block" or (is_for_in and node.child_by_field_name("kind") is None):
+        return
+    names = _declared(plan, declared) if declared.type in _DECLARATIONS else tuple(syntax.bound_names(declared))
+    if names:
+        plan.edits.open(body.start_byte + 1, _capture(plan, node, scope, names))
+
+
+def _capture(plan: FilePlan, node: Node, scope: Scope, names: tuple[str, ...]) -> str:
+    kind = "variable" if scope.level >= Level.EXTREME else "checkpoint"
+    site = plan.site(scope, node, ", ".join(names), kind, names)
+    values = ",".join(syntax.ascii_name(name) for name in names)
+    return f"{plan.probes}.v({site},{scope.span},[{values}]);"
+
+
+def _plan_property(plan: FilePlan, node: Node, scope: Scope) -> None:
+    """`this.total = x`: the value is passed through a probe, because reading the property again could run a getter."""
+    inner = node.named_children[0] if node.type == "expression_statement" else None
+    if inner is None or inner.type != "assignment_expression":
+        return
+    target, value = inner.child_by_field_name("left"), inner.child_by_field_name("right")
+    if target is None or value is None or target.type != "member_expression":
+        return
+    name = "".join(text(target).split())
+    site = plan.site(scope, node, name, "variable", (name,))
+    plan.edits.wrap(value.start_byte, f"{plan.probes}.u(", value.end_byte, f",{site},{scope.span})")
+
+
+def _assigned(plan: FilePlan, node: Node) -> tuple[str, ...]:
+    """The variables that a statement gives values to."""
+    if node.type in _DECLARATIONS:
+        return _declared(plan, node)
+    inner = node.named_children[0] if node.type == "expression_statement" else None
+    if inner is None:
+        return ()
+    if inner.type == "parenthesized_expression":
+        inner = inner.named_children[0]
+    if inner.type == "update_expression":
+        return tuple(syntax.bound_names(inner.child_by_field_name("argument")))
+    if inner.type not in ("assignment_expression", "augmented_assignment_expression"):
+        return ()
+    if plan.typed and _evolves(inner.child_by_field_name("right")):
+        return ()
+    return tuple(syntax.bound_names(inner.child_by_field_name("left")))
+
+
+def _declared(plan: FilePlan, node: Node) -> tuple[str, ...]:
+    """The names of the declarators that have a value."""
+    names: list[str] = []
+    for declarator in node.named_children:
+        value = declarator.child_by_field_name("value") if declarator.type == "variable_declarator" else None
+        if value is None or (plan.typed and declarator.child_by_field_name("type") is None and _evolves(value)):
+            continue
+        names += syntax.bound_names(declarator.child_by_field_name("name"))
+    return tuple(names)
+
+
+def _evolves(value: Node | None) -> bool:
+    """Whether TypeScript finds a variable's type only later (`const out = []`): reading it at once would be an error."""
+    return value is not None and (value.type in ("null", "undefined") or (value.type == "array" and not value.named_children))

@@ -1,0 +1,86 @@
+'use strict';
+/** A span while it runs, and the root that the spans of one trace share. Plain objects: creating one is on the path of every traced call. */
+const crypto = require('node:crypto');
+const { CLASS } = require('./recorder.cjs');
+
+/** @typedef {import('./recorder.cjs').Definition} Definition */
+/** @typedef {import('./recorder.cjs').Recorder} Recorder */
+
+const traceHigh = crypto.randomBytes(10).toString('hex');
+let traceCount = 0;
+let nextSeq = 1;
+
+/** What the spans of one trace have in common. `map` is its definition; `changed` when it must be written (again). */
+class Root {
+  /** @param {boolean} sampled @param {Record<string, unknown>} map without an id: a new one is made */
+  constructor(sampled, map) {
+    this.id = 0;
+    this.sampled = sampled;
+    this.changed = true;
+    /** @type {Record<string, unknown>} */
+    this.map = map;
+    if (map.traceId === undefined) map.traceId = traceHigh + (++traceCount).toString(16).padStart(12, '0');
+  }
+
+  /** Write the trace's definition before its first span, and again where more is known. @param {Recorder} recorder */
+  announce(recorder) {
+    if (!this.changed) return;
+    this.changed = false;
+    if (this.id === 0) this.id = recorder.nextTrace++;
+    recorder.define(this.id, CLASS.TRACE, this.map);
+  }
+}
+
+/** A span that has started. Times in ms. */
+class Frame {
+  /** @param {Definition} definition @param {Frame | null} parent @param {Root} root @param {Frame | null} previous @param {number} start @param {number} level */
+  constructor(definition, parent, root, previous, start, level) {
+    this.definition = definition;
+    this.parent = parent;
+    this.root = root;
+    /** The span that was current before this one: it is again when this one ends or is suspended. @type {Frame | null} */
+    this.previous = previous;
+    this.seq = root.sampled ? nextSeq++ : 0;
+    this.depth = parent === null ? 0 : parent.depth + 1;
+    this.level = level;
+    this.start = start;
+    /** How many children run, the suspension counted as one; since when any does; and the time covered by them so far. */
+    this.active = 0;
+    this.since = 0;
+    this.covered = 0;
+    this.suspendedAt = -1;
+    this.suspended = 0;
+    this.resumes = 0;
+    /** Parameters: up to three primitives as they are, or everything encoded at once, because objects change. */
+    this.inline = 0;
+    /** @type {unknown} */
+    this.a = undefined;
+    /** @type {unknown} */
+    this.b = undefined;
+    /** @type {unknown} */
+    this.c = undefined;
+    /** @type {Buffer | null} */
+    this.bytes = null;
+    /** @type {Record<string, unknown> | null} */
+    this.attributes = null;
+    this.hasValue = false;
+    /** @type {unknown} */
+    this.value = undefined;
+    this.threw = false;
+    this.keepsError = true;
+    /** @type {unknown} */
+    this.error = undefined;
+    /** A promise that was returned and that this span waits for. @type {Promise<unknown> | null} */
+    this.awaited = null;
+    /** The innermost call expression of this function that has started and not ended. @type {Frame | null} */
+    this.call = null;
+    this.events = 0;
+    this.ended = false;
+    /** Spans that no flush has seen yet, oldest first. @type {Frame | null} */
+    this.older = null;
+    /** @type {Frame | null} */
+    this.newer = null;
+  }
+}
+
+module.exports = { Frame, Root };

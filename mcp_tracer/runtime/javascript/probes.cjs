@@ -1,0 +1,254 @@
+'use strict';
+/**
+ * What instrumented text calls: one object a file, `$mt_…`. Every probe takes the value that it passes through as its first argument, and none throws.
+ * Probes: e0…en entry, r and ra return, t throw, x exit, p suspend, w resume, k catch and finally, ai for await, b and d call, v variables, u property, l line.
+ */
+const types = require('node:util').types;
+const { pack } = require('./pack.cjs');
+const { now } = require('./clock.cjs');
+const { TAG, writeParam } = require('./recorder.cjs');
+const { writeValue } = require('./values.cjs');
+const spans = require('./spans.cjs');
+
+const { NONE, state } = spans;
+/** @typedef {import('./frame.cjs').Frame} Frame */
+/** @typedef {import('./tracer.cjs').FunctionDefinition} FunctionDefinition */
+/** @typedef {import('./recorder.cjs').Definition} Definition */
+
+/** @type {never[]} spread behind a call's arguments it adds nothing */
+const NOTHING = [];
+
+/** @param {unknown} value @returns {boolean} whether it can be kept as it is: nothing can change it */
+const isPrimitive = (value) => (typeof value !== 'object' && typeof value !== 'function') || value === null;
+
+/** Encode parameters at once: objects change later. @param {Frame} frame @param {FunctionDefinition} fn @param {unknown[]} values */
+function keepValues(frame, fn, values) {
+  try {
+    const names = fn.names;
+    const count = Math.min(values.length, names.length);
+    pack.reset();
+    pack.byte(TAG.PARAMS);
+    pack.array(count);
+    for (let i = 0; i < count; i++) writeParam(names[i], values[i], fn.maxBytes);
+    frame.bytes = Buffer.from(pack.buffer.subarray(0, pack.end));
+  } catch {
+    state.faults++;
+  }
+}
+
+/** @param {Frame} frame @param {Definition} site @param {unknown[]} values the arguments of a call expression */
+function keepArguments(frame, site, values) {
+  try {
+    pack.reset();
+    pack.byte(TAG.PARAMS);
+    pack.array(values.length);
+    for (const value of values) writeValue(value, state.recorder?.maxBytes ?? 0);
+    frame.bytes = Buffer.from(pack.buffer.subarray(0, pack.end));
+  } catch {
+    state.faults++;
+  }
+}
+
+class Probes {
+  /** @param {FunctionDefinition[]} functions @param {Definition[]} sites */
+  constructor(functions, sites) {
+    this.functions = functions;
+    this.sites = sites;
+  }
+
+  /** @param {number} i @param {Frame | 0} outer */
+  e0(i, outer) {
+    return spans.enter(this.functions[i], outer);
+  }
+
+  /** @param {number} i @param {Frame | 0} outer @param {unknown} a */
+  e1(i, outer, a) {
+    const fn = this.functions[i];
+    const frame = spans.enter(fn, outer);
+    if (frame !== NONE && fn.keepsParams) {
+      if (fn.isPlain && isPrimitive(a)) {
+        frame.inline = 1;
+        frame.a = a;
+      } else keepValues(frame, fn, [a]);
+    }
+    return frame;
+  }
+
+  /** @param {number} i @param {Frame | 0} outer @param {unknown} a @param {unknown} b */
+  e2(i, outer, a, b) {
+    const fn = this.functions[i];
+    const frame = spans.enter(fn, outer);
+    if (frame !== NONE && fn.keepsParams) {
+      if (fn.isPlain && isPrimitive(a) && isPrimitive(b)) {
+        frame.inline = 2;
+        frame.a = a;
+        frame.b = b;
+      } else keepValues(frame, fn, [a, b]);
+    }
+    return frame;
+  }
+
+  /** @param {number} i @param {Frame | 0} outer @param {unknown} a @param {unknown} b @param {unknown} c */
+  e3(i, outer, a, b, c) {
+    const fn = this.functions[i];
+    const frame = spans.enter(fn, outer);
+    if (frame !== NONE && fn.keepsParams) {
+      if (fn.isPlain && isPrimitive(a) && isPrimitive(b) && isPrimitive(c)) {
+        frame.inline = 3;
+        frame.a = a;
+        frame.b = b;
+        frame.c = c;
+      } else keepValues(frame, fn, [a, b, c]);
+    }
+    return frame;
+  }
+
+  /** @param {number} i @param {Frame | 0} outer @param {unknown[]} values */
+  en(i, outer, values) {
+    const fn = this.functions[i];
+    const frame = spans.enter(fn, outer);
+    if (frame !== NONE && fn.keepsParams) keepValues(frame, fn, values);
+    return frame;
+  }
+
+  /** @template T @param {T} value @param {Frame} frame @returns {T} */
+  r(value, frame) {
+    if (frame.level > 1) {
+      frame.value = value;
+      frame.hasValue = /** @type {FunctionDefinition} */ (frame.definition).keepsReturn;
+    }
+    return value;
+  }
+
+  /** The return of an async function: a promise that it returns is waited for. @template T @param {T} value @param {Frame} frame @returns {T} */
+  ra(value, frame) {
+    if (frame === NONE) return value;
+    if (/** @type {FunctionDefinition} */ (frame.definition).tracksAsync && isPlainPromise(value)) frame.awaited = value;
+    else this.r(value, frame);
+    return value;
+  }
+
+  /** @template T @param {T} error @param {Frame} frame @returns {T} */
+  t(error, frame) {
+    if (frame !== NONE) {
+      frame.threw = true;
+      frame.error = error;
+      frame.hasValue = false;
+      frame.keepsError = /** @type {FunctionDefinition} */ (frame.definition).keepsErrors && frame.level > 1;
+    }
+    return error;
+  }
+
+  /** @param {Frame} frame */
+  x(frame) {
+    spans.exit(frame);
+  }
+
+  /** @template T @param {T} value @param {Frame} frame @param {number} [site] of an await that is recorded as a child @returns {T} */
+  p(value, frame, site) {
+    if (site !== undefined && frame.level > 2 && /** @type {FunctionDefinition} */ (frame.definition).tracksAsync) spans.beginCall(this.sites[site], frame);
+    spans.suspend(frame);
+    return value;
+  }
+
+  /** @template T @param {T} value @param {Frame} frame @param {number} [site] of the call that was awaited @returns {T} */
+  w(value, frame, site) {
+    spans.resume(frame);
+    if (site !== undefined && frame.call !== null) this.d(value, frame, site);
+    return value;
+  }
+
+  /** @param {Frame} frame @param {unknown} [error] */
+  k(frame, error) {
+    spans.recover(frame, error, arguments.length > 1);
+  }
+
+  /** @param {number} site @param {Frame} frame @param {unknown[]} [values] the arguments, where they could be read twice @returns {never[]} */
+  b(site, frame, values) {
+    if (frame.level > 2) {
+      const call = spans.beginCall(this.sites[site], frame);
+      if (call !== NONE && values !== undefined && /** @type {FunctionDefinition} */ (frame.definition).keepsParams) keepArguments(call, call.definition, values);
+    }
+    return NOTHING;
+  }
+
+  /** @template T @param {T} value @param {Frame} frame @param {number} site @returns {T} */
+  d(value, frame, site) {
+    if (frame.call !== null) spans.endCall(frame, this.sites[site], value, /** @type {FunctionDefinition} */ (frame.definition).keepsReturn);
+    return value;
+  }
+
+  /** @param {number} site @param {Frame} frame @param {unknown[]} values */
+  v(site, frame, values) {
+    if (frame.level > 3) record(frame, this.sites[site], values);
+  }
+
+  /** @template T @param {T} value @param {number} site @param {Frame} frame @returns {T} */
+  u(value, site, frame) {
+    if (frame.level > 3) record(frame, this.sites[site], [value]);
+    return value;
+  }
+
+  /** @param {number} site @param {Frame} frame */
+  l(site, frame) {
+    if (frame.level > 4) record(frame, this.sites[site], null);
+  }
+
+  /** @template T @param {T} iterated of a `for await` @param {Frame} frame @returns {T} */
+  ai(iterated, frame) {
+    return frame === NONE ? iterated : /** @type {T} */ (suspending(iterated, frame));
+  }
+}
+
+/** @param {Frame} frame @param {Definition} site @param {unknown[] | null} values null for a line */
+function record(frame, site, values) {
+  const recorder = state.recorder;
+  const fn = /** @type {FunctionDefinition} */ (frame.definition);
+  if (recorder === null || !frame.root.sampled || (values !== null && !fn.keepsVariable(/** @type {string[]} */ (site.map.names)))) return;
+  try {
+    recorder.event(frame, site, now(), values);
+  } catch (error) {
+    state.onFailure(error);
+  }
+}
+
+/** @param {unknown} value @returns {value is Promise<unknown>} a native promise whose `then` is the built-in one */
+function isPlainPromise(value) {
+  return types.isPromise(value) && Object.getPrototypeOf(value) === Promise.prototype && Object.getOwnPropertyNames(value).length === 0;
+}
+
+/** The iterable of a `for await` that gives the current span back at each step. It makes no promise of its own, so nothing is delayed. @param {any} iterated @param {Frame} frame */
+function suspending(iterated, frame) {
+  if (iterated === null || iterated === undefined) return iterated;
+  const asyncMethod = iterated[Symbol.asyncIterator];
+  const isAsync = asyncMethod !== undefined && asyncMethod !== null;
+  const method = isAsync ? asyncMethod : iterated[Symbol.iterator];
+  if (typeof method !== 'function') return iterated;
+  return { [isAsync ? Symbol.asyncIterator : Symbol.iterator]: () => stepping(method.call(iterated), frame) };
+}
+
+/** @param {any} iterator @param {Frame} frame */
+function stepping(iterator, frame) {
+  const next = iterator.next;
+  return {
+    next(/** @type {unknown[]} */ ...values) {
+      const result = next.apply(iterator, values);
+      spans.suspend(frame);
+      return result;
+    },
+    get return() {
+      const method = iterator.return;
+      if (method === undefined || method === null) return method;
+      return (/** @type {unknown[]} */ ...values) => {
+        const result = method.apply(iterator, values);
+        spans.suspend(frame);
+        return result;
+      };
+    },
+    get throw() {
+      return iterator.throw;
+    },
+  };
+}
+
+module.exports = { Probes };

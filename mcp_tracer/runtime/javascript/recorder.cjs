@@ -1,0 +1,208 @@
+'use strict';
+/** Turns what happened into records: definitions, spans, events, the run's end. It owns the spool and the numbers that stand in it. */
+const { pack } = require('./pack.cjs');
+const { toTicks } = require('./clock.cjs');
+const { writeValue } = require('./values.cjs');
+const { writeError, typeName } = require('./errors.cjs');
+
+const KIND = { SPAN: 1, OPEN: 2, EVENT: 3, DEFINITION: 4, AGGREGATE: 5, RUN_END: 6 };
+const CLASS = { FUNCTION: 1, SITE: 2, ERROR: 3, TRACE: 4, RUN: 5, THREAD: 6, FILE: 7 };
+const FLAG = { ERROR: 1, SUSPENDED: 2, LEFT_OUT: 4, OPEN: 8 };
+const WIDE = 0xffffffff;
+const TAG = { PARAMS: 0x50, RETURN: 0x52, ERROR: 0x45, ATTRIBUTES: 0x54, VALUES: 0x56, WIDE: 0x57, SUSPENSION: 0x53 };
+const MAX_ERROR_TYPES = 60000;
+
+/**
+ * A function or a site, as the table in an instrumented file says, or a library call. `defined` once its definition was written.
+ * @typedef {{id: number, defined: boolean, isSite: boolean, map: Record<string, unknown>}} Definition
+ * @typedef {import('./frame.cjs').Frame} Frame
+ */
+
+class Recorder {
+  /** @param {import('./spool.cjs').Spool} spool @param {string} root of the project */
+  constructor(spool, root) {
+    this.spool = spool;
+    this.root = root;
+    this.nextId = 1;
+    this.nextTrace = 1;
+    /** @type {Map<string, number>} */
+    this.errorTypes = new Map();
+    this.maxBytes = 10000;
+  }
+
+  /** @param {number} id @param {number} kind @param {Record<string, unknown>} map */
+  define(id, kind, map) {
+    pack.reset();
+    pack.plain(map);
+    const at = this.spool.reserve(pack.buffer, pack.end);
+    this.spool.words.fill(0, at, at + 12);
+    this.spool.words[at + 7] = id;
+    this.spool.words[at + 8] = pack.end;
+    this.spool.words[at + 10] = KIND.DEFINITION | (kind << 16);
+    this.spool.commit();
+  }
+
+  /** @param {Definition} definition */
+  defineFunction(definition) {
+    definition.defined = true;
+    this.define(definition.id, definition.isSite ? CLASS.SITE : CLASS.FUNCTION, definition.map);
+  }
+
+  /** @param {unknown} error @returns {number} */
+  errorType(error) {
+    const name = typeName(error);
+    const known = this.errorTypes.get(name);
+    if (known !== undefined || this.errorTypes.size >= MAX_ERROR_TYPES) return known ?? 0;
+    const id = this.errorTypes.size + 1;
+    this.errorTypes.set(name, id);
+    this.define(id, CLASS.ERROR, { name });
+    return id;
+  }
+
+  /** @param {Frame} frame that has ended @param {number} end ms */
+  span(frame, end) {
+    const flags = (frame.threw ? FLAG.ERROR : 0) | (frame.resumes > 0 ? FLAG.SUSPENDED : 0);
+    const errorId = frame.threw ? this.errorType(frame.error) : 0;
+    this.prepare(frame);
+    const duration = toTicks(end - frame.start);
+    const self = Math.max(0, duration - toTicks(frame.covered));
+    const wide = duration >= WIDE;
+    this.payload(frame);
+    if (frame.hasValue) this.value(TAG.RETURN, frame.value);
+    if (frame.threw && frame.keepsError) {
+      pack.byte(TAG.ERROR);
+      writeError(frame.error, this.root);
+    }
+    if (frame.resumes > 0) this.pair(TAG.SUSPENSION, toTicks(frame.suspended), frame.resumes);
+    if (wide) this.pair(TAG.WIDE, duration, self);
+    this.record(frame, KIND.SPAN, flags, errorId, wide ? WIDE : duration, wide ? WIDE : self);
+  }
+
+  /** @param {Frame} frame that has not ended */
+  open(frame) {
+    this.prepare(frame);
+    this.payload(frame);
+    this.record(frame, KIND.OPEN, FLAG.OPEN, 0, 0, 0);
+  }
+
+  /** @param {Frame} frame */
+  prepare(frame) {
+    if (!frame.definition.defined) this.defineFunction(frame.definition);
+    frame.root.announce(this);
+    pack.reset();
+  }
+
+  /** What is known of a span from its start on. @param {Frame} frame */
+  payload(frame) {
+    if (frame.bytes !== null) {
+      pack.buffer.set(frame.bytes, 0);
+      pack.end = frame.bytes.length;
+    } else if (frame.inline > 0) {
+      pack.byte(TAG.PARAMS);
+      pack.array(frame.inline);
+      writeValue(frame.a, this.maxBytes);
+      if (frame.inline > 1) writeValue(frame.b, this.maxBytes);
+      if (frame.inline > 2) writeValue(frame.c, this.maxBytes);
+    }
+    if (frame.attributes !== null) {
+      pack.byte(TAG.ATTRIBUTES);
+      pack.plain(frame.attributes);
+    }
+  }
+
+  /** @param {number} tag @param {unknown} value */
+  value(tag, value) {
+    pack.byte(tag);
+    writeValue(value, this.maxBytes);
+  }
+
+  /** @param {number} tag @param {number} first @param {number} second */
+  pair(tag, first, second) {
+    pack.byte(tag);
+    pack.array(2);
+    pack.number(first);
+    pack.number(second);
+  }
+
+  /** @param {Frame} frame @param {number} kind @param {number} flags @param {number} errorId @param {number} duration @param {number} self */
+  record(frame, kind, flags, errorId, duration, self) {
+    const at = this.spool.reserve(pack.buffer, pack.end);
+    const words = this.spool.words;
+    const tick = toTicks(frame.start);
+    words[at] = tick;
+    words[at + 1] = tick / 4294967296;
+    words[at + 2] = duration;
+    words[at + 3] = self;
+    words[at + 4] = frame.seq;
+    words[at + 5] = frame.parent === null ? 0 : frame.parent.seq;
+    words[at + 6] = frame.root.id;
+    words[at + 7] = frame.definition.id;
+    words[at + 8] = pack.end;
+    words[at + 9] = Math.min(frame.depth, 65535);
+    words[at + 10] = kind | (flags << 8) | (errorId << 16);
+    words[at + 11] = 1;
+    this.spool.commit();
+  }
+
+  /** An event inside a span. @param {Frame} frame @param {Definition} site @param {number} time ms @param {unknown[] | null} values in the order of the site's names */
+  event(frame, site, time, values) {
+    this.prepare(frame);
+    if (!site.defined) this.defineFunction(site);
+    pack.reset();
+    if (values !== null) this.namedValues(/** @type {string[]} */ (site.map.names), values);
+    const at = this.spool.reserve(pack.buffer, pack.end);
+    const words = this.spool.words;
+    const tick = toTicks(time);
+    words.fill(0, at, at + 12);
+    words[at] = tick;
+    words[at + 1] = tick / 4294967296;
+    words[at + 4] = frame.seq;
+    words[at + 5] = ++frame.events;
+    words[at + 6] = frame.root.id;
+    words[at + 7] = site.id;
+    words[at + 8] = pack.end;
+    words[at + 10] = KIND.EVENT;
+    words[at + 11] = 1;
+    this.spool.commit();
+  }
+
+  /** @param {string[]} names @param {unknown[]} values */
+  namedValues(names, values) {
+    pack.byte(TAG.VALUES);
+    writeValues(names, values, this.maxBytes);
+  }
+
+  /** @param {{exitCode?: number, error?: string, dropped: number, faults: number}} map @param {number} time ms */
+  runEnd(map, time) {
+    pack.reset();
+    pack.plain(map);
+    const at = this.spool.reserve(pack.buffer, pack.end);
+    const tick = toTicks(time);
+    this.spool.words.fill(0, at, at + 12);
+    this.spool.words[at] = tick;
+    this.spool.words[at + 1] = tick / 4294967296;
+    this.spool.words[at + 8] = pack.end;
+    this.spool.words[at + 10] = KIND.RUN_END;
+    this.spool.commit();
+  }
+}
+
+/** @param {string[]} names @param {unknown[]} values @param {number} maxBytes for each */
+function writeValues(names, values, maxBytes) {
+  pack.map(names.length);
+  for (let i = 0; i < names.length; i++) {
+    pack.text(names[i]);
+    writeParam(names[i], values[i], maxBytes);
+  }
+}
+
+/** @param {string} name @param {unknown} value @param {number} maxBytes */
+function writeParam(name, value, maxBytes) {
+  if (value !== null && value !== undefined && typeof value !== 'boolean' && isSecretName(name)) pack.textExtension(EXT.REDACTED, 'name');
+  else writeValue(value, maxBytes);
+}
+
+const { isSecretName } = require('./redaction.cjs');
+const { EXT } = require('./values.cjs');
+
+module.exports = { Recorder, CLASS, TAG, writeParam };

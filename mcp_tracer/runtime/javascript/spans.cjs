@@ -1,0 +1,227 @@
+'use strict';
+/**
+ * Which span is current, and what starting, suspending, resuming and ending one means. A span's parent is the current span; where nothing runs it is
+ * the request (or other root) whose asynchronous context this is, or else the function in whose text the callback stands.
+ */
+const { AsyncLocalStorage } = require('node:async_hooks');
+const { now } = require('./clock.cjs');
+const { Frame, Root } = require('./frame.cjs');
+
+/** @typedef {import('./recorder.cjs').Definition & {level: number}} Traced */
+
+/** What a call that is not recorded gets: level 0, so no probe does anything with it. */
+const NONE = new Frame({ id: 0, defined: true, isSite: false, map: {} }, null, new Root(false, { traceId: '' }), null, 0, 0);
+const newest = new Frame(NONE.definition, null, NONE.root, null, 0, 0);
+newest.older = newest.newer = newest;
+
+const state = {
+  /** @type {import('./recorder.cjs').Recorder | null} null while nothing is recorded */
+  recorder: null,
+  /** @type {AsyncLocalStorage<Frame> | null} the request of an asynchronous context; made when the first one comes */
+  contexts: null,
+  maxDepth: 50,
+  sampleRate: 1,
+  minDuration: 0,
+  /** Where the process itself belongs: from TRACEPARENT. @type {{traceId?: string, parentSpanId?: string}} */
+  remote: {},
+  dropped: 0,
+  faults: 0,
+  /** @type {(isRoot: boolean, time: number) => void} called after each recorded span */
+  onEnd: () => {},
+  /** @type {(error: unknown) => void} called when a record could not be written */
+  onFailure: () => {},
+};
+
+/** @type {Frame | null} */
+let current = null;
+
+/** @returns {Frame | null} the span that runs now */
+const running = () => current;
+
+/** @returns {Frame | null} the parent of what starts now outside of any function of the program */
+const contextual = () => current ?? parentOf(0);
+
+/** Start a span in the current one. @param {Traced} definition @param {Frame | 0} outer the span of the function around, in the text @returns {Frame} NONE where it is not recorded */
+function enter(definition, outer) {
+  const level = definition.level;
+  if (level === 0) return NONE;
+  const previous = current;
+  const parent = previous !== null ? previous : parentOf(outer);
+  if (parent === null) return (current = begin(definition, null, newRoot({ type: 'call', name: definition.map.name, ...state.remote }), null, level));
+  if (!parent.root.sampled || parent.depth + 1 >= state.maxDepth) return NONE;
+  return (current = begin(definition, parent, parent.root, previous, level));
+}
+
+/** @param {Frame | 0} outer @returns {Frame | null} */
+function parentOf(outer) {
+  const request = state.contexts === null ? undefined : state.contexts.getStore();
+  const lexical = outer === 0 || outer === NONE || outer === undefined ? null : outer;
+  if (request !== undefined && (lexical === null || lexical.root !== request.root)) return request;
+  // A callback that starts itself again and again would sink deeper each time: it begins a new trace instead.
+  return lexical !== null && lexical.depth + 2 >= state.maxDepth ? null : lexical;
+}
+
+/** @param {Record<string, unknown>} map @returns {Root} */
+function newRoot(map) {
+  return new Root(state.sampleRate >= 1 || Math.random() < state.sampleRate, map);
+}
+
+/** @param {import('./recorder.cjs').Definition} definition @param {Frame | null} parent @param {Root} root @param {Frame | null} previous @param {number} level @returns {Frame} */
+function begin(definition, parent, root, previous, level) {
+  const start = now();
+  const frame = new Frame(definition, parent, root, previous, start, level);
+  if (parent !== null && parent.active++ === 0) parent.since = start;
+  const last = /** @type {Frame} */ (newest.older);
+  frame.older = last;
+  frame.newer = newest;
+  last.newer = newest.older = frame;
+  return frame;
+}
+
+/** End the span of a function: its last probe. @param {Frame} frame */
+function exit(frame) {
+  if (frame === NONE || frame.ended) return;
+  const end = now();
+  if (frame.call !== null) endCalls(frame, end, undefined, false);
+  if (frame.suspendedAt >= 0) stopWaiting(frame, end);
+  else current = frame.previous;
+  frame.previous = null;
+  if (frame.awaited === null || frame.threw) finish(frame, end);
+  else waitFor(frame, frame.awaited, end);
+}
+
+/** @param {Frame} frame @param {number} end */
+function finish(frame, end) {
+  frame.ended = true;
+  if (frame.active > 0) frame.covered += end - frame.since;
+  const parent = frame.parent;
+  if (parent !== null && --parent.active === 0 && !parent.ended) parent.covered += end - parent.since;
+  unlist(frame);
+  if (frame.root.sampled && state.recorder !== null) {
+    if (end - frame.start >= state.minDuration) write(frame, end);
+    else state.dropped++;
+  }
+  // A callback's closure may keep this frame alive: the values must not live as long.
+  frame.a = frame.b = frame.c = frame.value = frame.error = frame.bytes = frame.awaited = frame.attributes = null;
+}
+
+/** @param {Frame} frame @param {number} end */
+function write(frame, end) {
+  try {
+    /** @type {import('./recorder.cjs').Recorder} */ (state.recorder).span(frame, end);
+  } catch (error) {
+    state.onFailure(error);
+  }
+  state.onEnd(frame.parent === null, end);
+}
+
+/** A flush has seen it, or it ended. @param {Frame} frame */
+function unlist(frame) {
+  if (frame.older === null || frame.newer === null) return;
+  frame.older.newer = frame.newer;
+  frame.newer.older = frame.older;
+  frame.older = frame.newer = null;
+}
+
+/** Give every span that is open and started before `time` to `each`, once in its life, parents first. @param {number} time ms @param {(frame: Frame) => void} each */
+function announceOpen(time, each) {
+  let frame = /** @type {Frame} */ (newest.newer);
+  while (frame !== newest && frame.start <= time) {
+    const next = /** @type {Frame} */ (frame.newer);
+    unlist(frame);
+    if (frame.root.sampled) each(frame);
+    frame = next;
+  }
+}
+
+/** The function gives up control: await or yield. @param {Frame} frame */
+function suspend(frame) {
+  if (frame === NONE || frame.suspendedAt >= 0) return;
+  startWaiting(frame, now());
+  current = frame.previous;
+  frame.previous = null;
+}
+
+/** The function goes on. @param {Frame} frame */
+function resume(frame) {
+  if (frame === NONE || frame.suspendedAt < 0) return;
+  stopWaiting(frame, now());
+  frame.previous = current;
+  current = frame;
+}
+
+/** @param {Frame} frame @param {number} time */
+function startWaiting(frame, time) {
+  if (frame.active++ === 0) frame.since = time;
+  frame.suspendedAt = time;
+}
+
+/** @param {Frame} frame @param {number} time */
+function stopWaiting(frame, time) {
+  frame.suspended += time - frame.suspendedAt;
+  frame.suspendedAt = -1;
+  frame.resumes++;
+  if (--frame.active === 0) frame.covered += time - frame.since;
+}
+
+const then = /** @type {(promise: Promise<unknown>, done: (value: unknown) => void, failed: (error: unknown) => void) => void} */ (
+  Function.prototype.call.bind(Promise.prototype.then)
+);
+
+/** An async function that returned a promise ends when that one settles. The promise is consumed by the function's own, so this hides no rejection. @param {Frame} frame @param {Promise<unknown>} promise @param {number} time */
+function waitFor(frame, promise, time) {
+  startWaiting(frame, time);
+  const settle = (/** @type {boolean} */ threw, /** @type {unknown} */ result) => {
+    const end = now();
+    stopWaiting(frame, end);
+    frame.threw = threw;
+    if (threw) frame.error = result;
+    else frame.value = result;
+    frame.hasValue = !threw;
+    finish(frame, end);
+  };
+  then(promise, (value) => settle(false, value), (error) => settle(true, error));
+}
+
+/** Start the span of a call expression in the body of `frame`. @param {import('./recorder.cjs').Definition} site @param {Frame} frame @returns {Frame} NONE where it is not recorded */
+function beginCall(site, frame) {
+  if (!frame.root.sampled || frame.depth + 1 >= state.maxDepth) return NONE;
+  const call = begin(site, frame, frame.root, frame, frame.level);
+  call.call = frame.call;
+  frame.call = call;
+  current = call;
+  return call;
+}
+
+/** @param {Frame} frame @param {import('./recorder.cjs').Definition} site @param {unknown} value @param {boolean} keeps whether the value is recorded */
+function endCall(frame, site, value, keeps) {
+  const call = frame.call;
+  if (call === null || call.definition !== site) return;
+  frame.call = call.call;
+  if (frame.suspendedAt < 0) current = frame;
+  call.hasValue = keeps;
+  call.value = value;
+  finish(call, now());
+}
+
+/** The calls of `frame` that have not ended threw. @param {Frame} frame @param {number} end @param {unknown} error @param {boolean} known whether `error` is what they threw */
+function endCalls(frame, end, error, known) {
+  while (frame.call !== null) {
+    const call = frame.call;
+    frame.call = call.call;
+    call.threw = true;
+    call.error = known ? error : frame.threw ? frame.error : undefined;
+    call.keepsError = known || frame.threw;
+    finish(call, end);
+  }
+}
+
+/** The function goes on behind a throw, in its own catch or finally. @param {Frame} frame @param {unknown} error @param {boolean} known */
+function recover(frame, error, known) {
+  if (frame === NONE || frame.ended) return;
+  if (frame.suspendedAt >= 0) resume(frame);
+  else current = frame;
+  if (frame.call !== null) endCalls(frame, now(), error, known);
+}
+
+module.exports = { NONE, state, running, contextual, enter, exit, begin, finish, newRoot, suspend, resume, beginCall, endCall, recover, announceOpen };

@@ -1,0 +1,148 @@
+'use strict';
+/** Writes one spool file: chunks of records, as docs/spool-format.md says. Every method may throw where the disk fails; `tracer.cjs` handles that. */
+const crypto = require('node:crypto');
+const fs = require('node:fs');
+const path = require('node:path');
+const { crc32 } = require('./crc32.cjs');
+const { startedAtNs } = require('./clock.cjs');
+
+const HEADER_SIZE = 4096;
+const SLOT_SIZE = 65536;
+const CHUNK_HEADER_SIZE = 32;
+const RECORD_SIZE = 48;
+const CHUNK_MAGIC = 0x3143544d;
+const OPEN = 1;
+const SEALED = 2;
+const MAX_PAYLOAD = 32 * SLOT_SIZE;
+
+/** @typedef {import('./pack.cjs').pack} Pack */
+
+class Spool {
+  /** @param {string} folder @param {string} runId 32 hex digits */
+  constructor(folder, runId) {
+    this.file = path.join(folder, `${runId}.${process.pid}.spool`);
+    fs.mkdirSync(folder, { recursive: true });
+    const temporary = `${this.file}.${process.pid}.tmp`;
+    this.descriptor = fs.openSync(temporary, 'wx', 0o600);
+    fs.writeSync(this.descriptor, header(runId));
+    fs.renameSync(temporary, this.file);
+    this.position = HEADER_SIZE;
+    this.spare = Buffer.from(new ArrayBuffer(SLOT_SIZE));
+    this.startChunk(1);
+  }
+
+  /** @param {number} slots */
+  startChunk(slots) {
+    this.slots = slots;
+    this.chunk = slots === 1 ? this.spare : Buffer.from(new ArrayBuffer(slots * SLOT_SIZE));
+    this.words = new Uint32Array(this.chunk.buffer, 0, (slots * SLOT_SIZE) >> 2);
+    this.words.fill(0, 0, CHUNK_HEADER_SIZE >> 2);
+    this.words[0] = CHUNK_MAGIC;
+    this.setState(OPEN);
+    this.count = 0;
+    this.top = CHUNK_HEADER_SIZE;
+    this.bottom = slots * SLOT_SIZE;
+    this.writtenTop = this.top;
+    this.writtenBottom = this.bottom;
+  }
+
+  /** @param {number} state */
+  setState(state) {
+    this.words[1] = state | (1 << 8) | (this.slots << 16);
+  }
+
+  /**
+   * Make room for one record and copy its payload. The caller fills in the record with `words` from the returned index on, then calls `commit`.
+   * @param {Uint8Array} payload @param {number} length of it @returns {number} index into `words`
+   */
+  reserve(payload, length) {
+    if (this.bottom - this.top < RECORD_SIZE + length) this.nextChunk(RECORD_SIZE + length);
+    const at = (this.bottom -= length);
+    const chunk = this.chunk;
+    if (length < 64) for (let i = 0; i < length; i++) chunk[at + i] = payload[i];
+    else chunk.set(payload.subarray(0, length), at);
+    return this.top >> 2;
+  }
+
+  /** Count the record that was filled in after `reserve`. */
+  commit() {
+    this.top += RECORD_SIZE;
+    this.count++;
+  }
+
+  /** @param {number} bytes that the next record needs */
+  nextChunk(bytes) {
+    if (bytes > MAX_PAYLOAD) throw new RangeError('a record is larger than the spool allows');
+    this.seal();
+    this.startChunk(Math.ceil((bytes + CHUNK_HEADER_SIZE) / SLOT_SIZE));
+  }
+
+  /** Write what was committed since the last flush: records, payload, and only then the count. */
+  flush() {
+    if (this.top === this.writtenTop) return;
+    this.write(this.writtenTop, this.top);
+    this.write(this.bottom, this.writtenBottom);
+    this.writtenTop = this.top;
+    this.writtenBottom = this.bottom;
+    this.words[2] = this.count;
+    this.words[3] = this.chunk.length - this.bottom;
+    this.write(0, CHUNK_HEADER_SIZE);
+  }
+
+  /** Finish the chunk: its checksum, then its state. */
+  seal() {
+    if (this.count === 0) return;
+    this.flush();
+    const records = crc32(this.chunk.subarray(CHUNK_HEADER_SIZE, this.top), 0);
+    this.words[4] = crc32(this.chunk.subarray(this.bottom), records);
+    this.setState(SEALED);
+    this.write(0, CHUNK_HEADER_SIZE);
+    this.position += this.chunk.length;
+  }
+
+  /** @param {number} from @param {number} to offsets in the chunk */
+  write(from, to) {
+    let at = from;
+    while (at < to) at += fs.writeSync(this.descriptor, this.chunk, at, to - at, this.position + at);
+  }
+
+  close() {
+    fs.closeSync(this.descriptor);
+  }
+}
+
+/** @param {string} runId @returns {Buffer} */
+function header(runId) {
+  const bytes = Buffer.alloc(HEADER_SIZE);
+  bytes.write('MTSPOOL\x01', 0, 'latin1');
+  bytes.writeUInt16LE(1, 8);
+  bytes.writeUInt16LE(2, 10);
+  bytes.writeUInt32LE(SLOT_SIZE, 12);
+  bytes.writeBigUInt64LE(startedAtNs, 16);
+  bytes.writeDoubleLE(1, 32);
+  bytes.writeBigUInt64LE(spanSalt, 40);
+  bytes.write(runId, 48, 'hex');
+  bytes.writeUInt32LE(process.pid, 64);
+  bytes.writeUInt32LE(process.ppid, 68);
+  bytes.writeBigUInt64LE(processStart(), 72);
+  return bytes;
+}
+
+const spanSalt = (crypto.randomBytes(8).readBigUInt64LE() >> 1n) | 1n;
+
+/** @returns {bigint} field 22 of /proc/self/stat, 0 where there is none */
+function processStart() {
+  try {
+    const stat = fs.readFileSync('/proc/self/stat', 'latin1');
+    return BigInt(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]);
+  } catch {
+    return 0n;
+  }
+}
+
+/** @param {number} seq @returns {string} 16 hex digits */
+function spanId(seq) {
+  return BigInt.asUintN(64, spanSalt + BigInt(seq)).toString(16).padStart(16, '0');
+}
+
+module.exports = { Spool, spanId };

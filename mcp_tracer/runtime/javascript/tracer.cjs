@@ -1,0 +1,191 @@
+'use strict';
+/**
+ * The tracer inside a Node program. Instrumented files find it by themselves and call `file(table)`; `node --require`/`--import` of this file loads it early.
+ * It writes `<project>/.ai-agents/logging/spool/<runId>.<pid>.spool` (docs/spool-format.md). A fault of ours never reaches the program.
+ */
+const path = require('node:path');
+const { isMainThread, threadId } = require('node:worker_threads');
+const { now } = require('./clock.cjs');
+const { Recorder, CLASS } = require('./recorder.cjs');
+const { SettingsReader } = require('./settings.cjs');
+const { Spool, spanId } = require('./spool.cjs');
+const { FunctionDefinition, siteDefinition } = require('./definitions.cjs');
+const { Probes } = require('./probes.cjs');
+const { describeRun, newRunId, parseTraceparent } = require('./run.cjs');
+const spans = require('./spans.cjs');
+
+/** @typedef {import('./definitions.cjs').Table} Table */
+
+const ROOT = path.resolve(__dirname, '..', '..', '..', '..');
+const ROOT_PAUSE_MS = 50;
+const SPAN_PAUSE_MS = 250;
+const LONG_LOOP_MS = 500;
+const OPEN_AFTER_MS = 100;
+const { state } = spans;
+const timers = { setImmediate, setTimeout, setInterval };
+
+class Tracer {
+  constructor() {
+    this.root = ROOT;
+    this.runId = newRunId();
+    this.reader = new SettingsReader(ROOT);
+    /** @type {FunctionDefinition[]} */
+    this.functions = [];
+    /** Called with the settings when they are read. @type {((settings: import('./settings.cjs').Settings) => void)[]} */
+    this.listeners = [];
+    this.failed = false;
+    this.exiting = false;
+    this.lastFlush = now();
+    this.lastRefresh = now();
+    this.flushPlanned = false;
+    this.uncaught = '';
+    state.remote = parseTraceparent(process.env.TRACEPARENT);
+    state.onEnd = (isRoot, time) => this.afterSpan(isRoot, time);
+    state.onFailure = (error) => this.fail(error);
+  }
+
+  /** Read the settings and begin to record, if they say so. */
+  start() {
+    this.reader.refresh();
+    this.applySettings();
+    process.on('exit', (code) => this.end(code));
+    process.on('uncaughtExceptionMonitor', (error) => {
+      this.uncaught = String(error instanceof Error ? `${error.name}: ${error.message}` : typeof error).slice(0, 500);
+      this.flush(true);
+    });
+    timers.setInterval(() => this.tick(), Math.min(this.settings.flushInterval, 5000)).unref();
+  }
+
+  get settings() {
+    return this.reader.settings;
+  }
+
+  /** Called once by each instrumented file. @param {Table} table @returns {Probes} */
+  file(table) {
+    const functions = table.functions.map((row) => new FunctionDefinition(table.file, row));
+    for (const fn of functions) fn.configure(this.settings, this.isOn());
+    this.functions.push(...functions);
+    const sites = table.sites.map((row) => siteDefinition(table, row));
+    if (state.recorder !== null) this.guard(() => state.recorder?.define(this.nextFile(), CLASS.FILE, { path: table.file, sha256: table.sha256 }));
+    for (const name of table.modules) hooks.load(name, this);
+    return new Probes(functions, sites);
+  }
+
+  nextFile() {
+    return (this.files = (this.files ?? 0) + 1);
+  }
+
+  isOn() {
+    return this.settings.enabled && this.settings.storeTraces && !this.failed;
+  }
+
+  applySettings() {
+    const settings = this.settings;
+    state.maxDepth = settings.maxDepth;
+    state.sampleRate = settings.sampleRate;
+    state.minDuration = settings.minDuration;
+    if (this.isOn() && state.recorder === null) this.open();
+    if (state.recorder !== null) state.recorder.maxBytes = Math.min(settings.maxCaptureSize, 50000);
+    for (const fn of this.functions) fn.configure(settings, this.isOn());
+    for (const listener of this.listeners) listener(settings);
+  }
+
+  /** Create the spool file; the run's definition comes first. */
+  open() {
+    this.guard(() => {
+      const spool = new Spool(path.join(ROOT, '.ai-agents', 'logging', 'spool'), this.runId);
+      const recorder = new Recorder(spool, ROOT);
+      recorder.define(1, CLASS.RUN, describeRun(this.runId, ROOT));
+      if (!isMainThread) recorder.define(0, CLASS.THREAD, { name: `worker ${threadId}` });
+      spool.flush();
+      state.recorder = recorder;
+      if (isMainThread) process.env.MCP_TRACER_RUN = this.runId;
+    });
+  }
+
+  /** @param {boolean} isRoot @param {number} time ms */
+  afterSpan(isRoot, time) {
+    if (this.exiting || time - this.lastFlush > LONG_LOOP_MS) this.flush(this.exiting);
+    else if (!this.flushPlanned) {
+      this.flushPlanned = true;
+      const soon = () => {
+        this.flushPlanned = false;
+        this.flush(false);
+      };
+      if (isRoot && time - this.lastFlush > ROOT_PAUSE_MS) timers.setImmediate(soon).unref();
+      else timers.setTimeout(soon, isRoot ? ROOT_PAUSE_MS : SPAN_PAUSE_MS).unref();
+    }
+  }
+
+  /** Write what is recorded, and the spans that are open. @param {boolean} last whether all open ones are written, not only those that have lasted */
+  flush(last) {
+    const time = now();
+    this.lastFlush = time;
+    const recorder = state.recorder;
+    if (recorder === null) return;
+    this.guard(() => {
+      spans.announceOpen(last ? time : time - OPEN_AFTER_MS, (frame) => recorder.open(frame));
+      recorder.spool.flush();
+    });
+    if (time - this.lastRefresh >= this.settings.flushInterval) this.refresh();
+  }
+
+  tick() {
+    this.flush(false);
+    this.refresh();
+  }
+
+  refresh() {
+    this.lastRefresh = now();
+    this.guard(() => {
+      if (this.reader.refresh()) this.applySettings();
+    });
+  }
+
+  /** @param {number} exitCode */
+  end(exitCode) {
+    this.flush(true);
+    this.exiting = true;
+    const { dropped, faults } = state;
+    const error = this.uncaught === '' ? undefined : this.uncaught;
+    this.guard(() => {
+      state.recorder?.runEnd({ exitCode, error, dropped, faults }, now());
+      state.recorder?.spool.flush();
+    });
+  }
+
+  /** @param {() => void} work whose failure ends the tracing, not the program */
+  guard(work) {
+    try {
+      work();
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  /** @param {unknown} error The disk's errors have a code and stop the tracing; others are our faults and are counted. */
+  fail(error) {
+    state.faults++;
+    const code = error instanceof Error && /** @type {NodeJS.ErrnoException} */ (error).code;
+    if (typeof code !== 'string' || !('syscall' in /** @type {object} */ (error)) || this.failed) return;
+    this.failed = true;
+    state.recorder = null;
+    for (const fn of this.functions) fn.level = 0;
+    process.stderr.write(`mcp-tracer: tracing stopped, the program goes on: ${/** @type {Error} */ (error).message}\n`);
+  }
+
+  /** @returns {string | undefined} the W3C traceparent of what runs now */
+  traceparent() {
+    const frame = spans.contextual();
+    if (frame === null || !frame.root.sampled) return undefined;
+    return `00-${frame.root.map.traceId}-${spanId(frame.seq)}-01`;
+  }
+}
+
+const tracer = new Tracer();
+const hooks = require('./hooks.cjs');
+tracer.guard(() => tracer.start());
+tracer.guard(() => hooks.install(tracer));
+Object.defineProperty(globalThis, '__mcpTracer', { value: { file: tracer.file.bind(tracer) }, enumerable: false, configurable: true, writable: true });
+
+module.exports = { file: tracer.file.bind(tracer), tracer, Tracer };
