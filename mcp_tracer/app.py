@@ -7,7 +7,8 @@ import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
-from mcp_tracer.ingest.ingester import Ingester
+from mcp_tracer.ingest.lease import Lease
+from mcp_tracer.ingest.tail import Ingester
 from mcp_tracer.languages.javascript import javascript, typescript
 from mcp_tracer.languages.port import Language
 from mcp_tracer.languages.python import PythonLanguage
@@ -82,11 +83,13 @@ async def open_service(project: Project, ingest: bool) -> AsyncGenerator[Service
         opened.push_async_callback(memory.close)
         store = SqliteSpanStore(project.traces_dir, compress=settings().settings.compress_traces)
         opened.push_async_callback(store.aclose)
-        ingester = Ingester(project, store)
+        lease = Lease(project.home / "ingest.lock")
+        ingester = Ingester(project.spool_dir, store, lease)
+        opened.callback(ingester.close)
         if ingest:
             refresh_runtime(project)
-            await ingester.start()
-            opened.push_async_callback(ingester.stop)
+            following = asyncio.create_task(ingester.run())
+            opened.push_async_callback(_stopped, following)
         yield Service(
             Tools(
                 project=project,
@@ -97,10 +100,16 @@ async def open_service(project: Project, ingest: bool) -> AsyncGenerator[Service
                 settings=settings,
                 overrides=lambda: Overrides.load(project.overrides_file),
                 catch_up=ingester.catch_up,
-                ingesting=ingester.is_ingesting,
+                ingesting=lambda: lease.held,
             ),
             OPERATIONS,
         )
+
+
+async def _stopped(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
 
 
 @asynccontextmanager
@@ -111,9 +120,7 @@ async def live_service(project: Project) -> AsyncGenerator[Callable[[], Awaitabl
     try:
         yield owner.provide
     finally:
-        running.cancel()
-        with suppress(asyncio.CancelledError):
-            await running
+        await _stopped(running)
 
 
 class _Owner:
