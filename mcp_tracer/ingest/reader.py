@@ -134,7 +134,7 @@ def _take(chunk: Chunk, start: int, until: int, taken: _Taken) -> None:
     if not good.all():
         taken.damaged += 1
     for index in np.flatnonzero(good & ~stored).tolist():
-        _take_special(records[index], _payload(chunk.body, int(ends[index]), int(records[index]["length"])), taken)
+        _take_special(records[index], _payload(chunk.body, int(ends[index]), int(records["length"][index])), taken)
     kept = records if bool(stored.all()) else records[stored]
     stops: list[int] = (ends if bool(stored.all()) else ends[stored]).tolist()
     lengths: list[int] = kept["length"].tolist()
@@ -143,7 +143,7 @@ def _take(chunk: Chunk, start: int, until: int, taken: _Taken) -> None:
     taken.payload_bytes += sum(lengths)
 
 
-def _take_special(record: np.void, payload: bytes, taken: _Taken) -> None:
+def _take_special(record: Any, payload: bytes, taken: _Taken) -> None:
     """Decode a definition or the run's end; a damaged one is counted and left out."""
     try:
         content = msgspec.msgpack.decode(payload, type=dict[str, Any], strict=False) if payload else {}

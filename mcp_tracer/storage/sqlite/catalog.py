@@ -92,7 +92,8 @@ class CatalogWriter:
 
     def _fallback(self) -> dict[int, int]:
         function = self._function({"name": UNKNOWN, "kind": "function"}, 0)
-        return {spool.DEF_FUNCTION: function, spool.DEF_ERROR: self._named("err", "Error"), spool.DEF_THREAD: self._named("thread", "main")}
+        error, thread = self._named("err", "Error"), self._named("thread", "main")
+        return {spool.DEF_FUNCTION: function, spool.DEF_ERROR: error, spool.DEF_THREAD: thread}
 
     def _define(self, ids: SourceIds, kind: int, local: int, content: dict[str, Any]) -> None:
         if kind in (spool.DEF_FUNCTION, spool.DEF_SITE):
@@ -120,8 +121,8 @@ class CatalogWriter:
     def _function(self, content: dict[str, Any], site: int) -> int:
         params = json.dumps([str(name) for name in _list(content.get("params"))], ensure_ascii=False)
         key = (
-            str(content.get("file", "")), str(content.get("name", UNKNOWN)), _int(content.get("line")), str(content.get("kind", "function")),
-            site, str(content.get("function", "")), _int(content.get("column")), params,
+            str(content.get("file", "")), str(content.get("name", UNKNOWN)), _int(content.get("line")),
+            str(content.get("kind", "function")), site, str(content.get("function", "")), _int(content.get("column")), params,
         )  # fmt: skip
         found = self._db.execute(f"SELECT id FROM fn WHERE ({_FN_KEY}) = (?,?,?,?,?,?,?,?)", key).fetchone()
         if found is None:

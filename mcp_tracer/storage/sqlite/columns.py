@@ -58,18 +58,26 @@ def decompress(data: bytes) -> bytes:
     return _decompressor().decompress(data)
 
 
+def shuffled(array: Array) -> bytes:
+    """The array's bytes, those of equal weight side by side: that is what compresses well."""
+    raw: Any = np.frombuffer(array.tobytes(), np.uint8)
+    return raw.reshape(-1, array.dtype.itemsize).T.tobytes()
+
+
+def unshuffled(data: bytes, dtype: np.dtype[Any]) -> Array:
+    """The reverse of `shuffled`."""
+    raw: Any = np.frombuffer(data, np.uint8)
+    return np.frombuffer(raw.reshape(dtype.itemsize, -1).T.tobytes(), dtype)
+
+
 def pack(array: Array) -> bytes:
-    """A column: bytes of equal weight side by side, which is what compresses well."""
-    flat: Array = np.ascontiguousarray(array)
-    width = flat.dtype.itemsize
-    return compress(flat.view("u1").reshape(-1, width).T.tobytes() if width > 1 else flat.tobytes())
+    """An array as a compressed blob."""
+    return compress(shuffled(array))
 
 
 def unpack(data: bytes, dtype: np.dtype[Any]) -> Array:
-    """The reverse of `pack`."""
-    raw: Array = np.frombuffer(decompress(data), "u1")
-    width = dtype.itemsize
-    return np.ascontiguousarray(raw.reshape(width, -1).T).view(dtype).ravel() if width > 1 else raw.view(dtype)
+    """The reverse of `pack`. Raises zstandard.ZstdError for damaged bytes."""
+    return unshuffled(decompress(data), dtype)
 
 
 def pack_block(payloads: Sequence[bytes], compressed: bool) -> tuple[int, bytes]:
@@ -100,7 +108,9 @@ class Block:
         return [self.raw[start:stop] for start, stop in zip([self.head, *stops], stops, strict=False)]
 
     def holding(self, needle: bytes) -> set[int]:
-        """Indexes of payloads that hold `needle` (lower case), whatever the case of ASCII letters."""
+        """Indexes of payloads that hold `needle` (lower case), whatever the case of ASCII letters; all for an empty one."""
+        if not needle:
+            return set(range(self.n))
         raw = self.raw.lower()
         found: set[int] = set()
         at = raw.find(needle, self.head)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -11,7 +12,7 @@ import numpy as np
 from mcp_tracer.model import spool
 from mcp_tracer.model.batch import SpoolBatch
 from mcp_tracer.storage.sqlite.catalog import SourceIds
-from mcp_tracer.storage.sqlite.columns import FRAME_SPANS, Array, compress, decompress
+from mcp_tracer.storage.sqlite.columns import FRAME_SPANS, Array, compress, decompress, shuffled, unshuffled
 from mcp_tracer.storage.sqlite.transform import start_ns
 
 ROW: Final = np.dtype([("seq", "<u4"), ("number", "<u4"), ("at", "<i8"), ("fn", "<u4"), ("length", "<u4")])
@@ -42,8 +43,7 @@ def write(db: sqlite3.Connection, source: int, events: Events) -> None:
         payloads = [events.payloads[index] for index in part]
         rows: Array = events.rows[part]
         rows["length"] = [len(payload) for payload in payloads]
-        shuffled = rows.view("u1").reshape(len(rows), -1).T.tobytes()
-        blob = compress(shuffled + b"".join(payloads), 3)
+        blob = compress(shuffled(rows) + b"".join(payloads), 3)
         db.execute(
             "INSERT INTO event_frame(src, n, min_seq, max_seq, z) VALUES(?,?,?,?,?)",
             (source, len(rows), int(rows["seq"][0]), int(rows["seq"][-1]), blob),
@@ -54,8 +54,7 @@ def unpacked(n: int, blob: bytes) -> Events:
     """A frame's events."""
     raw = decompress(blob)
     head = n * ROW.itemsize
-    shuffled: Array = np.frombuffer(raw, "u1", head)
-    rows: Array = np.ascontiguousarray(shuffled.reshape(ROW.itemsize, n).T).view(ROW).ravel()
+    rows = unshuffled(raw[:head], ROW)
     stops: list[int] = (head + np.cumsum(rows["length"], dtype=np.int64)).tolist()
     return Events(rows, [raw[start:stop] for start, stop in zip([head, *stops], stops, strict=False)])
 
@@ -71,8 +70,12 @@ def of_span(db: sqlite3.Connection, source: int, seq: int) -> list[tuple[Any, by
     return found
 
 
+def joined(parts: Sequence[Events]) -> Events:
+    """Several frames' events after one another."""
+    return Events(np.concatenate([part.rows for part in parts]), [payload for part in parts for payload in part.payloads])
+
+
 def merge(db: sqlite3.Connection, rows: list[tuple[int, int, int, bytes]]) -> None:
     """Write frames of one process anew as fewer; `rows` are (id, src, n, blob)."""
-    parts = [unpacked(n, blob) for _, _, n, blob in rows]
     db.executemany("DELETE FROM event_frame WHERE id=?", [(row[0],) for row in rows])
-    write(db, rows[0][1], Events(np.concatenate([part.rows for part in parts]), [p for part in parts for p in part.payloads]))
+    write(db, rows[0][1], joined([unpacked(n, blob) for _, _, n, blob in rows]))

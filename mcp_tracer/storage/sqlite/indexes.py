@@ -7,12 +7,13 @@ from typing import Any, Final
 
 import numpy as np
 
-from mcp_tracer.storage.sqlite.columns import Array
+from mcp_tracer.storage.sqlite.columns import Array, unpack
 from mcp_tracer.storage.sqlite.snapshot import Segment
 
 GRAM_BITS: Final = 15
 GRAM_BYTES: Final = 4
 _PART: Final = 500
+_BOUND_STEPS: Final = 64
 
 
 def frames_of_traces(segment: Segment, traces: Sequence[int]) -> Array:
@@ -44,9 +45,36 @@ def frames_of_functions(segment: Segment, mask: Array) -> Array | None:
     ids: list[int] = np.flatnonzero(mask).tolist()
     if not segment.sealed or len(ids) > _PART:
         return None
-    query = f"SELECT frames FROM fn_frame WHERE fn IN ({','.join('?' * len(ids))})"
-    parts = [np.frombuffer(row[0], "<u4") for row in segment.db.execute(query, ids)]
-    return np.unique(np.concatenate(parts)).astype(np.int64) if parts else np.zeros(0, np.int64)
+    return np.unique(_calls(segment, ids)[0])
+
+
+def slowest_calls(segment: Segment, mask: Array) -> dict[int, int] | None:
+    """Frame -> a bound in ns for the longest call of these functions in it; None as in `frames_of_functions`."""
+    ids: list[int] = np.flatnonzero(mask).tolist()
+    if not segment.sealed or len(ids) > _PART:
+        return None
+    frames, bounds = _calls(segment, ids)
+    order = np.argsort(bounds, kind="stable")  # of several functions in a frame the largest comes last and stays
+    return dict(zip(frames[order].tolist(), bounds[order].tolist(), strict=True))
+
+
+def _calls(segment: Segment, ids: list[int]) -> tuple[Array, Array]:
+    """Frames that call the functions, once for each function, with bounds for the longest call."""
+    query = f"SELECT frames, slowest FROM fn_frame WHERE fn IN ({','.join('?' * len(ids))})"
+    frames, bounds = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
+    for steps, exponents in segment.db.execute(query, ids):
+        frames.append(np.cumsum(unpack(steps, np.dtype("<u4")), dtype=np.int64))
+        bounds.append(_bound_ns(unpack(exponents, np.dtype("<u2"))))
+    return np.concatenate(frames), np.concatenate(bounds)
+
+
+def bound(durations: Array) -> Array:
+    """Two bytes that stand for a duration that is at least as long."""
+    return np.ceil(np.log2(np.maximum(durations, 1)) * _BOUND_STEPS + 0.01).astype("<u2")
+
+
+def _bound_ns(exponents: Array) -> Array:
+    return np.minimum(np.exp2(exponents / _BOUND_STEPS), 2.0**62).astype(np.int64) + 1
 
 
 def frames_with_text(segment: Segment, needle: bytes, named: Array) -> Array | None:
@@ -76,7 +104,9 @@ def _blocks(segment: Segment, needle: bytes) -> Array | None:
     ids = _block_ids(segment)
     found: Array = ids[:0]
     if len(rows) == len(hashes):  # a gram without a row is in no block
-        bits = np.bitwise_and.reduce([np.frombuffer(row[0], "u1") for row in rows])
+        bits = np.frombuffer(rows[0][0], np.uint8)
+        for row in rows[1:]:
+            bits = bits & np.frombuffer(row[0], np.uint8)
         found = ids[np.flatnonzero(np.unpackbits(bits)[: len(ids)])]
     segment.known_blocks = (needle, found)
     return found

@@ -57,7 +57,8 @@ class Names:
         """Read what is new in the catalog."""
         with self._lock:
             for row in db.execute("SELECT id, file, name, line, kind, site, owner, params FROM fn WHERE id>=?", (len(self.functions),)):
-                self.functions.append(Function(*row[:5], bool(row[5]), row[6], tuple(json.loads(row[7]))))
+                id_, file, name, line, kind, site, owner, params = row
+                self.functions.append(Function(id_, file, name, line, kind, bool(site), owner, tuple(json.loads(params))))
             for _, name in db.execute("SELECT id, name FROM err WHERE id>=? ORDER BY id", (len(self.errors),)):
                 self.errors.append(name)
             for _, name in db.execute("SELECT id, name FROM thread WHERE id>=? ORDER BY id", (len(self.threads),)):

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from mcp_tracer.storage.sqlite.columns import Array, compress, decompress
+from mcp_tracer.storage.sqlite.columns import Array, pack, unpack
 
 HOUR_NS: Final = 3_600 * 10**9
 BUCKETS_AN_OCTAVE: Final = 8
@@ -96,6 +96,14 @@ def regrouped(part: Rollup) -> Rollup:
     return Rollup(unique, _added(part.sums, rows, len(unique)), out)
 
 
+def kept(part: Rollup, keep: Array) -> Rollup:
+    """The rows where `keep` is True."""
+    rows: Array = np.cumsum(keep) - 1
+    hist = part.hist[keep[part.hist["row"]]]
+    hist["row"] = rows[hist["row"]]
+    return Rollup(part.keys[keep], part.sums[keep], hist)
+
+
 def _unique(keys: Array) -> tuple[Array, Array]:
     """(the different keys in order, for each key the index of its row)."""
     order = np.lexsort((keys["fn"], keys["run"], keys["hour"]))
@@ -120,21 +128,12 @@ def _added(sums: Array, rows: Array, n: int) -> Array:
 def encode(rollup: Rollup) -> tuple[int, int, int, bytes, bytes, bytes]:
     """(rows, first hour, last hour, keys, sums, histogram) for the table."""
     hours = rollup.keys["hour"]
-    return (len(hours), int(hours.min()), int(hours.max()), _packed(rollup.keys), _packed(rollup.sums), _packed(rollup.hist))
+    return (len(hours), int(hours.min()), int(hours.max()), pack(rollup.keys), pack(rollup.sums), pack(rollup.hist))
 
 
 def decode(keys: bytes, sums: bytes, hist: bytes | None) -> Rollup:
     """The reverse of `encode`; without a histogram where it isn't wanted."""
-    return Rollup(_unpacked(keys, KEYS), _unpacked(sums, SUMS), EMPTY.hist if hist is None else _unpacked(hist, HIST))
-
-
-def _packed(array: Array) -> bytes:
-    return compress(array.view("u1").reshape(len(array), -1).T.tobytes() if len(array) else b"")
-
-
-def _unpacked(data: bytes, dtype: np.dtype[Any]) -> Array:
-    raw: Array = np.frombuffer(decompress(data), "u1")
-    return np.ascontiguousarray(raw.reshape(dtype.itemsize, -1).T).view(dtype).ravel()
+    return Rollup(unpack(keys, KEYS), unpack(sums, SUMS), EMPTY.hist if hist is None else unpack(hist, HIST))
 
 
 def percentile(buckets: Array, calls: Array, fraction: float, least: int, most: int) -> int:

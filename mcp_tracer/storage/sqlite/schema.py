@@ -7,7 +7,7 @@ segment, so that one transaction settles it; the catalog is written before and o
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -25,12 +25,14 @@ CREATE TABLE fn(
     UNIQUE(file, name, line, kind, site, owner, col, params));
 CREATE TABLE err(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
 CREATE TABLE thread(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
-CREATE TABLE run(id INTEGER PRIMARY KEY, run_id TEXT NOT NULL UNIQUE);
--- A spool file, that is: a process. `salt`: 8 bytes, big-endian; `scale`: ns a tick. `definition`: JSON of the run's definition. Times: ns since the epoch.
+CREATE TABLE run(id INTEGER PRIMARY KEY AUTOINCREMENT, run_id TEXT NOT NULL UNIQUE);
+-- A spool file, that is: a process. `salt`: 8 bytes, big-endian; `scale`: ns a tick. `definition`: JSON of the run's definition.
+-- Times: ns since the epoch. Ids are never used twice.
 CREATE TABLE source(
-    id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, run INT NOT NULL, salt BLOB NOT NULL, language TEXT NOT NULL, pid INT NOT NULL,
-    start INT NOT NULL, definition TEXT NOT NULL DEFAULT '{}', state TEXT NOT NULL DEFAULT 'running', end INT, exit_code INT,
-    error TEXT, scale REAL NOT NULL DEFAULT 1, dropped INT NOT NULL DEFAULT 0, faults INT NOT NULL DEFAULT 0, damaged INT NOT NULL DEFAULT 0);
+    id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, run INT NOT NULL, salt BLOB NOT NULL, language TEXT NOT NULL,
+    pid INT NOT NULL, start INT NOT NULL, definition TEXT NOT NULL DEFAULT '{}', state TEXT NOT NULL DEFAULT 'running',
+    end INT, exit_code INT, error TEXT, scale REAL NOT NULL DEFAULT 1,
+    dropped INT NOT NULL DEFAULT 0, faults INT NOT NULL DEFAULT 0, damaged INT NOT NULL DEFAULT 0);
 CREATE INDEX source_run ON source(run);
 CREATE INDEX source_salt ON source(salt);
 -- Ids as they are in a spool file -> ids here; class as in the spool format. Kept until the file is finished.
@@ -69,7 +71,8 @@ CREATE TABLE event_frame(id INTEGER PRIMARY KEY, src INT, n INT, min_seq INT, ma
 CREATE INDEX event_source ON event_frame(src, max_seq);
 -- Statistics by (hour, run, function), columnar; several rows may hold the same key: add them up. `whole` = 1, made at seal: by
 -- (run, function) for the whole segment, the same calls once more.
-CREATE TABLE rollup(id INTEGER PRIMARY KEY, whole INT NOT NULL DEFAULT 0, n INT, min_hour INT, max_hour INT, keys BLOB, sums BLOB, hist BLOB);
+CREATE TABLE rollup(
+    id INTEGER PRIMARY KEY, whole INT NOT NULL DEFAULT 0, n INT, min_hour INT, max_hour INT, keys BLOB, sums BLOB, hist BLOB);
 -- Calls that were only counted, for windows that cut an hour; they are in `rollup` too.
 CREATE TABLE aggregate(at INT, run INT, fn INT, calls INT, errors INT, total INT, self INT, least INT, most INT);
 CREATE INDEX aggregate_at ON aggregate(at);
@@ -81,16 +84,19 @@ CREATE TABLE open_span(
     err INT, count INT, payload BLOB, PRIMARY KEY(src, seq)) WITHOUT ROWID;
 """
 
-# Made when a segment is sealed: frames of each function, and blocks of each hashed 4-gram.
+# Added when a segment is sealed: the frames of each function with its slowest call there (a bucket's upper bound), and for each hashed
+# 4-gram of the payloads in lower case one bit for each payload block, in the order of their ids.
 SEALED: Final = """
-CREATE TABLE fn_frame(fn INTEGER PRIMARY KEY, frames BLOB, top BLOB);
-CREATE TABLE slow(id INTEGER PRIMARY KEY, ordinals BLOB);
+CREATE TABLE fn_frame(fn INTEGER PRIMARY KEY, frames BLOB, slowest BLOB);
 CREATE TABLE gram(h INTEGER PRIMARY KEY, bits BLOB);
 """
 
 
-def connect(path: Path, *, create: bool = False, sealed: bool = False) -> sqlite3.Connection:
-    """Open a database file; a sealed one is read without locks. Raises sqlite3.OperationalError where it isn't there."""
+def connect(path: Path, *, create: bool = False, sealed: bool = False, private: bool = False) -> sqlite3.Connection:
+    """Open a database file; a sealed one is read without locks, a private one is seen by nobody else until it is renamed.
+
+    Raises sqlite3.OperationalError where it isn't there.
+    """
     mode = "ro&immutable=1" if sealed else "rwc" if create else "rw"
     uri = f"file:{quote(str(path))}?mode={mode}"
     connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=10)
@@ -98,9 +104,11 @@ def connect(path: Path, *, create: bool = False, sealed: bool = False) -> sqlite
     connection.execute("PRAGMA mmap_size=1073741824")
     if create:
         connection.execute("PRAGMA page_size=16384")
-        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute(f"PRAGMA journal_mode={'OFF' if private else 'WAL'}")
     if not sealed:
-        connection.execute("PRAGMA synchronous=NORMAL")
+        connection.execute("PRAGMA wal_autocheckpoint=256")
+    if not sealed:
+        connection.execute(f"PRAGMA synchronous={'OFF' if private else 'NORMAL'}")
     return connection
 
 
@@ -126,7 +134,7 @@ def check_version(connection: sqlite3.Connection, path: Path) -> int:
 
 
 @contextmanager
-def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+def transaction(connection: sqlite3.Connection) -> Generator[None]:
     """Write everything inside, or nothing."""
     connection.execute("BEGIN IMMEDIATE")
     try:
@@ -139,7 +147,7 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 @contextmanager
-def translated(path: Path | None) -> Iterator[None]:
+def translated(path: Path | None) -> Generator[None]:
     """Turn SQLite's failures into Unavailable, saying what to do."""
     try:
         yield

@@ -11,10 +11,10 @@ import numpy as np
 from mcp_tracer.model.errors import UserError
 from mcp_tracer.model.query import Page, SpanQuery
 from mcp_tracer.model.span import Span
-from mcp_tracer.storage.sqlite import cursor, frames
+from mcp_tracer.storage.sqlite import cursor, frames, indexes
 from mcp_tracer.storage.sqlite.columns import Array
 from mcp_tracer.storage.sqlite.filters import Filter
-from mcp_tracer.storage.sqlite.snapshot import OPEN_FRAME, Snapshot
+from mcp_tracer.storage.sqlite.snapshot import OPEN_FRAME, Segment, Snapshot
 from mcp_tracer.storage.sqlite.spans import Place, SpanMaker
 
 _ORDERS: Final = {"time": ("start", "min_start", "max_start"), "duration": ("dur", "min_dur", "max_dur")}
@@ -74,7 +74,7 @@ class Search:
         for index, segment in enumerate(self._snapshot.segments):
             there = self._filter.candidates(segment)
             first, last = (there[self._most], there[self._least]) if self._sign < 0 else (there[self._least], there[self._most])
-            bounds, ends = self._sign * first, self._sign * last
+            bounds, ends = self._sign * self._tightened(segment, there["id"], first), self._sign * last
             if self._after is not None:
                 keep = ends >= self._after[0]
                 self._best.exact &= bool(keep.all())
@@ -82,6 +82,13 @@ class Search:
             found += zip(bounds.tolist(), [-index] * len(bounds), there["id"].tolist(), strict=True)
         for bound, index, frame in sorted(found):
             yield bound, -index, frame
+
+    def _tightened(self, segment: Segment, ids: Array, bounds: Array) -> Array:
+        """Slowest first of some functions: bounds by those functions' own slowest calls in each frame."""
+        if self._column != "dur" or self._sign > 0 or self._filter.functions is None:
+            return bounds
+        slowest = indexes.slowest_calls(segment, self._filter.functions)
+        return bounds if slowest is None else np.minimum(bounds, [slowest.get(id_, 0) for id_ in ids.tolist()])
 
     def _scan(self, index: int, frame: int) -> None:
         segment = self._snapshot.segments[index]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,7 +79,7 @@ class Readers:
         self._directories: dict[Path, Array] = {}
 
     @contextmanager
-    def snapshot(self) -> Iterator[Snapshot]:
+    def snapshot(self) -> Generator[Snapshot]:
         """The store as it is now. Raises sqlite3.Error where it cannot be read."""
         with self._lock:
             session = self._idle.pop() if self._idle else _Session(self._folder)

@@ -39,7 +39,7 @@ class _Row(NamedTuple):
     depth: int
     thread: int
     flags: int
-    count: int
+    calls: int
 
 
 class SpanMaker:
@@ -95,7 +95,7 @@ class SpanMaker:
             thread=names.threads[row.thread],
             error=names.errors[row.err] if row.err else None,
             finished=not row.flags & spool.FLAG_OPEN,
-            count=row.count,
+            count=row.calls,
             values=values_of(payload, function.params, source.scale) if self._values and payload is not None else None,
         )
 

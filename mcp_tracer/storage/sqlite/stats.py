@@ -87,14 +87,7 @@ def _chosen(part: Rollup, window: Window, run: int | None) -> Rollup:
     keep = np.ones(len(keys), np.bool_) if run is None else keys["run"] == run
     if window.start is not None or window.end is not None:
         keep &= (keys["hour"] >= window.first_hour) & (keys["hour"] < window.end_hour)
-    return part if bool(keep.all()) else _kept(part, keep)
-
-
-def _kept(part: Rollup, keep: Array) -> Rollup:
-    rows: Array = np.cumsum(keep) - 1
-    hist = part.hist[keep[part.hist["row"]]]
-    hist["row"] = rows[hist["row"]]
-    return Rollup(part.keys[keep], part.sums[keep], hist)
+    return part if bool(keep.all()) else rollup.kept(part, keep)
 
 
 def _edge(snapshot: Snapshot, segment: Segment, low: int, high: int, run: int | None) -> list[Rollup]:
@@ -124,11 +117,12 @@ def _edge_aggregates(segment: Segment, low: int, high: int, run: int | None) -> 
 def _grouped(part: Rollup, names: Names, chosen: Array, by_file: bool) -> list[FunctionStats]:
     """Add up runs, hours and versions of a function; `by_file`: all functions of a file."""
     keep = chosen[part.keys["fn"]]
-    part = _kept(part, keep)
+    part = rollup.kept(part, keep)
     groups: dict[tuple[str, str, str], int] = {}
     newest: list[Function] = []
     of_fn = np.zeros(len(names.functions), np.int64)
-    for id_ in np.unique(part.keys["fn"]).tolist():
+    ids: list[int] = np.unique(part.keys["fn"]).tolist()
+    for id_ in ids:
         one = names.functions[id_]
         key = (one.file, "", "") if by_file else (one.file, one.name, one.kind)
         index = of_fn[id_] = groups.setdefault(key, len(groups))

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
+import sqlite3
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Lock
 from typing import TypeVar
@@ -13,12 +16,13 @@ import anyio.to_thread
 from mcp_tracer.model.batch import SpoolBatch, SpoolPosition
 from mcp_tracer.model.query import Page, SpanQuery
 from mcp_tracer.model.span import Event, FunctionStats, Run, Span, TraceSummary
-from mcp_tracer.storage.sqlite import filters, listing, one_span, runs, search, segments, stats, traces
+from mcp_tracer.storage.sqlite import filters, listing, one_span, runs, seal, search, segments, stats, traces
 from mcp_tracer.storage.sqlite.schema import translated
 from mcp_tracer.storage.sqlite.snapshot import Readers, Snapshot
 from mcp_tracer.storage.sqlite.writer import Limits, Writer
 
 T = TypeVar("T")
+_log = logging.getLogger(__name__)
 
 
 class SqliteSpanStore:
@@ -30,10 +34,12 @@ class SqliteSpanStore:
     def __init__(
         self, folder: Path, *, compress: bool = True, limits: Limits | None = None, clock: Callable[[], int] = time.time_ns
     ) -> None:
-        self._folder, self._clock = folder, clock
+        self._folder, self._clock, self._compress = folder, clock, compress
         self._writer = Writer(folder, compress, limits or Limits())
         self._writing = Lock()
         self._readers = Readers(folder)
+        self._sealer = ThreadPoolExecutor(1, thread_name_prefix="mcp-tracer-seal")
+        self._sealing = Lock()
 
     async def position(self, spool_name: str) -> SpoolPosition:
         """How far a spool file has been taken; the start for an unknown one."""
@@ -41,14 +47,29 @@ class SqliteSpanStore:
 
     async def append(self, batches: Sequence[SpoolBatch]) -> None:
         """Take the batches and their positions in one transaction. A batch that was taken before changes nothing."""
-        await self._write(lambda: self._writer.append(batches, self._clock()))
+        if await self._write(lambda: self._writer.append(batches, self._clock())):
+            self._sealer.submit(self._seal_pending)
 
     async def finish(self, spool_name: str, killed: bool) -> None:
         """The writer is gone: keep its open spans as unfinished and close its run."""
         await self._write(lambda: self._writer.finish(spool_name, killed, self._clock()))
 
+    async def retain(self, older_than_ns: int | None, max_bytes: int | None) -> int:
+        """Delete whole segments that ended before `older_than_ns`, and the oldest until below `max_bytes`. Returns spans deleted."""
+
+        def work() -> int:
+            with self._sealing:
+                return self._writer.retain(older_than_ns, max_bytes, self._clock())
+
+        return await self._write(work)
+
+    async def seal(self) -> None:
+        """Seal all full segments and return when it is done; `append` does it by itself in the background."""
+        await anyio.to_thread.run_sync(self._seal_pending)
+
     async def aclose(self) -> None:
-        """Close all files."""
+        """Finish sealing and close all files."""
+        await anyio.to_thread.run_sync(self._sealer.shutdown)
         await self._write(self._writer.drop)
         self._readers.close()
 
@@ -114,6 +135,15 @@ class SqliteSpanStore:
     async def size(self) -> tuple[int, int]:
         """(bytes on disk, spans)."""
         return await self._read(lambda snapshot: (self._bytes(), listing.span_count(snapshot)))
+
+    def _seal_pending(self) -> None:
+        """A segment that cannot be sealed now stays as it is, slower to read, until the next one is full."""
+        with self._sealing:
+            for one in seal.pending(self._folder):
+                try:
+                    seal.seal(self._folder, one, self._compress)
+                except (sqlite3.Error, OSError):
+                    _log.exception("could not seal %s", one.path)
 
     def _bytes(self) -> int:
         return segments.bytes_of(self._folder) if self._folder.is_dir() else 0

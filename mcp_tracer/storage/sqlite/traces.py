@@ -113,13 +113,17 @@ def summary_of(snapshot: Snapshot, trace_id: bytes) -> TraceSummary:
         trace_id=trace_id.hex(),
         run_id=names.source(root[4]).run_id,
         type=str(definition.get("type", "call")),
-        name=_name(definition) or (names.functions[root[5]].name if root[5] is not None else ""),
+        name=_name(definition) or _function_name(snapshot, root[5]),
         start_ns=min(starts, default=0),
         end_ns=max([row[3] for row in rows if row[3] is not None] + starts, default=0),
         spans=sum(row[0] for row in rows) + _open_count(snapshot, trace_id),
         errors=sum(row[1] for row in rows),
         attributes=definition,
     )
+
+
+def _function_name(snapshot: Snapshot, function: int | None) -> str:
+    return "" if function is None else snapshot.names.functions[function].name
 
 
 def _name(definition: dict[str, Any]) -> str:

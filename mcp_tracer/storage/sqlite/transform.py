@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -29,17 +29,22 @@ class Spans:
 
 
 def start_ns(source: SpoolSource, ticks: Array) -> Array:
-    """Wall-clock ns of the writer's ticks."""
-    elapsed: Array = (ticks - np.uint64(source.origin_tick)).view(np.int64)
+    """Wall-clock ns of the writer's ticks; absurd ones, from damage, are bounded."""
+    elapsed: Array = (ticks - np.uint64(source.origin_tick)).astype(np.int64)
     if source.ns_per_tick != 1.0:
-        elapsed = np.rint(np.clip(elapsed * source.ns_per_tick, -_MOST_NS, _MOST_NS)).astype(np.int64)
-    return np.clip(source.origin_wall_ns + np.clip(elapsed, -_MOST_NS, _MOST_NS), 0, 2 * _MOST_NS)
+        elapsed = np.rint(_bounded(elapsed * source.ns_per_tick)).astype(np.int64)
+    return np.maximum(source.origin_wall_ns + _bounded(elapsed), 0)
+
+
+def _bounded(values: Array) -> Array:
+    return np.minimum(np.maximum(values, -_MOST_NS), _MOST_NS)
 
 
 def spans_of(batch: SpoolBatch, chosen: Array, ids: SourceIds) -> Spans:
     """The records at the indexes `chosen` (spans, finished or open)."""
     records: Array = batch.records[chosen]
-    payloads = [batch.payloads[index] for index in chosen.tolist()] if len(chosen) < len(batch.payloads) else batch.payloads
+    indexes: list[int] = chosen.tolist()
+    payloads = [batch.payloads[index] for index in indexes] if len(indexes) < len(batch.payloads) else batch.payloads
     flags: Array = records["flags"]
     duration, own = _durations(records, payloads, batch.source.ns_per_tick)
     failed = (flags & spool.FLAG_ERROR) > 0
@@ -55,16 +60,23 @@ def spans_of(batch: SpoolBatch, chosen: Array, ids: SourceIds) -> Spans:
         "parent": records["parent"],
         "depth": records["depth"],
         "thread": ids.of(spool.DEF_THREAD, records["thread"]),
-        "flags": np.where(records["kind"] == spool.KIND_SPAN, flags & ~np.uint8(spool.FLAG_OPEN), flags | spool.FLAG_OPEN),
+        "flags": _finished_or_open(flags, records["kind"]),
         "count": np.maximum(records["count"], 1),
     }
     return Spans(columns, payloads)
 
 
+def _finished_or_open(flags: Any, kinds: Any) -> Array:
+    """Flags that say what the record's kind says."""
+    closed: Array = np.bitwise_and(flags, 255 - spool.FLAG_OPEN)
+    return np.where(np.equal(kinds, spool.KIND_SPAN), closed, np.bitwise_or(closed, spool.FLAG_OPEN))
+
+
 def _durations(records: Array, payloads: list[bytes], scale: float) -> tuple[Array, Array]:
     duration: Array = records["duration"].astype(np.int64)
     own: Array = records["self"].astype(np.int64)
-    for index in np.flatnonzero((duration == spool.WIDE) | (own == spool.WIDE)).tolist():
+    indexes: list[int] = np.flatnonzero((duration == spool.WIDE) | (own == spool.WIDE)).tolist()
+    for index in indexes:
         wide = sections.wide_times(payloads[index])
         if wide is not None:
             duration[index], own[index] = min(max(wide[0], 0), _MOST_NS), min(max(wide[1], 0), _MOST_NS)
@@ -74,7 +86,7 @@ def _durations(records: Array, payloads: list[bytes], scale: float) -> tuple[Arr
 
 
 def _scaled(ticks: Array, scale: float) -> Array:
-    return np.rint(np.clip(ticks * scale, 0, _MOST_NS)).astype(np.int64)
+    return np.rint(_bounded(ticks * scale)).astype(np.int64)
 
 
 @dataclass(slots=True)
@@ -88,7 +100,8 @@ class Aggregates:
 
 def aggregates_of(batch: SpoolBatch, chosen: Array, ids: SourceIds) -> Aggregates:
     """The aggregate records at the indexes `chosen`; those with a damaged payload are left out."""
-    numbers = {index: sections.aggregate(batch.payloads[index]) for index in chosen.tolist()}
+    indexes: list[int] = chosen.tolist()
+    numbers = {index: sections.aggregate(batch.payloads[index]) for index in indexes}
     good = np.array([index for index, found in numbers.items() if found is not None], np.int64)
     records: Array = batch.records[good]
     sums = np.zeros(len(good), SUMS)

@@ -17,7 +17,7 @@ import numpy as np
 from mcp_tracer.model import spool
 from mcp_tracer.model.batch import SpoolBatch, SpoolPosition
 from mcp_tracer.model.errors import UserError
-from mcp_tracer.storage.sqlite import compact, events, frames, live, rollup, schema, segments, transform
+from mcp_tracer.storage.sqlite import compact, events, frames, live, retention, rollup, schema, segments, transform
 from mcp_tracer.storage.sqlite.catalog import CatalogWriter, SourceIds
 from mcp_tracer.storage.sqlite.columns import Array
 from mcp_tracer.storage.sqlite.live import Live
@@ -74,10 +74,19 @@ class Writer:
             self.drop()
             raise
 
-    def damaged(self, name: str) -> None:
-        """Count one damaged chunk more for a file."""
-        with schema.transaction(self.catalog_db()):
-            self.catalog_db().execute("UPDATE source SET damaged=damaged+1 WHERE name=?", (name,))
+    def retain(self, older_than_ns: int | None, max_bytes: int | None, now_ns: int) -> int:
+        """Delete whole segments; returns how many spans they held."""
+        segment = self._segment(now_ns)
+        newest = segments.listed(self._folder)[-1]
+        if older_than_ns is not None and segment.next_ordinal and retention.ended_before(newest, older_than_ns):
+            self._begin_next(segment, now_ns)
+        gone = retention.expired(self._folder, older_than_ns, max_bytes)
+        spans = sum(retention.delete(one) for one in gone)
+        if gone:
+            self.drop()  # connections to the deleted files
+            retention.clean_catalog(self.catalog_db(), self._folder)
+            self.drop()
+        return spans
 
     def drop(self) -> None:
         """Forget everything that is kept in memory, and close the files."""
@@ -229,9 +238,12 @@ class Writer:
         old = now_ns - segment.created_ns > self._limits.age_ns and segment.next_ordinal > 0
         if segment.next_ordinal < self._limits.spans and not old:
             return False
+        self._begin_next(segment, now_ns)
+        return True
+
+    def _begin_next(self, segment: Live, now_ns: int) -> None:
         self._live = live.following(self._folder, segments.listed(self._folder), now_ns)
         segment.close()
-        return True
 
 
 _OPEN_COLUMNS: Final = "src, seq, trace_id, trace, " + ", ".join(_OPEN) + ", payload"

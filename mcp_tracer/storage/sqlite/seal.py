@@ -1,0 +1,162 @@
+"""Sealing: a full segment is written anew under another name, with small frames merged and indexes added, and then replaces itself.
+
+Readers go on with the old file until they look again. A crash leaves a `.sealing` file behind, which the next sealing writes over.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from mcp_tracer.storage.sqlite import events, frames, indexes, rollup, schema, segments
+from mcp_tracer.storage.sqlite.columns import FRAME_SPANS, Array, Block, pack
+from mcp_tracer.storage.sqlite.rollup import Rollup
+from mcp_tracer.storage.sqlite.segments import SegmentFile
+
+_WHOLE_TABLES: Final = ("meta", "trace", "trace_source", "aggregate", "source_count", "position")
+_EVENT_FRAMES: Final = 64
+_GRAM_BYTES: Final = 512
+
+
+def seal(folder: Path, segment: SegmentFile, compressed: bool) -> None:
+    """Seal one segment that takes no spans any more. Raises sqlite3.Error or OSError; then the segment stays as it is."""
+    writing = folder / f"seg{segment.number:05d}.sealing"
+    segments.remove(writing)
+    before = schema.connect(segment.path)
+    db = schema.connect(writing, create=True, private=True)
+    try:
+        schema.prepare(db, schema.SEGMENT + schema.SEALED)
+        db.execute("ATTACH ? AS old", (str(segment.path),))
+        with schema.transaction(db):
+            _copy(before, db, compressed)
+            _index(db)
+    finally:
+        before.close()
+        db.close()
+    _sync(writing)
+    writing.replace(segments.sealed_path(folder, segment.number))
+    segments.remove(segment.path)
+
+
+def pending(folder: Path) -> list[SegmentFile]:
+    """Segments that can be sealed: all but the newest. Removes files that were sealed already."""
+    there = segments.listed(folder)
+    for one in there:
+        if one.sealed and segments.live_path(folder, one.number).exists():
+            segments.remove(segments.live_path(folder, one.number))
+    return [one for one in there[:-1] if not one.sealed]
+
+
+def _copy(before: sqlite3.Connection, db: sqlite3.Connection, compressed: bool) -> None:
+    db.execute("CREATE TEMP TABLE same(id INTEGER PRIMARY KEY)")
+    for group in _groups(before):
+        if len(group) == 1:
+            _copy_frame(db, *group[0])
+        else:
+            merged = frames.joined([frames.load(before, ordinal, n) for ordinal, n in group])
+            frames.write(db, group[0][0], merged, compressed)
+    for table, key in (("trace_frame", "trace"), ("err_frame", "err"), ("source_frame", "src")):
+        query = f"SELECT * FROM old.{table} WHERE frame IN (SELECT id FROM same) ORDER BY {key}, frame"
+        db.execute(f"INSERT INTO main.{table} {query}")
+    for table in _WHOLE_TABLES:
+        db.execute(f"INSERT INTO main.{table} SELECT * FROM old.{table}")
+    unfinished = "SELECT src FROM old.position WHERE finished=0"
+    db.execute(f"INSERT INTO main.trace_local SELECT * FROM old.trace_local WHERE src IN ({unfinished})")
+    _copy_events(before, db)
+    _copy_rollups(before, db)
+
+
+def _groups(before: sqlite3.Connection) -> Iterator[list[tuple[int, int]]]:
+    """(id, n) of consecutive frames that fit into one."""
+    group: list[tuple[int, int]] = []
+    for ordinal, n in before.execute("SELECT id, n FROM frame ORDER BY id").fetchall():
+        if group and sum(size for _, size in group) + n > FRAME_SPANS:
+            yield group
+            group = []
+        group.append((ordinal, n))
+    if group:
+        yield group
+
+
+def _copy_frame(db: sqlite3.Connection, ordinal: int, n: int) -> None:
+    db.execute("INSERT INTO temp.same VALUES(?)", (ordinal,))
+    db.execute("INSERT INTO main.frame SELECT * FROM old.frame WHERE id=?", (ordinal,))
+    db.execute("INSERT INTO main.payload SELECT * FROM old.payload WHERE id>=? AND id<? ORDER BY id", (ordinal, ordinal + n))
+
+
+def _copy_events(before: sqlite3.Connection, db: sqlite3.Connection) -> None:
+    """Events of each process sorted anew, so that those of one span are in few frames."""
+    for (source,) in before.execute("SELECT DISTINCT src FROM event_frame").fetchall():
+        ids = [row[0] for row in before.execute("SELECT id FROM event_frame WHERE src=? ORDER BY id", (source,))]
+        for first in range(0, len(ids), _EVENT_FRAMES):
+            part = ids[first : first + _EVENT_FRAMES]
+            rows = before.execute(f"SELECT n, z FROM event_frame WHERE id IN ({','.join('?' * len(part))}) ORDER BY id", part)
+            events.write(db, source, events.joined([events.unpacked(*row) for row in rows]))
+
+
+def _copy_rollups(before: sqlite3.Connection, db: sqlite3.Connection) -> None:
+    """One row an hour, and one for the whole segment."""
+    rows = before.execute("SELECT keys, sums, hist FROM rollup").fetchall()
+    merged = rollup.merged([rollup.decode(*row) for row in rows])
+    for hour in np.unique(merged.keys["hour"]).tolist():
+        _add(db, rollup.kept(merged, merged.keys["hour"] == hour), 0)
+    keys = np.zeros(len(merged.keys), rollup.KEYS)
+    keys["run"], keys["fn"] = merged.keys["run"], merged.keys["fn"]
+    _add(db, rollup.regrouped(Rollup(keys, merged.sums, merged.hist)), 1)
+
+
+def _add(db: sqlite3.Connection, part: Rollup, whole: int) -> None:
+    if len(part.keys):
+        row = (whole, *rollup.encode(part))
+        db.execute("INSERT INTO rollup(whole, n, min_hour, max_hour, keys, sums, hist) VALUES(?,?,?,?,?,?,?)", row)
+
+
+def _index(db: sqlite3.Connection) -> None:
+    frames_of: dict[int, list[tuple[int, int]]] = {}
+    for (ordinal,) in db.execute("SELECT id FROM main.frame ORDER BY id").fetchall():
+        columns = frames.read(db, ordinal, ("fn", "dur"))
+        for fn, slowest in _slowest(columns):
+            frames_of.setdefault(fn, []).append((ordinal, slowest))
+    for fn, rows in frames_of.items():
+        ordinals, bounds = np.array([row[0] for row in rows], "<u4"), np.array([row[1] for row in rows])
+        steps: Array = np.diff(ordinals, prepend=np.uint32(0)).astype("<u4")
+        db.execute("INSERT INTO fn_frame VALUES(?,?,?)", (fn, pack(steps), pack(indexes.bound(bounds))))
+    _index_grams(db)
+
+
+def _slowest(columns: dict[str, Array]) -> Iterator[tuple[int, int]]:
+    """(function, its longest duration) in a frame."""
+    functions, rows = np.unique(columns["fn"], return_inverse=True)
+    slowest = np.zeros(len(functions), np.int64)
+    np.maximum.at(slowest, rows, columns["dur"])
+    return zip(functions.tolist(), slowest.tolist(), strict=True)
+
+
+def _index_grams(db: sqlite3.Connection) -> None:
+    """Mark in which blocks each hashed gram is; a few columns of the matrix at a time are turned into rows."""
+    n = db.execute("SELECT count(*) FROM main.payload").fetchone()[0]
+    blocks = np.zeros((n, (1 << indexes.GRAM_BITS) // 8), np.uint8)
+    for row, (count, codec, blob) in enumerate(db.execute("SELECT n, codec, z FROM main.payload ORDER BY id")):
+        block = Block(count, codec, blob)
+        there = np.zeros(1 << indexes.GRAM_BITS, np.bool_)
+        there[indexes.grams(block.raw[block.head :].lower())] = True
+        blocks[row] = np.packbits(there)
+    for first in range(0, blocks.shape[1], _GRAM_BYTES):
+        part: Any = np.unpackbits(blocks[:, first : first + _GRAM_BYTES], axis=1)
+        rows: Any = np.packbits(part.T, axis=1)
+        found: list[int] = np.flatnonzero(rows.any(axis=1)).tolist()
+        db.executemany("INSERT INTO gram VALUES(?,?)", [(first * 8 + at, rows[at].tobytes()) for at in found])
+
+
+def _sync(path: Path) -> None:
+    """The file is on the disk before it takes the place of the other."""
+    descriptor = os.open(path, os.O_RDWR | getattr(os, "O_BINARY", 0))
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,147 @@
+"""The contract suite: random programs, and a store that must say the same as the reference."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import anyio
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from mcp_tracer.ingest.reader import SpoolReader
+from mcp_tracer.model.query import SpanQuery
+from mcp_tracer.storage.sqlite import SqliteSpanStore
+from mcp_tracer.storage.sqlite.writer import Limits
+from tests.contracts.programs import RUNS, START, TEXTS, TRACES, programs
+from tests.contracts.reference import Reference
+from tests.contracts.span_store import check_search, check_stats, check_trace
+from tests.spool_builder import SpoolBuilder
+
+some = settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+HOUR = 3600 * 10**9
+
+queries = st.builds(
+    SpanQuery,
+    text=st.none() | st.sampled_from([*(text[:6] for text in TEXTS if text), "LoAd", "éclair", "sel", "ï", "zzz", "users WHERE"]),
+    file=st.sampled_from([None, None, "src/*", "store.py", "app.py"]),
+    function=st.sampled_from([None, None, "save", "Store.*", "l*", "nothing"]),
+    kind=st.sampled_from([None, None, "method", "call"]),
+    min_duration_ns=st.none() | st.integers(0, 2000),
+    max_duration_ns=st.none() | st.integers(0, 10**9),
+    has_error=st.sampled_from([None, None, True, False]),
+    error_type=st.sampled_from([None, None, "ValueError"]),
+    start_ns=st.none() | st.integers(START, START + 2 * HOUR),
+    end_ns=st.none() | st.integers(START, START + 3 * HOUR),
+    run_id=st.sampled_from([None, None, RUNS[0]]),
+    trace_id=st.sampled_from([None, None, None, "a trace"]),
+    test_id=st.sampled_from([None, None, None, "tests/a.py::test_b"]),
+    order=st.sampled_from(["time", "duration"]),
+    descending=st.booleans(),
+    limit=st.integers(1, 9),
+)
+
+
+async def filled(folder: Path, builders: list[SpoolBuilder], step: int, limits: Limits) -> SqliteSpanStore:
+    """A store that has taken the files, `step` records at a time, one file after the other in turns."""
+    store = SqliteSpanStore(folder / "traces", limits=limits)
+    readers = [SpoolReader(builder.write(folder / "spool")) for builder in builders]
+    for reader in readers:  # in order, so that processes are numbered as in the reference
+        batch = reader.read(await store.position(reader.source.name), max_records=step)
+        assert batch is not None
+        await store.append([batch])
+    waiting = list(readers)
+    while waiting:
+        for reader in list(waiting):
+            batch = reader.read(await store.position(reader.source.name), max_records=step)
+            if batch is None:
+                waiting.remove(reader)
+            else:
+                await store.append([batch])
+    for reader in readers:
+        reader.close()
+    return store
+
+
+shapes = st.tuples(st.sampled_from([1, 7, 1000]), st.sampled_from([Limits(), Limits(spans=25)]), st.booleans())
+
+
+def compare(builders: list[SpoolBuilder], shape: tuple[int, Limits, bool], check: object, gone: bool = False) -> None:
+    """Fill a store, seal what is full if the shape says so, and run a check on it."""
+    step, limits, sealed = shape
+
+    async def work() -> None:
+        with tempfile.TemporaryDirectory() as name:
+            store = await filled(Path(name), builders, step, limits)
+            try:
+                if sealed:
+                    await store.seal()
+                for builder in builders if gone else []:
+                    await store.finish(builder.name, killed=True)
+                await check(store, Reference(builders, gone))  # type: ignore[operator]
+            finally:
+                await store.aclose()
+
+    anyio.run(work)
+
+
+@given(programs, shapes, st.sampled_from([None, 0, 2]))
+@some
+def test_traces_have_the_spans_that_were_recorded(builders: list[SpoolBuilder], shape: tuple[int, Limits, bool], depth: int | None) -> None:
+    async def check(store: SqliteSpanStore, reference: Reference) -> None:
+        for trace_id in {row.trace_id for row in reference.rows}:
+            await check_trace(store, reference, trace_id, depth)
+            spans = reference.trace_spans(trace_id)
+            summary = await store.trace(trace_id)
+            assert (summary.spans, summary.start_ns) == (len(spans), spans[0].start_ns)
+            assert summary.errors == sum(row.error is not None for row in spans if row.finished)
+
+    compare(builders, shape, check)
+
+
+@given(programs, shapes, st.lists(queries, min_size=4, max_size=8))
+@some
+def test_searches_find_what_matches(builders: list[SpoolBuilder], shape: tuple[int, Limits, bool], asked: list[SpanQuery]) -> None:
+    from dataclasses import replace
+
+    async def check(store: SqliteSpanStore, reference: Reference) -> None:
+        known = {row.trace_id for row in reference.rows}
+        for query in asked:
+            trace = TRACES[0] if query.trace_id and TRACES[0] in known else None
+            await check_search(store, reference, replace(query, trace_id=trace))
+
+    compare(builders, shape, check)
+
+
+@given(programs, shapes, st.none() | st.integers(START - HOUR, START + 3 * HOUR), st.none() | st.integers(START, START + 4 * HOUR))
+@some
+def test_statistics_are_exact(builders: list[SpoolBuilder], shape: tuple[int, Limits, bool], start: int | None, end: int | None) -> None:
+    async def check(store: SqliteSpanStore, reference: Reference) -> None:
+        check_stats(await store.function_stats(), reference.stats())
+        check_stats(await store.function_stats(run_id=RUNS[0]), reference.stats(RUNS[0]))
+        check_stats(await store.hotspots(start_ns=start, end_ns=end, limit=100), reference.stats(None, start, end))
+        check_stats(await store.hotspots(run_id=RUNS[0], start_ns=start, limit=100), reference.stats(RUNS[0], start))
+
+    compare(builders, shape, check)
+
+
+@given(programs, shapes)
+@some
+def test_open_spans_of_gone_writers_become_unfinished_calls(builders: list[SpoolBuilder], shape: tuple[int, Limits, bool]) -> None:
+    async def check(store: SqliteSpanStore, reference: Reference) -> None:
+        await check_search(store, reference, SpanQuery(limit=50))
+        check_stats(await store.function_stats(), reference.stats())
+        assert (await store.size())[1] == len(reference.rows)
+
+    compare(builders, shape, check, gone=True)
+
+
+@given(programs, shapes)
+@some
+def test_every_span_is_found_by_its_id(builders: list[SpoolBuilder], shape: tuple[int, Limits, bool]) -> None:
+    async def check(store: SqliteSpanStore, reference: Reference) -> None:
+        for row in reference.rows[:20]:
+            span = await store.span(row.span_id)
+            assert (span.span_id, span.start_ns, span.function, span.finished) == (row.span_id, row.start_ns, row.function, row.finished)
+
+    compare(builders, shape, check)
