@@ -16,7 +16,10 @@ _PLAIN_TESTS = (ast.Compare, ast.BoolOp, ast.Call, ast.Name, ast.Attribute, ast.
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """A module-level statement: what it is (`docstring`, `future`, `simple`, `if`, `compound`) and where, as (line, UTF-8 column)."""
+    """A module-level statement: what it is (`docstring`, `future`, `simple`, `compound`) and where, as (line, UTF-8 column).
+
+    `test` is where a compound statement evaluates an expression first and once: `exec(…)or ` fits in front of it.
+    """
 
     kind: str
     start: tuple[int, int]
@@ -42,14 +45,23 @@ def _statement(node: ast.stmt, index: int) -> Statement:
     for decorator in getattr(node, "decorator_list", []):
         start = min(start, (decorator.lineno, 0))
     end = (node.end_lineno or node.lineno, node.end_col_offset or 0)
-    if isinstance(node, ast.If) and isinstance(node.test, _PLAIN_TESTS):
-        return Statement("if", start, end, (node.test.lineno, node.test.col_offset))
     if isinstance(node, _COMPOUND) or type(node).__name__ == "TryStar":
-        return Statement("compound", start, end)
+        first = _first_expression(node)
+        return Statement("compound", start, end, (first.lineno, first.col_offset) if isinstance(first, _PLAIN_TESTS) else None)
     if isinstance(node, ast.ImportFrom) and node.module == "__future__" and node.level == 0:
         return Statement("future", start, end)
     is_text = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
     return Statement("docstring" if is_text and index == 0 else "simple", start, end)
+
+
+def _first_expression(node: ast.stmt) -> ast.expr | None:
+    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+        return node.decorator_list[0] if node.decorator_list else None
+    if isinstance(node, ast.If):
+        return node.test
+    if isinstance(node, ast.For):
+        return node.iter
+    return node.items[0].context_expr if isinstance(node, ast.With) else None
 
 
 def find(body: list[Statement], text: SourceText) -> Place:
@@ -82,6 +94,6 @@ def _blank_line(first: int, last: int, text: SourceText) -> Place | None:
 def _before(statement: Statement, text: SourceText) -> Place | None:
     if statement.kind == "simple":
         return Place(text.at(*statement.start), "b")
-    if statement.kind == "if" and statement.test is not None:
+    if statement.test is not None:
         return Place(text.at(*statement.test), "i")
     return None

@@ -87,8 +87,18 @@ class Span:
 
     def __init__(self, record: Any, payload: bytes, definition: dict[str, Any]) -> None:
         self.kind, self.seq, self.parent_seq = int(record["kind"]), int(record["seq"]), int(record["parent"])
-        self.flags, self.trace, self.depth, self.thread = int(record["flags"]), int(record["trace"]), int(record["depth"]), int(record["thread"])
-        self.duration, self.self, self.err, self.tick = int(record["duration"]), int(record["self"]), int(record["err"]), int(record["tick"])
+        self.flags, self.trace, self.depth, self.thread = (
+            int(record["flags"]),
+            int(record["trace"]),
+            int(record["depth"]),
+            int(record["thread"]),
+        )
+        self.duration, self.self, self.err, self.tick = (
+            int(record["duration"]),
+            int(record["self"]),
+            int(record["err"]),
+            int(record["tick"]),
+        )
         self.definition, self.name = definition, definition["name"]
         self.sections = sections(payload)
         self.parent: Span | None = None
@@ -217,7 +227,9 @@ def project(tmp_path: Path) -> Project:
     return Project(tmp_path / "project")
 
 
-@pytest.fixture(params=installed_pythons(), ids=lambda path: path.split("/versions/")[-1].split("/")[0] if "/versions/" in path else "running")
+@pytest.fixture(
+    params=installed_pythons(), ids=lambda path: path.split("/versions/")[-1].split("/")[0] if "/versions/" in path else "running"
+)
 def python(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 

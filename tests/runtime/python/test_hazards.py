@@ -60,6 +60,10 @@ def test_module_namespace_gains_no_name(project: Any) -> None:
 def test_imported_run_by_path_and_run_as_module_are_all_traced(project: Any) -> None:
     project.write("package/__init__.py", "")
     project.write("package/inside.py", "def f():\n    return 1\n\nf()\n")
-    for arguments in (("-c", "import package.inside"), ("-m", "package.inside"), ("-c", "import runpy; runpy.run_path('package/inside.py')")):
+    for arguments in (
+        ("-c", "import package.inside"),
+        ("-m", "package.inside"),
+        ("-c", "import runpy; runpy.run_path('package/inside.py')"),
+    ):
         assert project.run(*arguments).returncode == 0
     assert [run.paths() for run in project.runs()] == [["f"]] * 3

@@ -1,8 +1,9 @@
 """The only thing that happens beside the program: now and then a sleeping thread wakes, writes spans that are still open, and looks whether the
 settings changed. It starts with the first span and ends before a fork, so a program that forks has one thread less than it would notice."""
 
+import sys
 from _thread import allocate_lock, start_new_thread
-from time import perf_counter_ns
+from time import perf_counter_ns, sleep
 
 from . import faults, spans, state
 
@@ -31,8 +32,23 @@ def pause():
     global _wake
     wake, _wake = _wake, None
     if wake is not None:
+        before = _system_threads()
         wake.release()
         _ended.acquire(True, 2)
+        for _ in range(100):  # from 3.12 on, forking warns where the system still counts the thread
+            if _system_threads() < before or not before:
+                return
+            sleep(0.0002)
+
+
+def _system_threads():
+    if sys.version_info < (3, 12):
+        return 0
+    try:
+        with open("/proc/self/stat", "rb") as file:
+            return int(file.read().rpartition(b")")[2].split()[17])
+    except (OSError, ValueError, IndexError):
+        return 0
 
 
 def after_fork():

@@ -3,7 +3,8 @@
 The header is an `exec` of a string, so that it fits on any existing line and leaves no name in the module. It looks for the runtime in
 `.ai-agents/logging/runtime/python` above the file (then below `MCP_TRACER_PROJECT`), hands it the levels, and stays silent when there is none.
 The letter after the marker says how it joins the line: `a` after a statement (`;exec(…)`), `b` before one (`exec(…);`), `l` alone on a blank
-or comment line, `i` in front of the test of an `if` (`exec(…)or `), `e` on an own last line behind a file that leaves no other place.
+or comment line, `i` in front of an expression (the test of an `if`, a decorator, what a
+`for` or `with` starts with: `exec(…)or `), `e` on an own last line behind a file that leaves no other place.
 """
 
 from __future__ import annotations

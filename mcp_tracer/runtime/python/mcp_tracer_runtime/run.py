@@ -45,10 +45,10 @@ def _arguments():
     for argument in list(getattr(sys, "orig_argv", None) or sys.argv)[:100]:
         name, equals, _ = argument.lstrip("-").partition("=")
         secret = argument.startswith("-") and rules.secret_name(name)
-        if hide_next or rules.shape(argument):
-            shown.append("[redacted]")
+        if secret and equals:
+            shown.append(argument.partition("=")[0] + "=[redacted]")
         else:
-            shown.append(argument.partition("=")[0] + "=[redacted]" if secret and equals else argument[:2000])
+            shown.append("[redacted]" if hide_next or rules.shape(argument) else argument[:2000])
         hide_next = secret and not equals
     return shown
 

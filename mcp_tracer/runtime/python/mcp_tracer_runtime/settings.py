@@ -20,7 +20,11 @@ class Settings:
 
         general = _section(overrides, "global")
         self.enabled = flag("TRACING_ENABLED") and flag("TRACING_STORE_TRACES") and general.get("enabled") is not False
-        self.params, self.returns, self.variables = flag("TRACING_CAPTURE_PARAMS"), flag("TRACING_CAPTURE_RETURN"), flag("TRACING_CAPTURE_VARS")
+        self.params, self.returns, self.variables = (
+            flag("TRACING_CAPTURE_PARAMS"),
+            flag("TRACING_CAPTURE_RETURN"),
+            flag("TRACING_CAPTURE_VARS"),
+        )
         self.waits = flag("TRACING_CAPTURE_ASYNC") and flag("TRACING_AUTO_TRACK_ASYNC")
         self.database, self.http = flag("TRACING_CAPTURE_DATABASE"), flag("TRACING_CAPTURE_HTTP")
         self.errors = flag("TRACING_AUTO_CAPTURE_ERRORS")
@@ -29,7 +33,7 @@ class Settings:
         self.max_depth = number("TRACING_MAX_DEPTH", 50)
         self.flush_seconds = max(0.05, number("TRACING_FLUSH_INTERVAL", 5000) / 1000)
         self.min_ticks = int(number("TRACING_MIN_DURATION", 0, float) * 1000000)
-        self.spool_bytes = int(number("TRACING_MAX_STORAGE_GB", 5.0, float) * (1 << 30))
+        self.spool_bytes = int(number("TRACING_MAX_STORAGE_GB", 5.0, float) * (1 << 30) / 5)  # one process must not take all of it
         self.excluded = frozenset(name.strip() for name in values.get("TRACING_EXCLUDE_FUNCTIONS", "").split(",") if name.strip())
         self.files, self.functions = _section(overrides, "files"), _section(overrides, "functions")
 

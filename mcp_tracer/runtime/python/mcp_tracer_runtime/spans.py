@@ -98,7 +98,12 @@ def _main_thread():
 
 def _parse_parent(text):
     parts = text.split("-")
-    good = len(parts) >= 4 and len(parts[1]) == 32 and len(parts[2]) == 16 and parts[1].strip("0123456789abcdef") == parts[2].strip("0123456789abcdef") == ""
+    good = (
+        len(parts) >= 4
+        and len(parts[1]) == 32
+        and len(parts[2]) == 16
+        and parts[1].strip("0123456789abcdef") == parts[2].strip("0123456789abcdef") == ""
+    )
     return (parts[1], parts[2]) if good else None
 
 

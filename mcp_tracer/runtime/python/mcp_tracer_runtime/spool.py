@@ -41,7 +41,18 @@ class Spool:
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0)
         self.file = os.open(temporary, flags, 0o600)
         head = _HEADER.pack(
-            b"MTSPOOL\x01", 1, 1, SLOT, time_ns(), perf_counter_ns(), 1.0, self.salt, self.run_id, os.getpid(), os.getppid(), process_start()
+            b"MTSPOOL\x01",
+            1,
+            1,
+            SLOT,
+            time_ns(),
+            perf_counter_ns(),
+            1.0,
+            self.salt,
+            self.run_id,
+            os.getpid(),
+            os.getppid(),
+            process_start(),
         )
         os.write(self.file, head.ljust(HEADER_SIZE, b"\0"))
         os.rename(temporary, self.path)

@@ -6,7 +6,6 @@ from . import faults, state
 from .spans import current
 
 
-
 def install():
     """Hook what is loaded already; `when_loaded` hooks the rest as it comes."""
     from . import hooks

@@ -133,7 +133,9 @@ class Blocks:
         for handler in statement.handlers:
             handler.body.insert(0, nodes.statement(self.scope.probe("U"), [self.scope.span(handler)], handler.body[0]))
         if statement.finalbody:
-            statement.finalbody.insert(0, nodes.statement(self.scope.probe("U"), [self.scope.span(statement.finalbody[0])], statement.finalbody[0]))
+            statement.finalbody.insert(
+                0, nodes.statement(self.scope.probe("U"), [self.scope.span(statement.finalbody[0])], statement.finalbody[0])
+            )
 
     def own_expressions(self, statement):
         """Rewrite the expressions that `statement` evaluates itself; never annotations, patterns, type parameters."""
@@ -183,7 +185,14 @@ def _wraps_return(statement):
 
 def _description(entry, level):
     node = entry.node
-    names = {"name": entry.name, "line": node.lineno, "endLine": node.end_lineno, "kind": entry.kind, "params": entry.params, "level": level}
+    names = {
+        "name": entry.name,
+        "line": node.lineno,
+        "endLine": node.end_lineno,
+        "kind": entry.kind,
+        "params": entry.params,
+        "level": level,
+    }
     return names
 
 

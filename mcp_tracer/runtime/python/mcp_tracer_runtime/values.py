@@ -153,7 +153,9 @@ def _builtin(value, room, depth, above):
 
 def _method(value, room, depth, above):
     function = value.__func__
-    return _ext(9, _array(2) + _text("method") + _text(function.__qualname__ if type(function) is type(encode) else type(function).__name__))
+    return _ext(
+        9, _array(2) + _text("method") + _text(function.__qualname__ if type(function) is type(encode) else type(function).__name__)
+    )
 
 
 def _moment(value, room, depth, above):
