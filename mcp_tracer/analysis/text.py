@@ -7,11 +7,12 @@ from datetime import datetime, timezone
 from typing import Any
 
 from mcp_tracer.model.span import Span, Values
-from mcp_tracer.model.values import preview
+from mcp_tracer.model.values import Obj, preview
 
 VALUE_LIMIT = 60
 SQL_LIMIT = 120
 MESSAGE_LIMIT = 160
+RECEIVERS = ("self", "cls", "this")
 
 
 def duration(ns: int) -> str:
@@ -61,7 +62,14 @@ def arguments(values: Values | None, limit: int = VALUE_LIMIT) -> str:
     """`(a=1, b="x")`, or nothing where no parameters were captured."""
     if values is None or values.params is None:
         return _query_parameters(values)
-    return "(" + ", ".join(f"{name}={preview(value, limit)}" for name, value in values.params.items()) + ")"
+    return "(" + ", ".join(_argument(name, value, limit) for name, value in values.params.items()) + ")"
+
+
+def _argument(name: str, value: Any, limit: int) -> str:
+    """The receiver is shown by its type alone: its fields would fill the line of every method."""
+    if name in RECEIVERS and isinstance(value, Obj):
+        return f"{name}={value.type.rpartition('.')[2]}"
+    return f"{name}={preview(value, limit)}"
 
 
 def _query_parameters(values: Values | None) -> str:

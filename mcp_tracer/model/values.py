@@ -126,12 +126,13 @@ def _show_mark(mark: Mark) -> str:
 
 
 def _show_object(value: Obj, limit: int) -> str:
+    short = value.type.rpartition(".")[2]
     if value.content is None:
-        return f"<{value.type}>"
+        return f"<{short}>"
     content: Any = value.content
     if isinstance(content, (dict, Cut)):
-        return f"{value.type}{_show(cast('Value', content), limit)}"
-    return f"{value.type}({content})"
+        return f"{short}{_show(cast('Value', content), limit)}"
+    return f"{short}({content})"
 
 
 def _show_sequence(value: Sequence, limit: int) -> str:

@@ -8,7 +8,7 @@ from mcp_tracer.model.query import SpanQuery
 from mcp_tracer.service.context import Call
 from mcp_tracer.service.operation import READ, READING, Command, Operation, Params, Route
 from mcp_tracer.service.operations.spans import SpansResult, find
-from mcp_tracer.service.operations.views import asked
+from mcp_tracer.service.operations.views import SpanView, asked
 
 
 class ErrorsParams(Params):
@@ -47,39 +47,35 @@ def render(result: SpansResult, params: ErrorsParams) -> str:
     """Spans that one exception passed through are joined to one line: where it was born, and through what it went."""
     if not result.spans:
         return "No failed call was recorded" + (f" with {params.error_type}." if params.error_type else ".")
-    born = _births(result)
-    lines = [_line(result, first, through) for first, through in born]
+    errors = _errors(result)
     more = f'cursor="{result.cursor}" gives the next.' if result.cursor else ""
-    said = [f"{len(result.spans)} failed calls, {len(born)} errors. {more}".rstrip()]
-    return "\n".join([*said, *lines])
+    said = f"{len(result.spans)} failed calls, {len(errors)} errors. {more}".rstrip()
+    return "\n".join([said, *(_line(result, numbers) for numbers in errors)])
 
 
-def _births(result: SpansResult) -> list[tuple[int, list[str]]]:
-    """Indices of the innermost failed spans of this page, each with the callers that the same error passed through."""
-    by_id = {span.span_id: number for number, span in enumerate(result.spans)}
-    passed: set[int] = set()
-    chains: list[tuple[int, list[str]]] = []
+def _errors(result: SpansResult) -> list[list[int]]:
+    """Indices of the failed spans, one list an error: the span in which it was born, then those that it passed through."""
+    groups: dict[tuple[object, ...], list[int]] = {}
     for number, span in enumerate(result.spans):
-        chain: list[str] = []
-        above = by_id.get(span.parent_span_id or "")
-        while above is not None and _same_error(result, number, above):
-            passed.add(above)
-            chain.append(result.spans[above].function)
-            above = by_id.get(result.spans[above].parent_span_id or "")
-        chains.append((number, chain))
-    return [(number, chain) for number, chain in chains if number not in passed]
+        error = span.error
+        raised = error.stack[-1] if error and error.stack else None
+        key = (span.trace_id, error.type, error.message, raised) if error else (span.span_id,)
+        groups.setdefault(key, []).append(number)
+    return [sorted(numbers, key=lambda number: _distance(result.spans[number])) for numbers in groups.values()]
 
 
-def _same_error(result: SpansResult, below: int, above: int) -> bool:
-    first, second = result.spans[below].error, result.spans[above].error
-    return first is not None and second is not None and (first.type, first.message) == (second.type, second.message)
+def _distance(span: SpanView) -> tuple[bool, int]:
+    """First the function whose line raised, then from the deepest up."""
+    raised = span.error.stack[-1] if span.error and span.error.stack else None
+    raises = raised is not None and raised[0] == span.file and raised[2].rpartition(".")[2] == span.function.rpartition(".")[2]
+    return (not raises, -span.depth)
 
 
-def _line(result: SpansResult, number: int, through: list[str]) -> str:
-    passed = f" | passed through {' ← '.join(through)}" if through else ""
-    span = result.spans[number]
-    at = f" | raised at {span.error.stack[-1][0]}:{span.error.stack[-1][1]}" if span.error and span.error.stack else ""
-    return f"{result.lines[number]}{at}{passed}"
+def _line(result: SpansResult, numbers: list[int]) -> str:
+    born, *passed = (result.spans[number] for number in numbers)
+    through = f" | passed through {' ← '.join(span.function for span in passed)}" if passed else ""
+    at = f" | raised at {born.error.stack[-1][0]}:{born.error.stack[-1][1]}" if born.error and born.error.stack else ""
+    return f"{result.lines[numbers[0]]}{at}{through}"
 
 
 FIND_ERRORS = Operation(

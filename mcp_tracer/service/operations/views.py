@@ -14,8 +14,8 @@ from mcp_tracer.service.operation import Deed, Result
 
 
 def ms(ns: int) -> float:
-    """Nanoseconds as milliseconds, to the microsecond."""
-    return round(ns / 1e6, 3)
+    """Nanoseconds as milliseconds, exactly."""
+    return ns / 1e6
 
 
 def ns(milliseconds: float | None) -> int | None:
