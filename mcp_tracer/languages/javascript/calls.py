@@ -40,7 +40,7 @@ def plan_call(plan: FilePlan, node: Node, scope: Scope) -> None:
     if _can_begin(node):
         parenthesis = syntax.misread_await(node)
         start = node.start_byte if parenthesis is None else parenthesis.start_byte
-        plan.edits.wrap(start, f"{plan.probes}.d(", node.end_byte, f",{scope.span},{order})")
+        plan.edits.wrap(start, f"{plan.probes}.d(", syntax.end_of(node), f",{scope.span},{order})")
         begin_call(plan, node, scope)
 
 
@@ -53,7 +53,7 @@ def begin_call(plan: FilePlan, node: Node, scope: Scope) -> int | None:
     values = _repeatable(arguments)
     last = arguments.children[-2].type if len(arguments.children) > 2 else "("
     comma = "" if last in ("(", ",") or not any(child.type != "comment" for child in arguments.named_children) else ","
-    plan.edits.close(arguments.end_byte - 1, f"{comma}...{plan.probes}.b({site},{scope.span}{values})")
+    plan.edits.close(syntax.end_of(arguments) - 1, f"{comma}...{plan.probes}.b({site},{scope.span}{values})")
     return site
 
 
@@ -77,7 +77,7 @@ def _plan_statement_call(plan: FilePlan, node: Node, statement: Node, scope: Sco
     """In TypeScript a call that is a statement may be an assertion or never return; the compiler sees that only while it stands bare."""
     if not _can_begin(node):
         return
-    plan.edits.close(statement.end_byte, f"{statements.separator(plan, statement)}{plan.probes}.d(0,{scope.span},{len(plan.sites)});")
+    plan.edits.close(syntax.end_of(statement), f"{statements.separator(plan, statement)}{plan.probes}.d(0,{scope.span},{len(plan.sites)});")
     begin_call(plan, node, scope)
 
 

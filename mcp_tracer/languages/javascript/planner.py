@@ -111,11 +111,11 @@ def _around_body(plan: FilePlan, body: Node, inside: Scope, entry: str) -> None:
     ending = f"}}catch($mte){{throw {plan.probes}.t($mte,{inside.span})}}finally{{{plan.probes}.x({inside.span})}}"
     if body.type != "statement_block":
         before, after = returning(plan, body, inside)
-        plan.edits.wrap(body.start_byte, f"{{{entry};try{{return {before}", body.end_byte, f"{after}{ending}}}")
+        plan.edits.wrap(body.start_byte, f"{{{entry};try{{return {before}", syntax.end_of(body), f"{after}{ending}}}")
         return
     assert inside.found is not None
     start, glue = _first_place(plan, body, inside.found)
-    plan.edits.wrap(start, f"{glue}{entry};try{{", body.end_byte - 1, ending)
+    plan.edits.wrap(start, f"{glue}{entry};try{{", syntax.end_of(body) - 1, ending)
 
 
 def _first_place(plan: FilePlan, body: Node, found: Found) -> tuple[int, str]:
@@ -123,7 +123,7 @@ def _first_place(plan: FilePlan, body: Node, found: Found) -> tuple[int, str]:
     late = hazards.late_start(found) if plan.typed else None
     directives = syntax.directives(body)
     if late is not None:
-        return late.end_byte, ";"
+        return syntax.end_of(late), ";"
     return (directives[-1].end_byte, ";") if directives else (body.start_byte + 1, "")
 
 

@@ -21,7 +21,7 @@ def plan_return(plan: FilePlan, node: Node, scope: Scope) -> None:
     if values:
         before, after = planner.returning(plan, values[0], scope)
         if after:
-            plan.edits.wrap(values[0].start_byte, before, values[0].end_byte, after)
+            plan.edits.wrap(values[0].start_byte, before, syntax.end_of(values[0]), after)
 
 
 def plan_statement(plan: FilePlan, node: Node, scope: Scope) -> None:
@@ -48,7 +48,7 @@ def in_statement_list(node: Node) -> bool:
 
 def separator(plan: FilePlan, statement: Node) -> str:
     """What must stand between a statement and one inserted behind it."""
-    return "" if plan.source[statement.end_byte - 1 : statement.end_byte] == b";" else ";"
+    return "" if plan.source[syntax.end_of(statement) - 1 : syntax.end_of(statement)] == b";" else ";"
 
 
 def _is_directive(node: Node) -> bool:
@@ -69,7 +69,7 @@ def _plan_lone_body(plan: FilePlan, node: Node, scope: Scope) -> None:
     """Give a statement without braces the braces that its probes need."""
     if scope.level < Level.EXTREME and not _assigned(plan, node):
         return
-    plan.edits.wrap(node.start_byte, "{", node.end_byte, "}")
+    plan.edits.wrap(node.start_byte, "{", syntax.end_of(node), "}")
     _plan_line(plan, node, scope)
     _plan_checkpoint(plan, node, scope)
 
@@ -83,7 +83,7 @@ def _plan_line(plan: FilePlan, node: Node, scope: Scope) -> None:
 def _plan_checkpoint(plan: FilePlan, node: Node, scope: Scope) -> None:
     names = _assigned(plan, node)
     if names:
-        plan.edits.close(node.end_byte, f"{separator(plan, node)}{_capture(plan, node, scope, names)}")
+        plan.edits.close(syntax.end_of(node), f"{separator(plan, node)}{_capture(plan, node, scope, names)}")
         return
     _plan_property(plan, node, scope)
 
@@ -117,7 +117,7 @@ def _plan_property(plan: FilePlan, node: Node, scope: Scope) -> None:
         return
     name = "".join(text(target).split())
     site = plan.site(scope, node, name, "variable", (name,))
-    plan.edits.wrap(value.start_byte, f"{plan.probes}.u(", value.end_byte, f",{site},{scope.span})")
+    plan.edits.wrap(value.start_byte, f"{plan.probes}.u(", syntax.end_of(value), f",{site},{scope.span})")
 
 
 def _assigned(plan: FilePlan, node: Node) -> tuple[str, ...]:

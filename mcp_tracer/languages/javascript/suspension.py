@@ -49,8 +49,8 @@ def _plan_misread_await(plan: FilePlan, node: Node, scope: Scope) -> None:
 def _around_await(plan: FilePlan, node: Node, scope: Scope, operand: Node, start: int) -> None:
     site = _await_site(plan, operand, node, scope)
     begins = site if operand.type not in _CALLS else ""
-    plan.edits.wrap(node.start_byte, f"{plan.probes}.w(", operand.end_byte, f",{scope.span}{site})")
-    plan.edits.wrap(start, f"{plan.probes}.p(", operand.end_byte, f",{scope.span}{begins})")
+    plan.edits.wrap(node.start_byte, f"{plan.probes}.w(", syntax.end_of(operand), f",{scope.span}{site})")
+    plan.edits.wrap(start, f"{plan.probes}.p(", syntax.end_of(operand), f",{scope.span}{begins})")
 
 
 def _await_site(plan: FilePlan, operand: Node, node: Node, scope: Scope) -> str:
@@ -73,11 +73,24 @@ def _operand(node: Node) -> Node:
 
 def _plan_yield(plan: FilePlan, node: Node, scope: Scope) -> None:
     values = [child for child in node.named_children if child.type != "comment"]
-    plan.edits.wrap(node.start_byte, f"{plan.probes}.w(", node.end_byte, f",{scope.span})")
-    if values:
-        plan.edits.wrap(values[0].start_byte, f"{plan.probes}.p(", values[0].end_byte, f",{scope.span})")
+    statement = node.parent
+    if plan.typed and statement is not None and statement.type == "expression_statement":
+        _resume_behind(plan, statement, scope)
     else:
-        plan.edits.close(node.end_byte, f" {plan.probes}.p(void 0,{scope.span})")
+        plan.edits.wrap(node.start_byte, f"{plan.probes}.w(", syntax.end_of(node), f",{scope.span})")
+    if values:
+        plan.edits.wrap(values[0].start_byte, f"{plan.probes}.p(", syntax.end_of(values[0]), f",{scope.span})")
+    else:
+        plan.edits.close(syntax.end_of(node), f" {plan.probes}.p(void 0,{scope.span})")
+
+
+def _resume_behind(plan: FilePlan, statement: Node, scope: Scope) -> None:
+    """In TypeScript a yield whose value is passed on would need a type: one that is a statement stays one."""
+    resume = f"{statements.separator(plan, statement)}{plan.probes}.k({scope.span});"
+    if statements.in_statement_list(statement):
+        plan.edits.close(syntax.end_of(statement), resume)
+    else:
+        plan.edits.wrap(statement.start_byte, "{", syntax.end_of(statement), resume + "}")
 
 
 def _plan_for_await(plan: FilePlan, node: Node, scope: Scope) -> None:
@@ -86,7 +99,7 @@ def _plan_for_await(plan: FilePlan, node: Node, scope: Scope) -> None:
         return
     resume = f"{plan.probes}.k({scope.span});"
     if statements.in_statement_list(node):
-        plan.edits.close(node.end_byte, ";" + resume)
-    plan.edits.wrap(iterated.start_byte, f"{plan.probes}.ai(", iterated.end_byte, f",{scope.span})")
+        plan.edits.close(syntax.end_of(node), ";" + resume)
+    plan.edits.wrap(iterated.start_byte, f"{plan.probes}.ai(", syntax.end_of(iterated), f",{scope.span})")
     if body.type == "statement_block":
         plan.edits.open(body.start_byte + 1, resume)

@@ -76,6 +76,16 @@ def has_token(node: Node, token: str) -> bool:
     return any(child.type == token for child in node.children)
 
 
+def end_of(node: Node) -> int:
+    """Where the code of `node` ends. A node that an automatic semicolon closes can reach over the comment behind it."""
+    while node.children:
+        last = next((child for child in reversed(node.children) if child.type != "comment" and child.end_byte > child.start_byte), None)
+        if last is None:
+            break
+        node = last
+    return node.end_byte
+
+
 def is_async(function: Node) -> bool:
     """Whether a function node is declared `async`."""
     return has_token(function, "async")

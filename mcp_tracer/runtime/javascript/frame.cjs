@@ -41,6 +41,7 @@ class Frame {
     /** The span that was current before this one: it is again when this one ends or is suspended. @type {Frame | null} */
     this.previous = previous;
     this.seq = root.sampled ? nextSeq++ : 0;
+    /** @type {number} */
     this.depth = parent === null ? 0 : parent.depth + 1;
     this.level = level;
     this.start = start;

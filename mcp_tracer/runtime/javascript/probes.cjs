@@ -12,7 +12,7 @@ const spans = require('./spans.cjs');
 
 const { NONE, state } = spans;
 /** @typedef {import('./frame.cjs').Frame} Frame */
-/** @typedef {import('./tracer.cjs').FunctionDefinition} FunctionDefinition */
+/** @typedef {import('./definitions.cjs').FunctionDefinition} FunctionDefinition */
 /** @typedef {import('./recorder.cjs').Definition} Definition */
 
 /** @type {never[]} spread behind a call's arguments it adds nothing */

@@ -52,6 +52,12 @@ function secretShape(text) {
   return '';
 }
 
+/** @param {string} url or a part of one @returns {string} without the values of secret query parameters */
+function hideInUrl(url) {
+  if (!url.includes('?')) return url;
+  return url.replace(/([?&])([^=&]+)=([^&#]*)/g, (all, sign, name) => (isSecretName(name) ? `${sign}${name}=[redacted]` : all));
+}
+
 /** @param {string} text @returns {boolean} whether the digits of `text` are a card number's */
 function passesLuhn(text) {
   const digits = text.replace(/\D/g, '');
@@ -64,4 +70,4 @@ function passesLuhn(text) {
   return digits.length > 0 && sum % 10 === 0;
 }
 
-module.exports = { isSecretName, secretShape };
+module.exports = { isSecretName, secretShape, hideInUrl };

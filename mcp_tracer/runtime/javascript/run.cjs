@@ -13,12 +13,11 @@ function parseTraceparent(text) {
   return match === null || /^0+$/.test(match[1]) ? {} : { traceId: match[1], parentSpanId: match[2] };
 }
 
-/** @param {string} runId @param {string} root @returns {Record<string, unknown>} */
-function describeRun(runId, root) {
-  const parent = process.env.MCP_TRACER_RUN;
+/** @param {string} runId @param {string} root @param {unknown} parent the run that started this one, if it says so @returns {Record<string, unknown>} */
+function describeRun(runId, root, parent) {
   return {
     runId,
-    parentRunId: parent !== undefined && /^[0-9a-f]{32}$/.test(parent) ? parent : undefined,
+    parentRunId: typeof parent === 'string' && /^[0-9a-f]{32}$/.test(parent) ? parent : undefined,
     argv: process.argv.slice(0, 50).map((word) => word.slice(0, 500)),
     cwd: process.cwd(),
     language: 'javascript',

@@ -15,9 +15,18 @@ const OPEN = 1;
 const SEALED = 2;
 const MAX_PAYLOAD = 32 * SLOT_SIZE;
 
-/** @typedef {import('./pack.cjs').pack} Pack */
-
 class Spool {
+  slots = 1;
+  count = 0;
+  top = CHUNK_HEADER_SIZE;
+  bottom = SLOT_SIZE;
+  writtenTop = CHUNK_HEADER_SIZE;
+  writtenBottom = SLOT_SIZE;
+  position = HEADER_SIZE;
+  spare = Buffer.from(new ArrayBuffer(SLOT_SIZE));
+  chunk = this.spare;
+  words = new Uint32Array(this.spare.buffer);
+
   /** @param {string} folder @param {string} runId 32 hex digits */
   constructor(folder, runId) {
     this.file = path.join(folder, `${runId}.${process.pid}.spool`);
@@ -26,8 +35,6 @@ class Spool {
     this.descriptor = fs.openSync(temporary, 'wx', 0o600);
     fs.writeSync(this.descriptor, header(runId));
     fs.renameSync(temporary, this.file);
-    this.position = HEADER_SIZE;
-    this.spare = Buffer.from(new ArrayBuffer(SLOT_SIZE));
     this.startChunk(1);
   }
 

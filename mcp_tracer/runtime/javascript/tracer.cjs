@@ -4,7 +4,7 @@
  * It writes `<project>/.ai-agents/logging/spool/<runId>.<pid>.spool` (docs/spool-format.md). A fault of ours never reaches the program.
  */
 const path = require('node:path');
-const { isMainThread, threadId } = require('node:worker_threads');
+const { getEnvironmentData, isMainThread, setEnvironmentData, threadId } = require('node:worker_threads');
 const { now } = require('./clock.cjs');
 const { Recorder, CLASS } = require('./recorder.cjs');
 const { SettingsReader } = require('./settings.cjs');
@@ -22,6 +22,7 @@ const SPAN_PAUSE_MS = 250;
 const LONG_LOOP_MS = 500;
 const OPEN_AFTER_MS = 100;
 const { state } = spans;
+const RUN_KEY = 'mcp-tracer.run';
 const timers = { setImmediate, setTimeout, setInterval };
 
 class Tracer {
@@ -95,11 +96,11 @@ class Tracer {
     this.guard(() => {
       const spool = new Spool(path.join(ROOT, '.ai-agents', 'logging', 'spool'), this.runId);
       const recorder = new Recorder(spool, ROOT);
-      recorder.define(1, CLASS.RUN, describeRun(this.runId, ROOT));
+      recorder.define(1, CLASS.RUN, describeRun(this.runId, ROOT, isMainThread ? process.env.MCP_TRACER_RUN : getEnvironmentData(RUN_KEY)));
       if (!isMainThread) recorder.define(0, CLASS.THREAD, { name: `worker ${threadId}` });
       spool.flush();
       state.recorder = recorder;
-      if (isMainThread) process.env.MCP_TRACER_RUN = this.runId;
+      if (isMainThread) setEnvironmentData(RUN_KEY, this.runId);
     });
   }
 

@@ -5,7 +5,7 @@
  */
 const types = require('node:util').types;
 const { pack } = require('./pack.cjs');
-const { isSecretName, secretShape } = require('./redaction.cjs');
+const { hideInUrl, isSecretName, secretShape } = require('./redaction.cjs');
 
 const MAX_DEPTH = 4;
 const MAX_ITEMS = 20;
@@ -45,6 +45,7 @@ const TERSE = {
   StatementSync: [],
   Database: [],
   Statement: [],
+  ChildProcess: ['pid', 'exitCode'],
   Worker: [],
   MessagePort: [],
   ReadStream: ['path'],
@@ -210,7 +211,12 @@ function writeInstance(value, prototype, depth) {
 function writeTerse(value, names) {
   const present = names.filter((name) => typeof getOwnPropertyDescriptor(value, name)?.value !== 'undefined');
   pack.map(present.length);
-  for (const name of present) writeField(value, name, 1);
+  for (const name of present) {
+    const field = getOwnPropertyDescriptor(value, name)?.value;
+    pack.text(name);
+    if (typeof field === 'string') writeText(hideInUrl(field));
+    else write(field, 0);
+  }
 }
 
 /** @param {Map<unknown, unknown>} value @param {string} name @param {number} depth */

@@ -12,7 +12,11 @@ import numpy as np
 
 from mcp_tracer.model import spool as layout
 
-_EXT_NAMES = {1: "text", 2: "array", 3: "map", 4: "object", 5: "redacted", 6: "bigint", 7: "sequence", 8: "undefined", 9: "function", 10: "cycle"}
+_EXT_NAMES = dict(
+    enumerate(
+        ("text", "array", "map", "object", "redacted", "bigint", "sequence", "undefined", "function", "cycle", "bytes", "date"), start=1
+    )
+)
 _TEXT = {5, 6, 12}
 
 
@@ -30,7 +34,7 @@ def decode(data: bytes) -> Any:
 
 
 def _ext(code: int, data: memoryview) -> Any:
-    name = _EXT_NAMES.get(code, {11: "bytes", 12: "date"}.get(code, str(code)))
+    name = _EXT_NAMES.get(code, str(code))
     if code in _TEXT:
         return Ext(name, bytes(data).decode())
     return Ext(name, decode(bytes(data)) if len(data) else None)
