@@ -88,7 +88,8 @@ async def open_service(project: Project, ingest: bool) -> AsyncGenerator[Service
         opened.callback(ingester.close)
         if ingest:
             refresh_runtime(project)
-            following = asyncio.create_task(ingester.run())
+            following = asyncio.create_task(ingester.run(), name="ingest")
+            following.add_done_callback(_tell_failure)
             opened.push_async_callback(_stopped, following)
         yield Service(
             Tools(
@@ -107,16 +108,23 @@ async def open_service(project: Project, ingest: bool) -> AsyncGenerator[Service
 
 
 async def _stopped(task: asyncio.Task[None]) -> None:
+    """Cancel the task and wait until it has cleaned up. How it ended is not ours: `_tell_failure` has said it."""
     task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task
+    await asyncio.wait({task})
+
+
+def _tell_failure(task: asyncio.Task[None]) -> None:
+    """Nobody awaits a background task while it runs: without this, its failure would first be seen at shutdown."""
+    if not task.cancelled() and (error := task.exception()):
+        _log.error("%s ended: questions still take recordings in, restart the server to follow them again", task.get_name(), exc_info=error)
 
 
 @asynccontextmanager
 async def live_service(project: Project) -> AsyncGenerator[Callable[[], Awaitable[Service]]]:
     """For servers: gives a provider of the service, which is opened when the project is initialised, be it later, and closed at the end."""
     owner = _Owner(project)
-    running = asyncio.create_task(owner.run())
+    running = asyncio.create_task(owner.run(), name="service")
+    running.add_done_callback(_tell_failure)
     try:
         yield owner.provide
     finally:

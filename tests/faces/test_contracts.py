@@ -74,7 +74,7 @@ def test_all_tool_definitions_together_stay_within_the_token_budget() -> None:
 def test_instructions_fit_what_hosts_show_and_name_only_tools_that_exist() -> None:
     assert len(INSTRUCTIONS.encode()) < HOST_LIMIT_BYTES
     known = {"dry_run", "last", "previous", "last-failed"}
-    named = {part for part in INSTRUCTIONS.split("`")[1::2]}
+    named = set(INSTRUCTIONS.split("`")[1::2])
     assert named - set(OPERATIONS) == known
 
 

@@ -167,7 +167,10 @@ def probe(run: Any) -> Operation[NoParams, NoResult]:
     def no_deeds(result: NoResult, params: NoParams) -> Sequence[Any]:
         return []
 
-    return Operation("probe", "Probe.", NoParams, NoResult, READ, READING, run, lambda result, params: "done", no_deeds, (), Command(("probe",)))
+    def render(result: NoResult, params: NoParams) -> str:
+        return "done"
+
+    return Operation("probe", "Probe.", NoParams, NoResult, READ, READING, run, render, no_deeds, (), Command(("probe",)))
 
 
 def with_probe(service: Service, run: Any) -> Service:

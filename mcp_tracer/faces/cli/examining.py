@@ -100,9 +100,11 @@ async def _store(project: Project) -> list[Finding]:
 
     try:
         async with open_service(project, ingest=False) as service:
+            # Taking in what is new needs the lease: whoever cannot get it has met a server that holds it.
+            await service.tools.catch_up()
             size, spans = await service.tools.store.size()
-            ingesting = service.tools.ingesting()
+            is_alone = service.tools.ingesting()
     except TracerError as error:
         return [Finding("store", "problem", str(error))]
-    said = "a server is taking recordings in" if ingesting else "no server runs: recordings are taken in when something asks for them"
+    said = "no server runs: recordings are taken in when something asks for them" if is_alone else "a server is taking recordings in"
     return [Finding("store", "ok", f"{spans:,} spans, {size / 1e6:.1f} MB"), Finding("ingest", "ok", said)]

@@ -6,13 +6,18 @@ import asyncio
 import logging
 import os
 import sys
-from typing import Annotated
+from socket import socket
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mcp_tracer.faces.cli.asking import ProjectOption, asked
 from mcp_tracer.faces.cli.calling import failures
+from mcp_tracer.faces.signals import stop_signals
 from mcp_tracer.workspace.project import Project
+
+if TYPE_CHECKING:
+    from mcp_tracer.faces.rest.token import Token
 
 HttpOption = Annotated[str | None, typer.Option("--http", metavar="HOST:PORT", help="Serve HTTP on loopback instead, e.g. 127.0.0.1:7420.")]
 
@@ -37,8 +42,9 @@ async def _serve_stdio(project: Project) -> bool:
     from mcp_tracer.resources import prompts
     from mcp_tracer.service.operations import OPERATIONS
 
-    async with live_service(project) as provider:
-        return await serve_stdio(build_server(provider, OPERATIONS, prompts()))
+    with stop_signals() as stop:
+        async with live_service(project) as provider:
+            return await serve_stdio(build_server(provider, OPERATIONS, prompts()), stop)
 
 
 async def _serve_http(project: Project, address: str) -> bool:
@@ -50,15 +56,20 @@ async def _serve_http(project: Project, address: str) -> bool:
     from mcp_tracer.resources import prompts
     from mcp_tracer.service.operations import OPERATIONS
 
-    listening = bind(address)
-    host, port = listening.getsockname()[:2]
-    token = token_for(project.token_file, os.environ)
-    async with live_service(project) as provider:
-        server = build_server(provider, OPERATIONS, prompts())
-        app = build_app(provider, OPERATIONS, server, token=token.text, port=port)
-        name = f"[{host}]" if ":" in host else host
-        told = f"token {token.text} (kept in {project.token_file})" if token.is_new else "token as before"
-        sys.stderr.write(f"mcp-tracer serves http://{name}:{port}/mcp and /api/tracing for {project.root}; {told}\n")
-        sys.stderr.flush()
-        await serve(app, listening)
+    with bind(address) as listening, stop_signals() as stop:
+        token = token_for(project.token_file, os.environ)
+        async with live_service(project) as provider:
+            server = build_server(provider, OPERATIONS, prompts())
+            app = build_app(provider, OPERATIONS, server, token=token.text, port=listening.getsockname()[1])
+            _announce(project, listening, token)
+            await serve(app, listening, stop)
     return True
+
+
+def _announce(project: Project, listening: socket, token: Token) -> None:
+    """Where the server is, and the token if it was made just now."""
+    host, port = listening.getsockname()[:2]
+    name = f"[{host}]" if ":" in host else host
+    told = f"token {token.text} (kept in {project.token_file})" if token.is_new else "token as before"
+    sys.stderr.write(f"mcp-tracer serves http://{name}:{port}/mcp and /api/tracing for {project.root}; {told}\n")
+    sys.stderr.flush()

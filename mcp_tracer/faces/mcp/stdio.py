@@ -1,4 +1,4 @@
-"""MCP over standard input and output, until the client closes them or a signal comes."""
+"""MCP over standard input and output, until the client closes them or a signal says stop."""
 
 from __future__ import annotations
 
@@ -7,20 +7,17 @@ from typing import Any
 
 from mcp.server import MCPServer
 
-from mcp_tracer.faces.signals import stop_signals
 
+async def serve_stdio(server: MCPServer[Any], stop: asyncio.Event) -> bool:
+    """Serve until standard input ends (True) or `stop` is set (False).
 
-async def serve_stdio(server: MCPServer[Any]) -> bool:
-    """Serve until standard input ends (True) or SIGINT or SIGTERM arrives (False).
-
-    After a signal the reading thread still hangs in `read`, which nothing can interrupt: the caller cleans up and leaves by `os._exit`.
+    After a stop the reading thread still hangs in `read`, which nothing can interrupt: the caller cleans up and leaves by `os._exit`.
     """
-    with stop_signals() as stop:
-        serving = asyncio.create_task(server.run_stdio_async())
-        stopping = asyncio.create_task(stop.wait())
-        await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        if not serving.done():
-            return False
-        stopping.cancel()
-        await serving
-        return True
+    serving = asyncio.create_task(server.run_stdio_async())
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    if not serving.done():
+        return False
+    stopping.cancel()
+    await serving
+    return True

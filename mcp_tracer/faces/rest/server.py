@@ -1,4 +1,4 @@
-"""Serve the application on loopback with uvicorn until a signal comes."""
+"""Serve the application on loopback with uvicorn until a signal says stop."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from collections.abc import Generator
 import uvicorn
 from starlette.types import ASGIApp
 
-from mcp_tracer.faces.signals import stop_signals
 from mcp_tracer.model.errors import Unavailable, UserError
 
 SHUTDOWN_S = 2
@@ -43,14 +42,13 @@ class _Server(uvicorn.Server):
         yield
 
 
-async def serve(app: ASGIApp, listening: socket.socket) -> None:
-    """Serve until SIGINT or SIGTERM; open connections get two seconds."""
+async def serve(app: ASGIApp, listening: socket.socket, stop: asyncio.Event) -> None:
+    """Serve until `stop` is set; open connections then get two seconds."""
     config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=SHUTDOWN_S, lifespan="on")
     server = _Server(config)
-    with stop_signals() as stop:
-        serving = asyncio.create_task(server.serve(sockets=[listening]))
-        stopping = asyncio.create_task(stop.wait())
-        await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        server.should_exit = True
-        stopping.cancel()
-        await serving
+    serving = asyncio.create_task(server.serve(sockets=[listening]))
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    server.should_exit = True
+    stopping.cancel()
+    await serving
