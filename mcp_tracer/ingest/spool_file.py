@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from mcp_tracer.ingest import process
-from mcp_tracer.ingest.reader import SpoolReader
+from mcp_tracer.ingest.reader import MAX_RECORDS, SpoolReader
 from mcp_tracer.model.batch import SpoolBatch, SpoolPosition
 
 FOREIGN_HOST_S: Final = 3600.0
@@ -37,9 +37,9 @@ class SpoolFile:
         """Close the file."""
         self._reader.close()
 
-    def next_batch(self, final: bool = False) -> SpoolBatch | None:
+    def next_batch(self, final: bool = False, max_records: int = MAX_RECORDS) -> SpoolBatch | None:
         """What is new after `position`. Raises OSError."""
-        batch = self._reader.read(self.position, final=final)
+        batch = self._reader.read(self.position, final=final, max_records=max_records)
         if batch is not None:
             self._heard = time.monotonic()
         return batch
@@ -49,12 +49,15 @@ class SpoolFile:
         self.position = batch.end
         self.ended = self.ended or batch.finished
 
-    def is_abandoned(self) -> bool:
-        """True when nothing will be added: its writer doesn't live any more."""
-        silent = time.monotonic() - self._heard
+    def writer_is_gone(self) -> bool:
+        """Whether nothing will be written any more, as far as can be told. Ask before reading: what was written before is read then."""
         if not self._is_local():
-            return (self.ended and silent > GRACE_S) or silent > FOREIGN_HOST_S
-        return not process.lives(self._reader.source) and (self.ended or silent > GRACE_S)
+            return self.ended or time.monotonic() - self._heard > FOREIGN_HOST_S
+        return not process.lives(self._reader.source)
+
+    def is_settled(self) -> bool:
+        """Whether a gone writer's file can be finished: its run's end was read, or it has been silent for a while."""
+        return self.ended or time.monotonic() - self._heard > GRACE_S
 
     def _is_local(self) -> bool:
         """Whether the writer runs where its pid can be looked up."""

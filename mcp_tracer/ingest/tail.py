@@ -13,7 +13,7 @@ import anyio
 import anyio.to_thread
 
 from mcp_tracer.ingest.lease import Lease
-from mcp_tracer.ingest.reader import DamagedSpool, SpoolReader
+from mcp_tracer.ingest.reader import MAX_RECORDS, DamagedSpool, SpoolReader
 from mcp_tracer.ingest.spool_file import SpoolFile
 from mcp_tracer.model.batch import SpoolBatch, SpoolPosition
 from mcp_tracer.model.errors import Unavailable
@@ -43,9 +43,17 @@ class Ingester:
     `on_batch` is called after each batch that the store has taken (pattern detection, live pages); it must not block.
     """
 
-    def __init__(self, spool: Path, store: SpanWriter, lease: Lease, *, on_batch: Callable[[SpoolBatch], None] | None = None) -> None:
+    def __init__(
+        self,
+        spool: Path,
+        store: SpanWriter,
+        lease: Lease,
+        *,
+        on_batch: Callable[[SpoolBatch], None] | None = None,
+        batch_records: int = MAX_RECORDS,
+    ) -> None:
         self._spool, self._store, self._lease = spool, store, lease
-        self._on_batch = on_batch
+        self._on_batch, self._batch_records = on_batch, batch_records
         self._files: dict[str, SpoolFile] = {}
         self._turn = anyio.Lock()
         self.status = IngestStatus()
@@ -123,18 +131,19 @@ class Ingester:
         self.status.damaged_files.append(path.name)
 
     async def _follow(self, file: SpoolFile) -> bool:
-        # Asked before reading: what a writer wrote before it went is read below.
-        abandoned = await anyio.to_thread.run_sync(file.is_abandoned)
-        took = await self._take(file, final=abandoned)
-        if abandoned:
-            await self._store.finish(file.name, killed=not file.ended)
-            self._files.pop(file.name).close()
-            await anyio.to_thread.run_sync(_delete, file.path)
-        return took or abandoned
+        gone = await anyio.to_thread.run_sync(file.writer_is_gone)
+        took = await self._take(file, final=False)
+        if not gone or not file.is_settled():
+            return took
+        await self._take(file, final=True)
+        await self._store.finish(file.name, killed=not file.ended)
+        self._files.pop(file.name).close()
+        await anyio.to_thread.run_sync(_delete, file.path)
+        return True
 
     async def _take(self, file: SpoolFile, final: bool) -> bool:
         took = False
-        while (batch := await anyio.to_thread.run_sync(file.next_batch, final)) is not None:
+        while (batch := await anyio.to_thread.run_sync(file.next_batch, final, self._batch_records)) is not None:
             await self._store.append([batch])
             file.taken(batch)
             self._count(batch)

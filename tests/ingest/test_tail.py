@@ -1,0 +1,165 @@
+"""Following spool files: live, finished, killed, damaged; the lease; kill -9 of the ingester."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import anyio
+import pytest
+
+from mcp_tracer.ingest import process
+from mcp_tracer.ingest.lease import Lease
+from mcp_tracer.ingest.tail import Ingester
+from mcp_tracer.model.query import SpanQuery
+from mcp_tracer.storage.sqlite import SqliteSpanStore
+from tests.spool_builder import SpoolBuilder
+
+pytestmark = pytest.mark.anyio
+TRACE = "ab" * 16
+HOST = os.uname().nodename if hasattr(os, "uname") else ""
+
+
+def program(spans: int, *, pid: int, process_start: int = 1, number: int = 1) -> SpoolBuilder:
+    """A program of this host."""
+    builder = SpoolBuilder(f"{number:032x}", pid, number << 40, process_start=process_start, run={"hostname": HOST})
+    function, trace = builder.function(), builder.trace(TRACE)
+    for seq in range(1, spans + 1):
+        builder.span(seq=seq, trace=trace, fn=function, at=seq, duration=5)
+    return builder
+
+
+def living(spans: int, number: int = 1) -> SpoolBuilder:
+    """A program that runs as long as this test."""
+    return program(spans, pid=os.getpid(), process_start=process.start_time(os.getpid()) or 0, number=number)
+
+
+def ingester_of(home: Path, store: SqliteSpanStore) -> Ingester:
+    """An ingester as the server has one."""
+    return Ingester(home / "spool", store, Lease(home / "ingest.lock"))
+
+
+async def test_a_running_program_can_be_asked_about(tmp_path: Path) -> None:
+    store = SqliteSpanStore(tmp_path / "traces")
+    ingester = ingester_of(tmp_path, store)
+    builder = living(10)
+    builder.open_span(seq=11, trace=1, fn=1, at=3)
+    path = builder.write(tmp_path / "spool")
+    await ingester.catch_up()
+    run = await store.run("last")
+    assert (run.state, run.spans) == ("running", 11)
+    assert [span.finished for span in (await store.search(SpanQuery(limit=50))).rows].count(False) == 1
+    builder.span(seq=11, trace=1, fn=1, at=3, duration=9)
+    builder.write(tmp_path / "spool")
+    await ingester.catch_up()
+    assert (await store.run("last")).spans == 11
+    assert all(span.finished for span in (await store.search(SpanQuery(limit=50))).rows)
+    assert path.exists()
+
+
+async def test_a_program_that_ended_is_taken_and_its_file_deleted(tmp_path: Path) -> None:
+    store = SqliteSpanStore(tmp_path / "traces")
+    builder = program(10, pid=2**22 - 1)
+    builder.end(at=99, exit_code=3, dropped=4)
+    path = builder.write(tmp_path / "spool")
+    ingester = ingester_of(tmp_path, store)
+    await ingester.catch_up()
+    run = await store.run("last-failed")
+    assert (run.state, run.exit_code, run.dropped, run.spans, run.end_ns) == ("ended", 3, 4, 10, builder.origin_wall_ns + 99)
+    assert not path.exists()
+
+
+async def test_a_killed_program_keeps_its_open_spans(tmp_path: Path) -> None:
+    store = SqliteSpanStore(tmp_path / "traces")
+    builder = program(10, pid=2**22 - 1)
+    builder.open_span(seq=11, trace=1, fn=1, at=3, duration=7)
+    path = builder.write(tmp_path / "spool")
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(ingester_of(tmp_path, store).run)
+        with anyio.fail_after(10):
+            while path.exists():
+                await anyio.sleep(0.05)
+        tasks.cancel_scope.cancel()
+    run = await store.run("last")
+    assert (run.state, run.spans) == ("killed", 11)
+    assert sum(row.calls for row in await store.function_stats()) == 11
+
+
+async def test_a_foreign_file_is_moved_aside_and_blocks_nothing(tmp_path: Path) -> None:
+    store = SqliteSpanStore(tmp_path / "traces")
+    (tmp_path / "spool").mkdir()
+    (tmp_path / "spool" / "bad.1.spool").write_bytes(b"not ours")
+    living(3).write(tmp_path / "spool")
+    ingester = ingester_of(tmp_path, store)
+    await ingester.catch_up()
+    assert (await store.size())[1] == 3
+    assert ingester.status.damaged_files == ["bad.1.spool"]
+    assert (tmp_path / "spool" / "damaged" / "bad.1.spool").exists()
+
+
+async def test_a_second_server_reads_what_the_first_one_takes(tmp_path: Path) -> None:
+    first, second = SqliteSpanStore(tmp_path / "traces"), SqliteSpanStore(tmp_path / "traces")
+    one, two = ingester_of(tmp_path, first), ingester_of(tmp_path, second)
+    builder = living(5)
+    builder.write(tmp_path / "spool")
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(one.run)
+        await anyio.sleep(0.3)
+        builder.span(seq=6, trace=1, fn=1, at=7, duration=5)
+        builder.write(tmp_path / "spool")
+        await two.catch_up()
+        assert (await second.size())[1] == 6
+        tasks.cancel_scope.cancel()
+    assert two.status.records == 0
+
+
+def test_the_lease_is_held_by_one(tmp_path: Path) -> None:
+    first, second = Lease(tmp_path / "ingest.lock"), Lease(tmp_path / "ingest.lock")
+    assert (first.acquire(), second.acquire(), first.acquire()) == (True, False, True)
+    first.release()
+    assert second.acquire()
+
+
+def test_a_pid_that_another_process_got_is_not_the_writer(tmp_path: Path) -> None:
+    from mcp_tracer.ingest.reader import SpoolReader
+
+    for start, lives in ((process.start_time(os.getpid()), True), (1, False)):
+        with SpoolReader(program(1, pid=os.getpid(), process_start=start or 0).write(tmp_path)) as reader:
+            assert process.lives(reader.source) == lives
+
+
+async def test_kill_9_loses_and_doubles_nothing(tmp_path: Path) -> None:
+    rng = random.Random(9)
+    builders = [living(0, number) for number in (1, 2)]
+    places = [(builder.function(), builder.trace(TRACE)) for builder in builders]
+    worker = Path(__file__).with_name("ingest_all.py")
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    for round_ in range(10):
+        for builder, (function, trace) in zip(builders, places, strict=True):
+            for seq in range(600 * round_ + 1, 600 * round_ + 601):
+                if seq % 50 == 0:
+                    builder.open_span(seq=seq, trace=trace, fn=function, at=seq)
+                builder.span(seq=seq, trace=trace, fn=function, at=seq, duration=seq)
+            path = builder.write(tmp_path / "new")
+            path.replace(tmp_path / "spool" / path.name) if round_ else builder.write(tmp_path / "spool")
+        child = subprocess.Popen([sys.executable, str(worker), str(tmp_path)], stdout=subprocess.PIPE, env=environment)
+        assert child.stdout is not None and child.stdout.readline()
+        time.sleep(rng.random() * 0.4)
+        child.send_signal(signal.SIGKILL)
+        child.wait()
+        child.stdout.close()
+    store = SqliteSpanStore(tmp_path / "traces")
+    await ingester_of(tmp_path, store).catch_up()
+    await store.seal()
+    found = await store.trace_spans(TRACE, limit=20_000, values=False)
+    expected = sorted(builder.span_id(seq) for builder in builders for seq in range(1, 6001))
+    assert sorted(span.span_id for span in found.rows) == expected
+    assert all(span.finished for span in found.rows)
+    (stats,) = await store.function_stats()
+    assert (stats.calls, stats.total_ns) == (12_000, 2 * sum(range(6001)))
+    assert (await store.run("last")).spans == 6000
