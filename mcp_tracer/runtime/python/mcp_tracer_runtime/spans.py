@@ -52,7 +52,7 @@ class _Traces:
         self.serial = 0
         self.prefix = int.from_bytes(os.urandom(16), "big")
         self.random = int.from_bytes(os.urandom(8), "big") | 1
-        self.remote = _parse_parent(os.environ.get("TRACEPARENT", ""))
+        self.remote = parse_parent(os.environ.get("TRACEPARENT", ""))
 
     def sampled(self):
         rate = state.config.sample_rate
@@ -96,7 +96,7 @@ def _main_thread():
     return threading.main_thread().ident if threading is not None else get_ident()
 
 
-def _parse_parent(text):
+def parse_parent(text):
     parts = text.split("-")
     good = (
         len(parts) >= 4

@@ -68,15 +68,23 @@ def _after_execution(loader, hooks):
 def install():
     """Arrange for the hooks of the libraries that we know."""
     sys.meta_path.insert(0, _Watcher())
-    for library, file in _LIBRARIES.items():
-        when_loaded(library, _loader(file))
+    for library, (file, entry) in _LIBRARIES.items():
+        when_loaded(library, _loader(file, entry))
 
 
-def _loader(file):
+def _loader(file, entry):
     def hook(module):
-        getattr(__import__(__name__ + "." + file, None, None, ["install"]), "install")(module)
+        hooks = __import__(__name__ + "." + file, None, None, [entry])
+        getattr(hooks, entry)(module)
 
     return hook
 
 
-_LIBRARIES = {}
+_LIBRARIES = {
+    "sqlite3": ("sqlite", "install"),
+    "http.client": ("http_client", "install"),
+    "wsgiref.handlers": ("web", "install_wsgiref"),
+    "flask.app": ("web", "install_flask"),
+    "starlette.applications": ("web", "install_starlette"),
+    "_pytest.runner": ("pytest_tests", "install"),
+}
