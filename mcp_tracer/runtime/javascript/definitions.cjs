@@ -1,5 +1,6 @@
 'use strict';
 /** The functions and sites of an instrumented file, as its header's table gives them, and what the settings say about each. */
+const { Budget } = require('./governor.cjs');
 const { isSecretName } = require('./redaction.cjs');
 
 /**
@@ -33,6 +34,7 @@ class FunctionDefinition {
     this.keepsErrors = true;
     this.tracksAsync = true;
     this.keepsVars = true;
+    this.budget = new Budget(flags !== 0);
     /** @type {Set<string> | null} the only variables to capture; null for all */
     this.variables = null;
   }
@@ -71,12 +73,12 @@ class FunctionDefinition {
 /** @param {Table} table @param {SiteRow} row @returns {import('./recorder.cjs').Definition} */
 function siteDefinition(table, row) {
   const [fn, line, column, name, kind, names] = row;
-  return { id: nextId++, defined: false, isSite: true, map: { file: table.file, function: table.functions[fn][0], line, column, name, kind, names } };
+  return { id: nextId++, defined: false, isSite: true, map: { file: table.file, function: table.functions[fn][0], line, column, name, kind, names }, budget: new Budget(false) };
 }
 
 /** A call into a library or another system: it has no place in the project. @param {string} file the module's name @param {string} name @param {string} kind */
 function libraryDefinition(file, name, kind) {
-  return { id: nextId++, defined: false, isSite: false, level: 2, map: { file, name, line: 0, kind, params: [] } };
+  return { id: nextId++, defined: false, isSite: false, level: 2, map: { file, name, line: 0, kind, params: [] }, budget: null };
 }
 
 module.exports = { FunctionDefinition, siteDefinition, libraryDefinition };

@@ -8,7 +8,6 @@ const { CLASS } = require('./recorder.cjs');
 
 const traceHigh = crypto.randomBytes(10).toString('hex');
 let traceCount = 0;
-let nextSeq = 1;
 
 /** What the spans of one trace have in common. `map` is its definition; `changed` when it must be written (again). */
 class Root {
@@ -40,7 +39,8 @@ class Frame {
     this.root = root;
     /** The span that was current before this one: it is again when this one ends or is suspended. @type {Frame | null} */
     this.previous = previous;
-    this.seq = root.sampled ? nextSeq++ : 0;
+    /** Given when it is first written or named as a parent. */
+    this.seq = 0;
     /** @type {number} */
     this.depth = parent === null ? 0 : parent.depth + 1;
     this.level = level;
@@ -76,6 +76,9 @@ class Frame {
     /** The innermost call expression of this function that has started and not ended. @type {Frame | null} */
     this.call = null;
     this.events = 0;
+    /** Counted, not recorded: a call of a hot function. Its children hang on the nearest recorded span. */
+    this.isCounted = false;
+    this.isBrief = false;
     this.ended = false;
     /** Spans that no flush has seen yet, oldest first. @type {Frame | null} */
     this.older = null;

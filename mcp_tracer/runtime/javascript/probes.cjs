@@ -7,7 +7,7 @@ const types = require('node:util').types;
 const { pack } = require('./pack.cjs');
 const { now } = require('./clock.cjs');
 const { TAG, writeParam } = require('./recorder.cjs');
-const { writeValue } = require('./values.cjs');
+const { setBrief, writeValue } = require('./values.cjs');
 const spans = require('./spans.cjs');
 
 const { NONE, state } = spans;
@@ -29,7 +29,10 @@ function keepValues(frame, fn, values) {
     pack.reset();
     pack.byte(TAG.PARAMS);
     pack.array(count);
+    frame.isBrief = !fn.budget.takeValues(frame.level);
+    setBrief(frame.isBrief);
     for (let i = 0; i < count; i++) writeParam(names[i], values[i], fn.maxBytes);
+    setBrief(false);
     frame.bytes = Buffer.from(pack.buffer.subarray(0, pack.end));
   } catch {
     state.faults++;
@@ -65,7 +68,7 @@ class Probes {
   e1(i, outer, a) {
     const fn = this.functions[i];
     const frame = spans.enter(fn, outer);
-    if (frame !== NONE && fn.keepsParams) {
+    if (frame.level > 1 && fn.keepsParams) {
       if (fn.isPlain && isPrimitive(a)) {
         frame.inline = 1;
         frame.a = a;
@@ -78,7 +81,7 @@ class Probes {
   e2(i, outer, a, b) {
     const fn = this.functions[i];
     const frame = spans.enter(fn, outer);
-    if (frame !== NONE && fn.keepsParams) {
+    if (frame.level > 1 && fn.keepsParams) {
       if (fn.isPlain && isPrimitive(a) && isPrimitive(b)) {
         frame.inline = 2;
         frame.a = a;
@@ -92,7 +95,7 @@ class Probes {
   e3(i, outer, a, b, c) {
     const fn = this.functions[i];
     const frame = spans.enter(fn, outer);
-    if (frame !== NONE && fn.keepsParams) {
+    if (frame.level > 1 && fn.keepsParams) {
       if (fn.isPlain && isPrimitive(a) && isPrimitive(b) && isPrimitive(c)) {
         frame.inline = 3;
         frame.a = a;
@@ -107,7 +110,7 @@ class Probes {
   en(i, outer, values) {
     const fn = this.functions[i];
     const frame = spans.enter(fn, outer);
-    if (frame !== NONE && fn.keepsParams) keepValues(frame, fn, values);
+    if (frame.level > 1 && fn.keepsParams) keepValues(frame, fn, values);
     return frame;
   }
 
@@ -167,7 +170,7 @@ class Probes {
   b(site, frame, values) {
     if (frame.level > 2) {
       const call = spans.beginCall(this.sites[site], frame);
-      if (call !== NONE && values !== undefined && /** @type {FunctionDefinition} */ (frame.definition).keepsParams) keepArguments(call, call.definition, values);
+      if (call.level > 2 && values !== undefined && /** @type {FunctionDefinition} */ (frame.definition).keepsParams) keepArguments(call, call.definition, values);
     }
     return NOTHING;
   }

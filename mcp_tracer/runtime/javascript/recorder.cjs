@@ -2,19 +2,21 @@
 /** Turns what happened into records: definitions, spans, events, the run's end. It owns the spool and the numbers that stand in it. */
 const { pack } = require('./pack.cjs');
 const { toTicks } = require('./clock.cjs');
-const { writeValue } = require('./values.cjs');
+const { EXT, setBrief, writeValue } = require('./values.cjs');
+const { isSecretName } = require('./redaction.cjs');
+const { numberOf, recordedParent } = require('./numbers.cjs');
 const { writeError, typeName } = require('./errors.cjs');
 
 const KIND = { SPAN: 1, OPEN: 2, EVENT: 3, DEFINITION: 4, AGGREGATE: 5, RUN_END: 6 };
 const CLASS = { FUNCTION: 1, SITE: 2, ERROR: 3, TRACE: 4, RUN: 5, THREAD: 6, FILE: 7 };
 const FLAG = { ERROR: 1, SUSPENDED: 2, LEFT_OUT: 4, OPEN: 8 };
 const WIDE = 0xffffffff;
-const TAG = { PARAMS: 0x50, RETURN: 0x52, ERROR: 0x45, ATTRIBUTES: 0x54, VALUES: 0x56, WIDE: 0x57, SUSPENSION: 0x53 };
+const TAG = { PARAMS: 0x50, RETURN: 0x52, ERROR: 0x45, ATTRIBUTES: 0x54, AGGREGATE: 0x41, VALUES: 0x56, WIDE: 0x57, SUSPENSION: 0x53 };
 const MAX_ERROR_TYPES = 60000;
 
 /**
  * A function or a site, as the table in an instrumented file says, or a library call. `defined` once its definition was written.
- * @typedef {{id: number, defined: boolean, isSite: boolean, map: Record<string, unknown>}} Definition
+ * @typedef {{id: number, defined: boolean, isSite: boolean, map: Record<string, unknown>, budget: import('./governor.cjs').Budget | null}} Definition
  * @typedef {import('./frame.cjs').Frame} Frame
  */
 
@@ -61,20 +63,20 @@ class Recorder {
 
   /** @param {Frame} frame that has ended @param {number} end ms */
   span(frame, end) {
-    const flags = (frame.threw ? FLAG.ERROR : 0) | (frame.resumes > 0 ? FLAG.SUSPENDED : 0);
     const errorId = frame.threw ? this.errorType(frame.error) : 0;
     this.prepare(frame);
     const duration = toTicks(end - frame.start);
     const self = Math.max(0, duration - toTicks(frame.covered));
     const wide = duration >= WIDE;
     this.payload(frame);
-    if (frame.hasValue) this.value(TAG.RETURN, frame.value);
+    if (frame.hasValue) this.returned(frame);
     if (frame.threw && frame.keepsError) {
       pack.byte(TAG.ERROR);
       writeError(frame.error, this.root);
     }
     if (frame.resumes > 0) this.pair(TAG.SUSPENSION, toTicks(frame.suspended), frame.resumes);
     if (wide) this.pair(TAG.WIDE, duration, self);
+    const flags = (frame.threw ? FLAG.ERROR : 0) | (frame.resumes > 0 ? FLAG.SUSPENDED : 0) | (frame.isBrief ? FLAG.LEFT_OUT : 0);
     this.record(frame, KIND.SPAN, flags, errorId, wide ? WIDE : duration, wide ? WIDE : self);
   }
 
@@ -110,10 +112,34 @@ class Recorder {
     }
   }
 
-  /** @param {number} tag @param {unknown} value */
-  value(tag, value) {
-    pack.byte(tag);
-    writeValue(value, this.maxBytes);
+  /** @param {Frame} frame */
+  returned(frame) {
+    const budget = frame.definition.budget;
+    const isObject = typeof frame.value === 'object' && frame.value !== null;
+    if (isObject && frame.bytes === null && budget !== null && !budget.takeValues(frame.level)) frame.isBrief = true;
+    pack.byte(TAG.RETURN);
+    setBrief(frame.isBrief);
+    writeValue(frame.value, this.maxBytes);
+    setBrief(false);
+  }
+
+  /** The calls of a function that were counted and not recorded, since the last time. @param {Definition} definition */
+  counted(definition) {
+    const budget = /** @type {import('./governor.cjs').Budget} */ (definition.budget);
+    if (!definition.defined) this.defineFunction(definition);
+    pack.reset();
+    pack.byte(TAG.AGGREGATE);
+    pack.array(5);
+    for (const time of [budget.total, budget.self, budget.min, budget.max]) pack.number(toTicks(time));
+    pack.number(0);
+    const at = this.spool.reserve(pack.buffer, pack.end);
+    this.spool.words.fill(0, at, at + 12);
+    this.spool.words[at + 7] = definition.id;
+    this.spool.words[at + 8] = pack.end;
+    this.spool.words[at + 10] = KIND.AGGREGATE;
+    this.spool.words[at + 11] = budget.count;
+    this.spool.commit();
+    budget.clear();
   }
 
   /** @param {number} tag @param {number} first @param {number} second */
@@ -133,8 +159,9 @@ class Recorder {
     words[at + 1] = tick / 4294967296;
     words[at + 2] = duration;
     words[at + 3] = self;
-    words[at + 4] = frame.seq;
-    words[at + 5] = frame.parent === null ? 0 : frame.parent.seq;
+    const parent = recordedParent(frame);
+    words[at + 4] = numberOf(frame);
+    words[at + 5] = parent === null ? 0 : numberOf(parent);
     words[at + 6] = frame.root.id;
     words[at + 7] = frame.definition.id;
     words[at + 8] = pack.end;
@@ -201,8 +228,5 @@ function writeParam(name, value, maxBytes) {
   if (value !== null && value !== undefined && typeof value !== 'boolean' && isSecretName(name)) pack.textExtension(EXT.REDACTED, 'name');
   else writeValue(value, maxBytes);
 }
-
-const { isSecretName } = require('./redaction.cjs');
-const { EXT } = require('./values.cjs');
 
 module.exports = { Recorder, CLASS, TAG, writeParam };

@@ -27,6 +27,10 @@ const byShape = rules.shapes.map((shape) => ({ name: shape.name, luhn: shape.luh
 const anyShape = rules.shapes.length === 0 ? null : new RegExp(rules.shapes.map((shape) => `(?:${shape.pattern})`).join('|'), 'i');
 /** @type {Map<string, boolean>} */
 const known = new Map();
+/** Programs pass the same texts around: looking each up is far cheaper than searching it. @type {Map<string, string>} */
+const shapes = new Map();
+const MAX_CACHED_TEXT = 500;
+const MAX_CACHED_TEXTS = 4000;
 // Captured before the program could replace them.
 const test = Function.prototype.call.bind(RegExp.prototype.test);
 const exec = Function.prototype.call.bind(RegExp.prototype.exec);
@@ -44,7 +48,20 @@ function isSecretName(name) {
 
 /** @param {string} text @returns {string} the name of the secret shape in `text`, '' for none */
 function secretShape(text) {
-  if (text.length < rules.minLength || anyShape === null || !test(anyShape, text)) return '';
+  if (text.length < rules.minLength || anyShape === null) return '';
+  const known = shapes.get(text);
+  if (known !== undefined) return known;
+  const shape = findShape(text);
+  if (text.length <= MAX_CACHED_TEXT) {
+    if (shapes.size >= MAX_CACHED_TEXTS) shapes.clear();
+    shapes.set(text, shape);
+  }
+  return shape;
+}
+
+/** @param {string} text @returns {string} */
+function findShape(text) {
+  if (!test(anyShape, text)) return '';
   for (const shape of byShape) {
     const match = exec(shape.regex, text);
     if (match !== null && (!shape.luhn || passesLuhn(match[0]))) return shape.name;

@@ -6,11 +6,12 @@
 const { AsyncLocalStorage } = require('node:async_hooks');
 const { now } = require('./clock.cjs');
 const { Frame, Root } = require('./frame.cjs');
+const { numberOf } = require('./numbers.cjs');
 
 /** @typedef {import('./recorder.cjs').Definition & {level: number}} Traced */
 
 /** What a call that is not recorded gets: level 0, so no probe does anything with it. */
-const NONE = new Frame({ id: 0, defined: true, isSite: false, map: {} }, null, new Root(false, { traceId: '' }), null, 0, 0);
+const NONE = new Frame({ id: 0, defined: true, isSite: false, map: {}, budget: null }, null, new Root(false, { traceId: '' }), null, 0, 0);
 const newest = new Frame(NONE.definition, null, NONE.root, null, 0, 0);
 newest.older = newest.newer = newest;
 
@@ -24,6 +25,8 @@ const state = {
   minDuration: 0,
   /** Where the process itself belongs: from TRACEPARENT. @type {{traceId?: string, parentSpanId?: string}} */
   remote: {},
+  /** The functions with calls that were only counted since the last flush. @type {import('./recorder.cjs').Definition[]} */
+  counted: [],
   dropped: 0,
   faults: 0,
   /** @type {(isRoot: boolean, time: number) => void} called after each recorded span */
@@ -70,6 +73,14 @@ function newRoot(map) {
 function begin(definition, parent, root, previous, level) {
   const start = now();
   const frame = new Frame(definition, parent, root, previous, start, level);
+  if (root.sampled) {
+    const budget = definition.budget;
+    if (budget === null || budget.takeCall(start, level) || parent === null) numberOf(frame);
+    else {
+      frame.isCounted = true;
+      frame.level = 1;
+    }
+  }
   if (parent !== null && parent.active++ === 0) parent.since = start;
   const last = /** @type {Frame} */ (newest.older);
   frame.older = last;
@@ -97,12 +108,20 @@ function finish(frame, end) {
   const parent = frame.parent;
   if (parent !== null && --parent.active === 0 && !parent.ended) parent.covered += end - parent.since;
   unlist(frame);
-  if (frame.root.sampled && state.recorder !== null) {
+  if (frame.isCounted && !frame.threw) count(frame, end - frame.start);
+  else if (frame.root.sampled && state.recorder !== null) {
     if (end - frame.start >= state.minDuration) write(frame, end);
     else state.dropped++;
   }
   // A callback's closure may keep this frame alive: the values must not live as long.
   frame.a = frame.b = frame.c = frame.value = frame.error = frame.bytes = frame.awaited = frame.attributes = null;
+}
+
+/** @param {Frame} frame of a hot function, that was not recorded @param {number} duration ms */
+function count(frame, duration) {
+  const budget = /** @type {import('./governor.cjs').Budget} */ (frame.definition.budget);
+  if (budget.count === 0) state.counted.push(frame.definition);
+  budget.add(duration, Math.max(0, duration - frame.covered));
 }
 
 /** @param {Frame} frame @param {number} end */
@@ -129,7 +148,7 @@ function announceOpen(time, each) {
   while (frame !== newest && frame.start <= time) {
     const next = /** @type {Frame} */ (frame.newer);
     unlist(frame);
-    if (frame.root.sampled) each(frame);
+    if (frame.root.sampled && !frame.isCounted) each(frame);
     frame = next;
   }
 }

@@ -126,6 +126,7 @@ class Tracer {
     if (recorder === null) return;
     this.guard(() => {
       spans.announceOpen(last ? time : time - OPEN_AFTER_MS, (frame) => recorder.open(frame));
+      for (const definition of state.counted.splice(0)) recorder.counted(definition);
       recorder.spool.flush();
     });
     if (time - this.lastRefresh >= this.settings.flushInterval) this.refresh();

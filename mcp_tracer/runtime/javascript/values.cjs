@@ -57,12 +57,19 @@ const classNames = new WeakMap();
 /** @type {object[]} the containers around the value that is being written */
 const around = [];
 let limit = 0;
+/** Whether the values of a hot function are named only: type and size. */
+let isBrief = false;
+
+/** @param {boolean} brief */
+function setBrief(brief) {
+  isBrief = brief;
+}
 
 /** @param {unknown} value @param {number} maxBytes written for it at most, roughly: what lies beyond is named and not shown */
 function writeValue(value, maxBytes) {
   limit = pack.end + maxBytes;
   around.length = 0;
-  write(value, MAX_DEPTH);
+  write(value, isBrief ? 0 : MAX_DEPTH);
 }
 
 /** @param {unknown} value @param {number} depth that is left */
@@ -298,4 +305,4 @@ function ownText(value, name) {
   return typeof found === 'string' ? found : '';
 }
 
-module.exports = { writeValue, className, ownText, EXT };
+module.exports = { writeValue, setBrief, className, ownText, EXT };
