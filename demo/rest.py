@@ -13,6 +13,7 @@ from paper import Paper
 from stage import MCP_TRACER, Stage, free_port, started, wait_for
 from tree import missing
 
+SPAN = ("traceId", "spanId", "parentSpanId", "function", "file", "startTime", "endTime", "duration")
 Shape = Callable[[Any], bool]
 
 
@@ -52,7 +53,7 @@ class Rest:
         return data
 
 
-def over_http(stage: Stage, paper: Paper, trace_id: str) -> None:
+def over_http(stage: Stage, paper: Paper, trace_id: str, awaiting_id: str) -> None:
     """Start the HTTP server and call everything once."""
     port = free_port()
     base = f"http://127.0.0.1:{port}"
@@ -67,7 +68,8 @@ def over_http(stage: Stage, paper: Paper, trace_id: str) -> None:
             rest = Rest(client, paper)
             instrumentation(rest, stage)
             configuration(rest, stage)
-            queries(rest, stage, paper, trace_id)
+            queries(rest, stage, trace_id)
+            trees(rest, stage, paper, trace_id, awaiting_id)
             rest.call("POST", "uninstrument/all", has("files"), {"restore": True})
 
 
@@ -100,21 +102,15 @@ def configuration(rest: Rest, stage: Stage) -> None:
     rest.call("GET", "config", lambda body: config(body) and has("enabled", "level")(body["files"][sample.first_file]))
 
 
-def queries(rest: Rest, stage: Stage, paper: Paper, trace_id: str) -> None:
-    """Search, traces, statistics."""
+def queries(rest: Rest, stage: Stage, trace_id: str) -> None:
+    """Search, statistics, flow."""
     sample = stage.sample
     place = f"{quote(sample.functions_file, safe='')}/{quote(sample.error_function, safe='')}"
-    span = ("traceId", "spanId", "parentSpanId", "function", "file", "startTime", "endTime", "duration")
     function = sample.request_function.split(".")[-1]
-    rest.call("GET", "search", listed("spans", *span), query=function, minDuration=0, hasError=False, **{"timeRange.start": "1h"})
-    trace = rest.call("GET", f"trace/{trace_id}", listed("spans", *span), includeChildren=True, maxDepth=30)
-    names = {row["spanId"]: row["function"] for row in trace.get("spans", [])}
-    pairs = {(names.get(row["parentSpanId"], ""), row["function"]) for row in trace.get("spans", [])}
-    lost = missing(sample.request_parents, pairs)
-    paper.check("the trace's spans name their parents", not lost, "\n".join(lost))
-    rest.call("GET", f"function/{place}", listed("spans", *span), limit=100, orderBy="duration", order="desc")
-    rest.call("GET", "slow", listed("spans", *span), threshold=1, limit=50)
-    rest.call("GET", "errors", listed("spans", *span), errorType=sample.error, limit=100)
+    rest.call("GET", "search", listed("spans", *SPAN), query=function, minDuration=0, hasError=False, **{"timeRange.start": "1h"})
+    rest.call("GET", f"function/{place}", listed("spans", *SPAN), limit=100, orderBy="duration", order="desc")
+    rest.call("GET", "slow", listed("spans", *SPAN), threshold=1, limit=50)
+    rest.call("GET", "errors", listed("spans", *SPAN), errorType=sample.error, limit=100)
     figures = ("avgDuration", "maxDuration", "minDuration", "callCount", "errorCount", "errorRate")
     rest.call("GET", f"stats/file/{quote(sample.functions_file, safe='')}", has("file", *figures))
     rest.call("GET", f"stats/function/{place}", has("file", "function", "p50", "p95", "p99", "avgDuration", "callCount"))
@@ -123,3 +119,13 @@ def queries(rest: Rest, stage: Stage, paper: Paper, trace_id: str) -> None:
         rest.call("GET", f"flow/{trace_id}", has("traceId", "format"), format=shape)
     rest.call("GET", "status", has("instrumented", "spans"))
     rest.call("GET", "runs", listed("runs", "runId"))
+
+
+def trees(rest: Rest, stage: Stage, paper: Paper, trace_id: str, awaiting_id: str) -> None:
+    """Whole traces: every span names its parent, across files and awaits."""
+    for trace, wanted in ((trace_id, stage.sample.request_parents), (awaiting_id, stage.sample.await_parents)):
+        body = rest.call("GET", f"trace/{trace}", listed("spans", *SPAN), includeChildren=True, maxDepth=30)
+        names = {row["spanId"]: row["function"] for row in body.get("spans", [])}
+        pairs = {(names.get(row["parentSpanId"], ""), row["function"]) for row in body.get("spans", [])}
+        lost = missing(wanted, pairs)
+        paper.check("the trace's spans name their parents", not lost, "\n".join(lost))

@@ -37,7 +37,7 @@ async def play(sample: Sample, folder: Path, paper: Paper) -> None:
         paper.scene("3  Run it the ordinary way")
         await anyio.to_thread.run_sync(scenes.run_it, stage, paper)
         paper.scene("4  What really happened?")
-        trace_id = await scenes.investigate(agent, stage, paper)
+        traces = await scenes.investigate(agent, stage, paper)
         paper.scene("5  Uninstrument: every byte as before")
         await scenes.clean_up(agent, stage, paper, before)
         paper.scene("6  People decide")
@@ -45,7 +45,7 @@ async def play(sample: Sample, folder: Path, paper: Paper) -> None:
         paper.scene("7  Who did what")
         await scenes.look_back(agent, paper)
     paper.scene("8  The same over REST")
-    over_http(stage, paper, trace_id)
+    over_http(stage, paper, *traces)
     scenes.compare(stage, paper, before)
 
 

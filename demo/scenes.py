@@ -8,7 +8,7 @@ from agent import Agent
 from paper import Paper
 from person import approve, set_flag
 from stage import MCP_TRACER, Stage, free_port, request
-from tree import missing, parents, path_of
+from tree import folded, missing, parents, path_of
 
 TRACE_ID = re.compile(r"trace ([0-9a-f]{32})")
 REQUEST_ID = re.compile(r"Request ([0-9a-f]{8}) is queued")
@@ -43,6 +43,7 @@ async def instrument(agent: Agent, stage: Stage, paper: Paper) -> None:
         paper.check(f"{function} is at level 3", f"{function}=3" in status, status)
     answer = await agent.ask("instrument", all=True, level=2, exclude=list(sample.exclude))
     paper.check("everything is instrumented", "failed" not in answer, answer)
+    await agent.ask("instrument", paths=[sample.functions_file], functions=list(sample.functions), level=3)
     for file in (sample.first_file, sample.functions_file):
         changes = stage.difference(file)
         paper.call("person", f"diff -u original/{file} {file}")
@@ -69,8 +70,8 @@ def run_it(stage: Stage, paper: Paper) -> None:
             paper.check(f"{method} {path} answers {expected} as untraced", status == expected)
 
 
-async def investigate(agent: Agent, stage: Stage, paper: Paper) -> str:
-    """What the recordings tell. Returns the id of a request's trace."""
+async def investigate(agent: Agent, stage: Stage, paper: Paper) -> tuple[str, str]:
+    """What the recordings tell. Returns the ids of a request's trace, and of one that awaits."""
     sample = stage.sample
     runs = await agent.ask("list_runs")
     paper.check("the tests and the service are runs", "2 runs" in runs or len(re.findall(r"\b[0-9a-f]{32}\b", runs)) >= 2, runs)
@@ -78,9 +79,9 @@ async def investigate(agent: Agent, stage: Stage, paper: Paper) -> str:
     found = await agent.ask("search_traces", function=sample.await_function, run="last", limit=3)
     awaited = TRACE_ID.search(found)
     tree = await agent.ask("get_trace", trace_id=awaited.group(1) if awaited else "last", max_tokens=3000)
-    lost = missing(tuple(pair for pair in sample.await_parents if pair[0] in tree), parents(tree))
+    lost = missing(tuple(pair for pair in sample.await_parents if pair[0] not in folded(tree)), parents(tree))
     paper.check("parents are right across awaits", bool(awaited) and not lost, "\n".join(lost))
-    slow = await agent.ask("find_slow_executions", threshold=0, limit=10)
+    slow = await agent.ask("find_slow_executions", threshold=1, run="last", limit=30)
     paper.check("the slow functions are among the slow executions", any(name in slow for name in sample.slow), slow)
     errors = await agent.ask("find_errors", limit=10)
     paper.check(f"{sample.error} in {sample.error_function} is found", sample.error in errors and sample.error_function in errors, errors)
@@ -94,7 +95,7 @@ async def investigate(agent: Agent, stage: Stage, paper: Paper) -> str:
     for shape in ("flamegraph", "timeline"):
         flow = await agent.ask("get_flow", trace_id=trace, format=shape)
         paper.check(f"the {shape} shows the request", sample.request_function in flow, flow)
-    return trace
+    return trace, awaited.group(1) if awaited else trace
 
 
 async def request_trace(agent: Agent, stage: Stage, paper: Paper) -> str:

@@ -25,6 +25,11 @@ def parents(text: str) -> set[tuple[str, str]]:
     return pairs
 
 
+def folded(text: str) -> set[str]:
+    """Functions of which several calls stand on one line (`×3 …`); what they called is not shown."""
+    return {found["name"] for line in text.splitlines() if "×" in line and (found := ROW.match(line))}
+
+
 def missing(wanted: tuple[tuple[str, str], ...], found: set[tuple[str, str]]) -> list[str]:
     """The pairs that are not there. The end of a dotted name is enough: `load_order` finds `Store.load_order`."""
 
