@@ -20,10 +20,11 @@ def encode(value, room=10000, depth=DEPTH, above=()):
     """msgpack of `value` in about `room` bytes at most; `above` are the ids of the containers it stands in."""
     if value is None:
         return b"\xc0"
-    encoder = _ENCODERS.get(type(value))
+    cls = type(value)
+    encoder = _BY_ID.get(id(cls))
     if encoder is not None:
         return encoder(value, room, depth, above)
-    if isinstance(value, type):
+    if _has(_mro(cls), type):
         return _ext(9, _array(2) + _text("class") + _text(type_name(value)))
     return _object(value, room, depth, above)
 
@@ -175,12 +176,14 @@ def _object(value, room, depth, above):
     name = type_name(cls)
     lazy = _LAZY.get(name)
     if lazy is not None and _is_original(cls):
-        _ENCODERS[cls] = lazy
+        _BY_ID[id(cls)] = lazy
+        _remembered.append(cls)
         return lazy(value, room, depth, above)
     if id(value) in above:
         return SEEN
-    if tuple in cls.__mro__ and type(cls.__dict__.get("_fields")) is tuple:  # a namedtuple
-        fields = list(zip(cls.__dict__["_fields"], tuple.__iter__(value)))
+    names = _namespace(cls).get("_fields")
+    if type(names) is tuple and _has(_mro(cls), tuple):  # a namedtuple
+        fields = list(zip(names, tuple.__iter__(value)))
     else:
         fields = _own_fields(value, cls)
     if not fields or depth <= 0:
@@ -191,18 +194,27 @@ def _object(value, room, depth, above):
     return _ext(4, _array(2) + _text(name) + msgpack.map(len(parts)) + b"".join(parts))
 
 
+# Of a class only what `type` itself stores is read: a metaclass may answer attribute access, `==` and `hash` with code of its own.
+_mro = type.__dict__["__mro__"].__get__
+_namespace = type.__dict__["__dict__"].__get__
+
+
+def _has(bases, wanted):
+    return any(base is wanted for base in bases)
+
+
 def _own_fields(value, cls):
     """(name, value) pairs from the instance's `__dict__` and slots, read through the descriptors of C, never through the class's `__getattr__`."""
     fields = []
-    bases = type.__dict__["__mro__"].__get__(cls)
-    if BaseException in bases:
+    bases = _mro(cls)
+    if _has(bases, BaseException):
         fields.append(("args", BaseException.__dict__["args"].__get__(value)))
-    elif dict in bases:
+    elif _has(bases, dict):
         return list(islice(dict.items(value), ITEMS))
-    elif str in bases:
+    elif _has(bases, str):
         fields.append(("value", str.__str__(value)))
     for base in bases:
-        namespace = type.__dict__["__dict__"].__get__(base)
+        namespace = _namespace(base)
         holder = namespace.get("__dict__")
         if type(holder) is _GetSet:
             fields += [(key, item) for key, item in list(islice(holder.__get__(value).items(), ITEMS)) if type(key) is str]
@@ -237,6 +249,8 @@ _ENCODERS = {
     set: _sequence, frozenset: _sequence, complex: _complex, range: _range,
     type(encode): _function, type(len): _builtin, type(_Rebound().method): _method,
 }  # fmt: skip
+_BY_ID = {id(cls): encoder for cls, encoder in _ENCODERS.items()}
+_remembered = []  # classes whose id stands in _BY_ID
 # Types of libraries that may not be loaded: by name, and remembered by type once seen.
 _LAZY = {
     "collections.deque": _sequence, "datetime.datetime": _moment, "datetime.date": _moment, "datetime.time": _moment,
