@@ -6,14 +6,14 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from functools import cache
 
 from mcp_tracer.ingest.lease import Lease
 from mcp_tracer.ingest.tail import Ingester
-from mcp_tracer.languages.javascript import javascript, typescript
 from mcp_tracer.languages.port import Language
-from mcp_tracer.languages.python import PythonLanguage
 from mcp_tracer.memory.outbox import Outbox
 from mcp_tracer.model.errors import TracerError, Unavailable, UserError
+from mcp_tracer.model.plan import FunctionInfo, InstrumentRequest, Plan
 from mcp_tracer.service.approvals import Approvals
 from mcp_tracer.service.context import Tools
 from mcp_tracer.service.operations import OPERATIONS
@@ -28,9 +28,59 @@ from mcp_tracer.workspace.workspace import Workspace
 _log = logging.getLogger(__name__)
 
 
+class OnDemand:
+    """A language whose parser (half a second for Python's) is loaded when source is looked at: asking what ran needs none."""
+
+    def __init__(self, name: str, suffixes: tuple[str, ...], load: Callable[[], Language]) -> None:
+        self.name, self.suffixes = name, suffixes
+        self._load = cache(load)
+
+    def functions(self, source: bytes, path: str) -> tuple[FunctionInfo, ...]:
+        """See the port."""
+        return self._load().functions(source, path)
+
+    def plan(self, source: bytes, request: InstrumentRequest) -> Plan:
+        """See the port."""
+        return self._load().plan(source, request)
+
+    def is_instrumented(self, source: bytes) -> bool:
+        """See the port."""
+        return self._load().is_instrumented(source)
+
+    def strip(self, source: bytes) -> bytes:
+        """See the port."""
+        return self._load().strip(source)
+
+
+def _python() -> Language:
+    from mcp_tracer.languages.python import PythonLanguage
+
+    return PythonLanguage()
+
+
+def _javascript() -> Language:
+    from mcp_tracer.languages.javascript import javascript
+
+    return javascript()
+
+
+def _typescript() -> Language:
+    from mcp_tracer.languages.javascript import typescript
+
+    return typescript()
+
+
+LANGUAGES: tuple[tuple[str, tuple[str, ...], Callable[[], Language]], ...] = (
+    ("python", (".py", ".pyw"), _python),
+    ("javascript", (".js", ".jsx", ".mjs", ".cjs"), _javascript),
+    ("typescript", (".ts", ".tsx", ".mts", ".cts"), _typescript),
+)
+"""Every language that can be instrumented: its name, its file endings and its adapter. Adding one is adding it here."""
+
+
 def languages() -> tuple[Language, ...]:
-    """Every language that can be instrumented. Adding one is adding it here."""
-    return (PythonLanguage(), javascript(), typescript())
+    """One adapter a language, none of them loaded yet."""
+    return tuple(OnDemand(name, suffixes, load) for name, suffixes, load in LANGUAGES)
 
 
 def load_settings(project: Project) -> LoadedSettings:
@@ -86,6 +136,8 @@ async def open_service(project: Project, ingest: bool) -> AsyncGenerator[Service
         lease = Lease(project.home / "ingest.lock")
         ingester = Ingester(project.spool_dir, store, lease)
         opened.callback(ingester.close)
+        if ingest or _was_interrupted(project):
+            await asyncio.to_thread(_repair, workspace)
         if ingest:
             refresh_runtime(project)
             following = asyncio.create_task(ingester.run(), name="ingest")
@@ -105,6 +157,16 @@ async def open_service(project: Project, ingest: bool) -> AsyncGenerator[Service
             ),
             OPERATIONS,
         )
+
+
+def _was_interrupted(project: Project) -> bool:
+    """Whether a change of source files was begun and not finished, by a process that may be gone."""
+    return project.pending_dir.is_dir() and any(project.pending_dir.iterdir())
+
+
+def _repair(workspace: Workspace) -> None:
+    for sentence in workspace.recover():
+        _log.warning("after an interruption: %s", sentence)
 
 
 async def _stopped(task: asyncio.Task[None]) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from mcp_tracer.app import LANGUAGES, CurrentSettings
 from mcp_tracer.faces.callers import named_caller, printable
 from mcp_tracer.faces.cli.showing import visible
 from mcp_tracer.faces.failures import body_of, kind_of
@@ -16,6 +17,10 @@ from mcp_tracer.faces.rest.server import bind
 from mcp_tracer.faces.rest.token import token_for
 from mcp_tracer.model.errors import NotFound, Refused, TracerError, Unavailable, UserError
 from mcp_tracer.service.operations import OPERATIONS
+from mcp_tracer.settings.file import Flag
+from mcp_tracer.workspace.project import Project
+
+from .conftest import set_flag
 
 
 def test_a_caller_cannot_put_control_characters_into_its_name() -> None:
@@ -100,3 +105,19 @@ def test_query_parameters_take_lists_and_parts_of_objects() -> None:
     assert from_query(pairs, search) == {"query": "x", "timeRange": {"start": "1h", "end": "5m"}, "limit": "5"}
     assert from_query([("timeRange", '{"start": "1h"}')], search) == {"timeRange": {"start": "1h"}}
     assert from_query([("exclude", "*.a,*.b"), ("exclude", "*.c")], instrument) == {"exclude": ["*.a", "*.b", "*.c"]}
+
+
+def test_languages_are_declared_as_their_adapters_are() -> None:
+    for name, suffixes, load in LANGUAGES:
+        adapter = load()
+        assert (adapter.name, set(adapter.suffixes)) == (name, set(suffixes))
+
+
+def test_settings_are_read_again_when_the_file_changes(project: Project) -> None:
+    settings = CurrentSettings(project)
+    before = settings()
+    assert settings() is before
+    set_flag(project, "TRACING_ALLOW_AI_WRAP", "false")
+    assert not settings().allows(Flag.ALLOW_AI_WRAP)
+    project.env_file.unlink()
+    assert not settings().allows(Flag.ALLOW_AI_INSTRUMENTATION)
