@@ -1,0 +1,2 @@
+import { hoisted } from './a.mjs';
+export const early = hoisted(1);

@@ -1,0 +1,67 @@
+"""Fixtures for everything that runs Node."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.runtime.javascript.project import NODE_FOLDER, NODE_MODULES, Project
+
+_INSTALL_S = 300
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """An empty project with the runtime in it."""
+    return Project(tmp_path.resolve())
+
+
+@pytest.fixture(scope="session")
+def node_modules() -> Path:
+    """tests/node/node_modules, installed once from the lock; parallel workers wait for the one that installs."""
+    stamp = NODE_MODULES / ".installed"
+    lock = NODE_FOLDER / ".installing"
+    deadline = time.monotonic() + _INSTALL_S
+    while not stamp.exists():
+        try:
+            os.close(os.open(lock, os.O_CREAT | os.O_EXCL))
+        except FileExistsError:
+            assert time.monotonic() < deadline, f"remove {lock}: an installation did not finish"
+            time.sleep(0.5)
+            continue
+        try:
+            _install(stamp)
+        finally:
+            lock.unlink()
+    return NODE_MODULES
+
+
+def _install(stamp: Path) -> None:
+    npm = shutil.which("npm")
+    if npm is None:
+        pytest.skip("npm is not installed")
+    done = subprocess.run([npm, "ci", "--no-audit", "--no-fund"], cwd=NODE_FOLDER, capture_output=True, text=True, timeout=_INSTALL_S, check=False)
+    if done.returncode != 0:
+        pytest.skip(f"npm ci failed: {done.stderr[-500:]}")
+    stamp.touch()
+
+
+@pytest.fixture(scope="session")
+def tsx(node_modules: Path) -> str:
+    """The command that runs TypeScript through esbuild."""
+    return str(node_modules / ".bin" / "tsx")
+
+
+@pytest.fixture(scope="session")
+def modern_node() -> str:
+    """A Node that runs erasable TypeScript itself: MCP_TRACER_TEST_NODE, or the one on PATH if it is new enough."""
+    node = os.environ.get("MCP_TRACER_TEST_NODE", "node")
+    check = "process.exit(process.features.typescript && process.getBuiltinModule('node:module').registerHooks ? 0 : 1)"
+    if subprocess.run([node, "-e", check], capture_output=True, check=False, timeout=30).returncode != 0:
+        pytest.skip("needs Node 22.18 or later: set MCP_TRACER_TEST_NODE")
+    return node

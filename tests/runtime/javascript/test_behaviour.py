@@ -1,0 +1,87 @@
+"""The traced program never notices: same output, same exit code, same line numbers, at every level."""
+
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+
+from tests.runtime.javascript.project import Project
+
+LEVELS = (1, 2, 3, 4, 5)
+
+
+def _same(project: Project, case: str, level: int, *words: str, node: str = "node") -> subprocess.CompletedProcess[str]:
+    project.add(case)
+    before = project.run(*words, node=node)
+    project.instrument(level)
+    after = project.run(*words, node=node)
+    assert (after.stdout, after.returncode, after.stderr) == (before.stdout, before.returncode, before.stderr)
+    assert before.stdout
+    return after
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("case", ["language", "concurrency", "rejections"])
+def test_a_commonjs_program_does_not_change(project: Project, case: str, level: int) -> None:
+    _same(project, case, level, "main.cjs")
+    (spool,) = project.spools()
+    assert spool.end is not None and spool.end["faults"] == 0
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_es_modules_with_cycles_and_top_level_await_do_not_change(project: Project, level: int) -> None:
+    _same(project, "modules", level, "main.mjs")
+    assert project.spools()[0].named("hoisted")
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_typescript_through_tsx_does_not_change(project: Project, tsx: str, level: int) -> None:
+    _same(project, "types", level, "main.tsx", node=tsx)
+    assert project.spools()[0].named("f1")
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_typescript_run_by_node_itself_does_not_change(project: Project, modern_node: str, level: int) -> None:
+    project.write("package.json", '{"type": "module"}')
+    _same(project, "erasable", level, "main.ts", node=modern_node)
+    assert project.spools()[0].named("total")
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_without_the_runtime_a_program_runs_untraced(project: Project, level: int) -> None:
+    project.add("modules")
+    before = project.run("main.mjs")
+    (project.home / "runtime").rename(project.home / "gone")
+    project.instrument(level)
+    after = project.run("main.mjs")
+    assert (after.stdout, after.stderr) == (before.stdout, before.stderr)
+
+
+def test_an_error_that_nobody_catches_keeps_its_line_and_exit_code(project: Project) -> None:
+    text = "function thrower() {\n  throw new TypeError('boom');\n}\n\nfunction main() { thrower(); }\nmain();\n"
+    project.write("main.cjs", text)
+    project.instrument(2)
+    done = project.run("main.cjs")
+    assert done.returncode == 1
+    assert "main.cjs:2:" in done.stderr.splitlines()[0] + done.stderr and "TypeError: boom" in done.stderr
+    (spool,) = project.spools()
+    assert [(span.name, span.error) for span in spool.spans] == [("thrower", "TypeError"), ("main", "TypeError")]
+    assert spool.spans[0].sections["E"]["stack"][-1] == ["main.cjs", 2, "thrower"]
+    assert spool.end == {"exitCode": 1, "error": "TypeError: boom", "dropped": 0, "faults": 0}
+
+
+def test_a_spool_folder_that_cannot_be_written_stops_the_tracing_and_says_so_once(project: Project) -> None:
+    (project.home / "spool").write_text("in the way")
+    project.write("main.cjs", "function f() { return 1 }\nf(); f();\nconsole.log('done');\n")
+    project.instrument(2)
+    done = project.run("main.cjs")
+    assert done.stdout == "done\n"
+    assert done.stderr.count("mcp-tracer: tracing stopped") == 1
+
+
+def test_a_broken_runtime_file_means_no_tracing(project: Project) -> None:
+    (project.home / "runtime" / "javascript" / "spans.cjs").write_text("this is not javascript")
+    project.write("main.cjs", "function f(x) { return x }\nconsole.log(f(1));\n")
+    project.instrument(5)
+    assert project.run("main.cjs").stdout == "1\n"
