@@ -54,7 +54,7 @@ def _permission(operation: Operation[Any, Any]) -> str:
 
 def _type(schema: Mapping[str, Any]) -> str:
     if "enum" in schema:
-        return " \\| ".join(f"`{value}`" for value in schema["enum"])
+        return " | ".join(f"`{value}`" for value in schema["enum"])
     if schema.get("type") == "array":
         return f"list of {_type(schema['items'])}"
     default = schema.get("default")
@@ -62,8 +62,12 @@ def _type(schema: Mapping[str, Any]) -> str:
 
 
 def _table(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
-    lines = [heads, tuple("---" for _ in heads), *(tuple(cell.replace("\n", " ") for cell in row) for row in rows)]
+    lines = [heads, tuple("---" for _ in heads), *(tuple(_cell(text) for text in row) for row in rows)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _cell(text: str) -> str:
+    return text.replace("\n", " ").replace("|", "\\|")
 
 
 PAGES = {"tools": tool_table, "rest": rest_reference}

@@ -101,6 +101,17 @@ def test_a_damaged_store_is_unavailable_without_a_traceback(root: Path) -> None:
     assert broken.returncode == 4
     assert "Traceback" not in broken.stderr
     assert cli(root, "doctor").returncode == 1
+    deciding = cli(root, "approvals", "deny", "abcd")
+    assert deciding.returncode == 4
+    assert "Traceback" not in deciding.stderr
+    assert deciding.stderr.count("\n") == 1
+
+
+def test_serving_http_before_init_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
+    done = cli(tmp_path, "serve", "--http", "127.0.0.1:0")
+    assert done.returncode == 1
+    assert "mcp-tracer init" in done.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_approving_needs_a_terminal_and_the_typed_id(root: Path) -> None:

@@ -138,6 +138,21 @@ def test_a_signal_ends_the_server_cleanly(root: Path, number: signal.Signals) ->
         assert server.process.stderr.read() == ""
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+def test_open_event_streams_do_not_hold_a_stopping_server_up(root: Path) -> None:
+    initialise = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "raw", "version": "1"}}
+    headers = {"Accept": "application/json, text/event-stream"}
+    with serving(root) as server, httpx2.Client(headers={**server.headers, **headers}, timeout=PATIENCE_S) as http:
+        request = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": initialise}
+        session = http.post(f"{server.url}/mcp", json=request).headers["mcp-session-id"]
+        with http.stream("GET", f"{server.url}/mcp", headers={"Mcp-Session-Id": session}) as stream:
+            assert stream.status_code == 200
+            server.process.terminate()
+            assert server.process.wait(PATIENCE_S) == 0
+        assert server.process.stderr is not None
+        assert "Traceback" not in server.process.stderr.read()
+
+
 @pytest.mark.parametrize("address", ["0.0.0.0:0", "example.com:80"])
 def test_other_interfaces_are_refused(root: Path, address: str) -> None:
     done = subprocess.run([*COMMAND, "serve", "--http", address], cwd=root, capture_output=True, text=True, timeout=PATIENCE_S, check=False)

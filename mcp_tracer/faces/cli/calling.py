@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
@@ -13,12 +14,13 @@ import typer
 
 from mcp_tracer.faces.cli.asking import Asked
 from mcp_tracer.faces.cli.showing import show, visible
-from mcp_tracer.faces.failures import body_of, kind_of
+from mcp_tracer.faces.failures import body_of, error_body, kind_of
 from mcp_tracer.model.errors import TracerError
 from mcp_tracer.service.context import Caller
 from mcp_tracer.service.service import Answer
 
 CALLER = Caller(name="cli", via="cli")
+INTERNAL = 4
 
 
 def perform(operation: str, arguments: Mapping[str, Any], asked: Asked) -> None:
@@ -53,12 +55,24 @@ def tell(body: Any, text: Callable[[], str], asked: Asked) -> None:
 
 @contextmanager
 def failures(asked: Asked) -> Generator[None]:
-    """Failures that a caller can act on become one line on stderr (or the REST shape with --json) and an exit code."""
+    """Failures become one line on stderr (or the REST shape with --json) and an exit code; MCP_TRACER_DEBUG=1 shows bugs in full."""
     try:
         yield
+    except (typer.Exit, typer.Abort, BrokenPipeError):
+        raise
     except TracerError as error:
-        if asked.as_json:
-            typer.echo(json.dumps(body_of(error), ensure_ascii=False, indent=2))
-        else:
-            typer.echo("mcp-tracer: " + " ".join(visible(str(error)).splitlines()), err=True)
+        _tell_failure(body_of(error), str(error), asked)
         raise typer.Exit(kind_of(error).exit_code) from None
+    except Exception as error:
+        if os.environ.get("MCP_TRACER_DEBUG"):
+            raise
+        message = f"internal error ({type(error).__name__}: {error}): please report it, with what MCP_TRACER_DEBUG=1 shows."
+        _tell_failure(error_body("internal", message), message, asked)
+        raise typer.Exit(INTERNAL) from None
+
+
+def _tell_failure(body: Any, message: str, asked: Asked) -> None:
+    if asked.as_json:
+        typer.echo(json.dumps(body, ensure_ascii=False, indent=2))
+    else:
+        typer.echo("mcp-tracer: " + " ".join(visible(message).splitlines()), err=True)

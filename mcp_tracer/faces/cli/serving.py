@@ -48,7 +48,7 @@ async def _serve_stdio(project: Project) -> bool:
 
 
 async def _serve_http(project: Project, address: str) -> bool:
-    from mcp_tracer.app import live_service
+    from mcp_tracer.app import check_initialised, live_service
     from mcp_tracer.faces.mcp.server import build_server
     from mcp_tracer.faces.rest.app import build_app
     from mcp_tracer.faces.rest.server import bind, serve
@@ -56,6 +56,7 @@ async def _serve_http(project: Project, address: str) -> bool:
     from mcp_tracer.resources import prompts
     from mcp_tracer.service.operations import OPERATIONS
 
+    check_initialised(project)
     with bind(address) as listening, stop_signals() as stop:
         token = token_for(project.token_file, os.environ)
         async with live_service(project) as provider:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import signal
 import socket
 from collections.abc import Generator
 
@@ -49,6 +50,7 @@ async def serve(app: ASGIApp, listening: socket.socket, stop: asyncio.Event) -> 
     serving = asyncio.create_task(server.serve(sockets=[listening]))
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
-    server.should_exit = True
+    # As if the signal had come to uvicorn: event streams listen there for the end, and would be waited for otherwise.
+    server.handle_exit(signal.SIGTERM, None)
     stopping.cancel()
     await serving
