@@ -80,6 +80,12 @@ def unpack(data: bytes, dtype: np.dtype[Any]) -> Array:
     return unshuffled(decompress(data), dtype)
 
 
+def unpack_at(data: bytes, dtype: np.dtype[Any], offsets: Sequence[int]) -> Array:
+    """Some numbers of a packed column."""
+    raw: Any = np.frombuffer(decompress(data), np.uint8)
+    return np.frombuffer(raw.reshape(dtype.itemsize, -1)[:, offsets].T.tobytes(), dtype)
+
+
 def pack_block(payloads: Sequence[bytes], compressed: bool) -> tuple[int, bytes]:
     """(codec, blob) of some spans' payloads."""
     lengths = np.fromiter(map(len, payloads), "<u4", len(payloads))

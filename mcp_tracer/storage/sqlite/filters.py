@@ -34,14 +34,16 @@ class Filter:
 
     def columns(self) -> set[str]:
         """The columns that `mask` needs."""
-        wanted = {"start", "dur", "src", "seq"}
+        wanted = {"start"} if self.query.start_ns is not None or self.query.end_ns is not None else set[str]()
+        wanted |= {"dur"} if self.query.min_duration_ns is not None or self.query.max_duration_ns is not None else set()
+        wanted |= {"src"} if self.sources is not None else set()
         wanted |= {"fn"} if self.functions is not None or self.text is not None else set()
         wanted |= {"err"} if self.errors is not None or self.query.has_error is not None else set()
         return wanted | ({"trace"} if self.traces is not None else set())
 
     def mask(self, segment: Segment, columns: dict[str, Array]) -> Array:
         """True for the spans of a frame that match everything but the text."""
-        query, mask = self.query, np.ones(len(columns["start"]), np.bool_)
+        query, mask = self.query, np.ones(_length(columns), np.bool_)
         if self.functions is not None:
             mask &= self.functions[columns["fn"]]
         if query.min_duration_ns is not None:
@@ -55,7 +57,7 @@ class Filter:
         return mask & self._mask_ids(segment, columns)
 
     def _mask_ids(self, segment: Segment, columns: dict[str, Array]) -> Array:
-        mask = np.ones(len(columns["start"]), np.bool_)
+        mask = np.ones(_length(columns), np.bool_)
         if self.errors is not None:
             mask &= self.errors[columns["err"]]
         if self.query.has_error is not None:
@@ -129,6 +131,10 @@ class Filter:
         """Whether a span holds the text, in its function's name or its values."""
         assert self.text is not None and self.named is not None
         return bool(self.named[fn]) or matching.says(self.text, sections.texts(payload))
+
+
+def _length(columns: dict[str, Array]) -> int:
+    return len(next(iter(columns.values())))
 
 
 def build(query: SpanQuery, names: Names, sources: list[int] | None, traces: list[bytes] | None) -> Filter:

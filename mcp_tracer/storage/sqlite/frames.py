@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from mcp_tracer.storage.sqlite.columns import BLOCK_SPANS, DTYPES, FRAME_SPANS, Array, Block, pack, pack_block, unpack
+from mcp_tracer.storage.sqlite.columns import BLOCK_SPANS, DTYPES, FRAME_SPANS, Array, Block, pack, pack_block, unpack, unpack_at
 from mcp_tracer.storage.sqlite.schema import FRAME_COLUMNS
 from mcp_tracer.storage.sqlite.transform import Spans
 
@@ -55,6 +55,9 @@ def _block_bounds(payloads: Sequence[bytes]) -> Iterator[tuple[int, int]]:
     """(first, stop) of blocks of at most 512 spans, and of about 1 MB where payloads are long."""
     for first in range(0, len(payloads), BLOCK_SPANS):
         stop = min(first + BLOCK_SPANS, len(payloads))
+        if sum(map(len, payloads[first:stop])) < _BLOCK_BYTES:
+            yield first, stop
+            continue
         start, size = first, 0
         for index in range(first, stop):
             size += len(payloads[index])
@@ -84,6 +87,13 @@ def read(db: sqlite3.Connection, ordinal: int, names: Iterable[str] = FRAME_COLU
     if "start" in columns:
         columns["start"] = columns["start"] + row[0]
     return columns
+
+
+def read_at(db: sqlite3.Connection, ordinal: int, offsets: Sequence[int]) -> dict[str, Array]:
+    """All columns at some offsets of a frame."""
+    row = db.execute(f"SELECT min_start, {', '.join(FRAME_COLUMNS)} FROM frame WHERE id=?", (ordinal,)).fetchone()
+    columns = {name: unpack_at(blob, DTYPES[name], offsets) for name, blob in zip(FRAME_COLUMNS, row[1:], strict=True)}
+    return {**columns, "start": columns["start"] + row[0]}
 
 
 def blocks(db: sqlite3.Connection, ordinal: int, n: int, chosen: set[int] | None = None) -> Iterator[tuple[int, Block]]:

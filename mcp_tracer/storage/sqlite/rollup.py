@@ -15,6 +15,11 @@ BUCKETS: Final = 64 * BUCKETS_AN_OCTAVE
 
 KEYS: Final = np.dtype([("hour", "<i4"), ("run", "<u4"), ("fn", "<u4")])
 SUMS: Final = np.dtype([("calls", "<i8"), ("errors", "<i8"), ("total", "<i8"), ("self", "<i8"), ("least", "<i8"), ("most", "<i8")])
+_ADDING: Final[dict[str, np.ufunc]] = {
+    **dict.fromkeys(("calls", "errors", "total", "self"), np.add),
+    "least": np.minimum,
+    "most": np.maximum,
+}
 HIST: Final = np.dtype([("row", "<u4"), ("bucket", "<u2"), ("calls", "<i8")])
 
 
@@ -63,14 +68,9 @@ def of_aggregates(run: int, fn: Array, at: Array, sums: Array) -> Rollup:
 
 def grouped(keys: Array, sums: Array, buckets: Array, weights: Array) -> Rollup:
     """Add up single observations; all arrays have one entry an observation."""
-    if not len(keys):
-        return EMPTY
-    unique, rows = _unique(keys)
-    pairs, inverse = np.unique(rows.astype(np.int64) * BUCKETS + buckets, return_inverse=True)
-    hist = np.zeros(len(pairs), HIST)
-    hist["row"], hist["bucket"] = pairs // BUCKETS, pairs % BUCKETS
-    np.add.at(hist["calls"], inverse, weights)
-    return Rollup(unique, _added(sums, rows, len(unique)), hist)
+    hist = np.zeros(len(keys), HIST)
+    hist["row"], hist["bucket"], hist["calls"] = np.arange(len(keys)), buckets, weights
+    return regrouped(Rollup(keys, sums, hist))
 
 
 def merged(parts: list[Rollup]) -> Rollup:
@@ -88,12 +88,40 @@ def regrouped(part: Rollup) -> Rollup:
     """Add up rows with equal keys, in any order."""
     if not len(part.keys):
         return EMPTY
-    unique, rows = _unique(part.keys)
-    pairs, inverse = np.unique(rows[part.hist["row"]] * BUCKETS + part.hist["bucket"].astype(np.int64), return_inverse=True)
-    out = np.zeros(len(pairs), HIST)
-    out["row"], out["bucket"] = pairs // BUCKETS, pairs % BUCKETS
-    np.add.at(out["calls"], inverse, part.hist["calls"])
-    return Rollup(unique, _added(part.sums, rows, len(unique)), out)
+    codes = _codes(part.keys)
+    order = np.argsort(codes, kind="stable")
+    firsts = _firsts(codes[order])
+    rows = np.empty(len(codes), np.int64)
+    rows[order] = np.repeat(np.arange(len(firsts)), np.diff(firsts, append=len(codes)))
+    sums = np.zeros(len(firsts), SUMS)
+    for name, add in _ADDING.items():
+        sums[name] = add.reduceat(part.sums[name][order], firsts)
+    return Rollup(part.keys[order][firsts], sums, _histogram(rows[part.hist["row"]], part.hist))
+
+
+def _histogram(rows: Array, hist: Array) -> Array:
+    """The histogram with its rows renamed, equal buckets added up."""
+    pairs: Array = rows * BUCKETS + hist["bucket"]
+    order = np.argsort(pairs, kind="stable")
+    firsts = _firsts(pairs[order])
+    out = np.zeros(len(firsts), HIST)
+    different = pairs[order][firsts]
+    out["row"], out["bucket"] = different // BUCKETS, different % BUCKETS
+    out["calls"] = np.add.reduceat(hist["calls"][order], firsts) if len(firsts) else 0
+    return out
+
+
+def _codes(keys: Array) -> Array:
+    """One number a key, in the order of keys: 20 bits of hour, 21 of run, 22 of function."""
+    hour, run, function = (keys[name].astype(np.int64) for name in ("hour", "run", "fn"))
+    return (hour << 43) | (run << 22) | function
+
+
+def _firsts(ordered: Array) -> Array:
+    """Where a new value begins."""
+    new = np.ones(len(ordered), np.bool_)
+    new[1:] = ordered[1:] != ordered[:-1]
+    return np.flatnonzero(new)
 
 
 def kept(part: Rollup, keep: Array) -> Rollup:
@@ -102,27 +130,6 @@ def kept(part: Rollup, keep: Array) -> Rollup:
     hist = part.hist[keep[part.hist["row"]]]
     hist["row"] = rows[hist["row"]]
     return Rollup(part.keys[keep], part.sums[keep], hist)
-
-
-def _unique(keys: Array) -> tuple[Array, Array]:
-    """(the different keys in order, for each key the index of its row)."""
-    order = np.lexsort((keys["fn"], keys["run"], keys["hour"]))
-    in_order = keys[order]
-    new = np.ones(len(keys), np.bool_)
-    new[1:] = in_order[1:] != in_order[:-1]
-    rows = np.empty(len(keys), np.int64)
-    rows[order] = np.cumsum(new) - 1
-    return in_order[new], rows
-
-
-def _added(sums: Array, rows: Array, n: int) -> Array:
-    out = np.zeros(n, SUMS)
-    for name in ("calls", "errors", "total", "self"):
-        np.add.at(out[name], rows, sums[name])
-    out["least"] = np.iinfo(np.int64).max
-    np.minimum.at(out["least"], rows, sums["least"])
-    np.maximum.at(out["most"], rows, sums["most"])
-    return out
 
 
 def encode(rollup: Rollup) -> tuple[int, int, int, bytes, bytes, bytes]:
@@ -136,11 +143,13 @@ def decode(keys: bytes, sums: bytes, hist: bytes | None) -> Rollup:
     return Rollup(unpack(keys, KEYS), unpack(sums, SUMS), EMPTY.hist if hist is None else unpack(hist, HIST))
 
 
-def percentile(buckets: Array, calls: Array, fraction: float, least: int, most: int) -> int:
-    """The duration in ns below which `fraction` of the calls lie. `buckets` ascending and unique, `calls` their counts."""
-    if not len(buckets):
-        return 0
-    cumulative = np.cumsum(calls)
-    index = int(np.searchsorted(cumulative, fraction * float(cumulative[-1]), side="left"))
-    value = float(bucket_ns(buckets[min(index, len(buckets) - 1)]))
-    return int(min(max(value, least), most))
+def percentile(whole: Rollup, rows: Array, fraction: float) -> Array:
+    """The duration in ns below which `fraction` of the calls lie, for some rows of a rollup; within what was measured."""
+    order = np.argsort(whole.hist["row"], kind="stable")
+    owners, cumulative = whole.hist["row"][order], np.cumsum(whole.hist["calls"][order])
+    low, high = np.searchsorted(owners, rows, side="left"), np.searchsorted(owners, rows, side="right")
+    before = np.where(low > 0, cumulative[low - 1], 0)
+    wanted = before + np.ceil(fraction * (cumulative[high - 1] - before))
+    at = np.minimum(np.searchsorted(cumulative, wanted, side="left"), high - 1)
+    values: Array = bucket_ns(whole.hist["bucket"][order][at]).astype(np.int64)
+    return np.minimum(np.maximum(values, whole.sums["least"][rows]), whole.sums["most"][rows])

@@ -23,8 +23,8 @@ _EVENT_FRAMES: Final = 64
 _GRAM_BYTES: Final = 512
 
 
-def seal(folder: Path, segment: SegmentFile, compressed: bool) -> None:
-    """Seal one segment that takes no spans any more. Raises sqlite3.Error or OSError; then the segment stays as it is."""
+def write(folder: Path, segment: SegmentFile, compressed: bool) -> Path:
+    """Write a segment that takes no spans any more anew; gives the file. Raises sqlite3.Error or OSError."""
     writing = folder / f"seg{segment.number:05d}.sealing"
     segments.remove(writing)
     before = schema.connect(segment.path)
@@ -39,7 +39,12 @@ def seal(folder: Path, segment: SegmentFile, compressed: bool) -> None:
         before.close()
         db.close()
     _sync(writing)
-    writing.replace(segments.sealed_path(folder, segment.number))
+    return writing
+
+
+def swap(folder: Path, segment: SegmentFile, written: Path) -> None:
+    """Let the written file take the segment's place."""
+    written.replace(segments.sealed_path(folder, segment.number))
     segments.remove(segment.path)
 
 
@@ -117,24 +122,27 @@ def _add(db: sqlite3.Connection, part: Rollup, whole: int) -> None:
 
 
 def _index(db: sqlite3.Connection) -> None:
-    frames_of: dict[int, list[tuple[int, int]]] = {}
+    calls: list[tuple[Array, Array, Array]] = []
     for (ordinal,) in db.execute("SELECT id FROM main.frame ORDER BY id").fetchall():
         columns = frames.read(db, ordinal, ("fn", "dur"))
-        for fn, slowest in _slowest(columns):
-            frames_of.setdefault(fn, []).append((ordinal, slowest))
-    for fn, rows in frames_of.items():
-        ordinals, bounds = np.array([row[0] for row in rows], "<u4"), np.array([row[1] for row in rows])
-        steps: Array = np.diff(ordinals, prepend=np.uint32(0)).astype("<u4")
-        db.execute("INSERT INTO fn_frame VALUES(?,?,?)", (fn, pack(steps), pack(indexes.bound(bounds))))
+        order = np.lexsort((columns["dur"], columns["fn"]))
+        functions = columns["fn"][order]
+        last = np.flatnonzero(np.append(functions[1:] != functions[:-1], True))  # the slowest call of each function
+        calls.append((functions[last], np.full(len(last), ordinal, np.int64), columns["dur"][order][last]))
+    if calls:
+        _index_functions(db, *(np.concatenate(column) for column in zip(*calls, strict=True)))
     _index_grams(db)
 
 
-def _slowest(columns: dict[str, Array]) -> Iterator[tuple[int, int]]:
-    """(function, its longest duration) in a frame."""
-    functions, rows = np.unique(columns["fn"], return_inverse=True)
-    slowest = np.zeros(len(functions), np.int64)
-    np.maximum.at(slowest, rows, columns["dur"])
-    return zip(functions.tolist(), slowest.tolist(), strict=True)
+def _index_functions(db: sqlite3.Connection, functions: Array, ordinals: Array, slowest: Array) -> None:
+    order = np.argsort(functions, kind="stable")
+    functions, ordinals, bounds = functions[order], ordinals[order].astype("<u4"), indexes.bound(slowest[order])
+    firsts = np.flatnonzero(np.append(True, functions[1:] != functions[:-1]))
+    steps: Array = np.diff(ordinals, prepend=ordinals[:1])  # wraps where a function begins, which the next line replaces
+    steps[firsts] = ordinals[firsts]
+    starts: list[int] = firsts.tolist()
+    parts = [slice(*pair) for pair in zip(starts, [*starts[1:], len(functions)], strict=True)]
+    db.executemany("INSERT INTO fn_frame VALUES(?,?,?)", [(int(functions[p.start]), pack(steps[p]), pack(bounds[p])) for p in parts])
 
 
 def _index_grams(db: sqlite3.Connection) -> None:

@@ -36,6 +36,10 @@ class _Best:
         """Nothing that is ordered at `bound` or later can be among the first."""
         return len(self.rows) >= self.wanted and bound > self.rows[-1][0][0]
 
+    def worst(self) -> int:
+        """What a row must be ordered at, at most, to be among the first."""
+        return self.rows[-1][0][0] if len(self.rows) >= self.wanted else (1 << 63) - 1
+
     def add(self, rows: list[tuple[Key, Place]]) -> None:
         self.rows = sorted([*self.rows, *rows])[: self.wanted]
 
@@ -92,22 +96,31 @@ class Search:
 
     def _scan(self, index: int, frame: int) -> None:
         segment = self._snapshot.segments[index]
-        opened = frame == OPEN_FRAME
-        columns = self._snapshot.open_spans().columns if opened else frames.read(segment.db, frame, self._filter.columns())
-        if not len(columns["start"]):
+        columns = self._read(index, frame, {self._column, *self._filter.columns()})
+        if not len(columns[self._column]):
             return
         mask = self._filter.mask(segment, columns)
         if self._filter.text is not None and mask.any():
             mask = self._filter.holding_text(self._snapshot, segment, frame, columns, mask)
-        offsets = self._in_order(columns, np.flatnonzero(mask))
         if self._filter.text is None:
-            self._best.count += len(offsets)
+            self._best.count += int(np.count_nonzero(mask))
         primary: Array = self._sign * columns[self._column].astype(np.int64)
+        if self._filter.text is None:
+            mask &= primary <= self._best.worst()
+        if not mask.any():
+            return
+        columns = {**columns, **self._read(index, frame, {"src", "seq"} - columns.keys())}
+        offsets = self._in_order(columns, np.flatnonzero(mask))
         offsets = offsets[self._after_cursor(columns, primary, offsets)]
         if self._filter.text is not None:
             self._add_verified(index, frame, columns, primary, offsets)
             return
         self._best.add([(_key(columns, primary, at), Place(index, frame, at)) for at in offsets[: self._best.wanted].tolist()])
+
+    def _read(self, index: int, frame: int, names: set[str]) -> dict[str, Array]:
+        if frame == OPEN_FRAME:
+            return self._snapshot.open_spans().columns
+        return frames.read(self._snapshot.segments[index].db, frame, names)
 
     def _in_order(self, columns: dict[str, Array], offsets: Array) -> Array:
         primary: Array = self._sign * columns[self._column][offsets].astype(np.int64)

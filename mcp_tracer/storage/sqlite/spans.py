@@ -64,11 +64,12 @@ class SpanMaker:
         segment = self._snapshot.segments[index]
         if frame == OPEN_FRAME:
             opened = self._snapshot.open_spans()
-            columns, payloads = opened.columns, {offset: opened.payloads[offset] for offset in offsets}
+            columns = {name: opened.columns[name][offsets] for name in FRAME_COLUMNS}
+            payloads = {offset: opened.payloads[offset] for offset in offsets}
         else:
-            columns = frames.read(segment.db, frame)
+            columns = frames.read_at(segment.db, frame, offsets)
             payloads = frames.payloads_at(segment.db, frame, offsets) if self._values else {}
-        lists: list[list[int]] = [columns[name][offsets].tolist() for name in FRAME_COLUMNS]
+        lists: list[list[int]] = [columns[name].tolist() for name in FRAME_COLUMNS]
         rows = (_Row(*row) for row in zip(*lists, strict=True))
         return {
             Place(index, frame, offset): self._span(segment, index, frame + offset, row, payloads.get(offset), frame == OPEN_FRAME)

@@ -50,8 +50,7 @@ def function_stats(snapshot: Snapshot, file: str | None, function: str | None, r
         for one in names.functions
         if (file is None or matching.file_matches(file, one.file)) and (not function or matching.function_matches(function, one.name))
     ]
-    rows = _grouped(_collected(snapshot, Window(), run), names, names.mask(chosen), by_file)
-    return tuple(sorted(rows, key=lambda row: (-row.total_ns, row.file, row.function, row.kind)))
+    return _ranked(_collected(snapshot, Window(), run), names, names.mask(chosen), Ranking("total", None, by_file))
 
 
 def hotspots(snapshot: Snapshot, by: str, run: int | None, window: Window, limit: int) -> tuple[FunctionStats, ...]:
@@ -59,9 +58,7 @@ def hotspots(snapshot: Snapshot, by: str, run: int | None, window: Window, limit
     if by not in ("self", "total"):
         raise UserError(f"by={by!r} is unknown: use self or total.")
     everything = np.ones(len(snapshot.names.functions), np.bool_)
-    rows = _grouped(_collected(snapshot, window, run), snapshot.names, everything, False)
-    own = by == "self"
-    return tuple(sorted(rows, key=lambda row: (-(row.self_ns if own else row.total_ns), row.file, row.function, row.kind))[:limit])
+    return _ranked(_collected(snapshot, window, run), snapshot.names, everything, Ranking(by, limit, False))
 
 
 def _collected(snapshot: Snapshot, window: Window, run: int | None) -> Rollup:
@@ -114,50 +111,43 @@ def _edge_aggregates(segment: Segment, low: int, high: int, run: int | None) -> 
     return parts
 
 
-def _grouped(part: Rollup, names: Names, chosen: Array, by_file: bool) -> list[FunctionStats]:
-    """Add up runs, hours and versions of a function; `by_file`: all functions of a file."""
-    keep = chosen[part.keys["fn"]]
-    part = rollup.kept(part, keep)
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """Which statistics are wanted: ordered by `total` or `self` time, the first `limit`; one a file instead of one a function."""
+
+    by: str
+    limit: int | None
+    by_file: bool
+
+
+def _ranked(part: Rollup, names: Names, chosen: Array, ranking: Ranking) -> tuple[FunctionStats, ...]:
+    """Add up runs, hours and versions of each function, and rank them."""
+    part = rollup.kept(part, chosen[part.keys["fn"]])
     groups: dict[tuple[str, str, str], int] = {}
     newest: list[Function] = []
     of_fn = np.zeros(len(names.functions), np.int64)
     ids: list[int] = np.unique(part.keys["fn"]).tolist()
     for id_ in ids:
         one = names.functions[id_]
-        key = (one.file, "", "") if by_file else (one.file, one.name, one.kind)
+        key = (one.file, "", "") if ranking.by_file else (one.file, one.name, one.kind)
         index = of_fn[id_] = groups.setdefault(key, len(groups))
-        if index == len(newest):
-            newest.append(one)
-        newest[index] = one
-    return _stats(part, of_fn[part.keys["fn"]], newest, by_file)
-
-
-def _stats(part: Rollup, group: Array, newest: list[Function], by_file: bool) -> list[FunctionStats]:
-    keys = np.zeros(len(group), rollup.KEYS)
-    keys["fn"] = group
-    # Grouping once more, now by function only: hour and run are 0 for all.
+        newest[index : index + 1] = [one]
+    keys = np.zeros(len(part.keys), rollup.KEYS)
+    keys["fn"] = of_fn[part.keys["fn"]]
     whole = rollup.regrouped(Rollup(keys, part.sums, part.hist))
-    return [_row(whole, index, newest[int(whole.keys["fn"][index])], by_file) for index in range(len(whole.keys))]
+    order = sorted(groups.items(), key=lambda item: (-int(whole.sums[ranking.by][item[1]]), item[0]))
+    rows = np.array([index for _, index in order[: ranking.limit]], np.int64)
+    return _rows(whole, rows, newest, ranking.by_file) if len(rows) else ()
 
 
-def _row(whole: Rollup, index: int, function: Function, by_file: bool) -> FunctionStats:
-    sums = whole.sums[index]
-    low, high = np.searchsorted(whole.hist["row"], [index, index + 1]).tolist()
-    buckets, calls = whole.hist["bucket"][low:high], whole.hist["calls"][low:high]
-    least, most = int(sums["least"]), int(sums["most"])
-    p50, p95, p99 = (rollup.percentile(buckets, calls, fraction, least, most) for fraction in (0.5, 0.95, 0.99))
-    return FunctionStats(
-        file=function.file,
-        function="" if by_file else function.name,
-        line=0 if by_file else function.line,
-        kind="file" if by_file else function.kind,
-        calls=int(sums["calls"]),
-        errors=int(sums["errors"]),
-        total_ns=int(sums["total"]),
-        self_ns=int(sums["self"]),
-        min_ns=least,
-        max_ns=most,
-        p50_ns=p50,
-        p95_ns=p95,
-        p99_ns=p99,
-    )
+def _rows(whole: Rollup, rows: Array, newest: list[Function], by_file: bool) -> tuple[FunctionStats, ...]:
+    names = ("calls", "errors", "total", "self", "least", "most")
+    columns: list[list[int]] = [whole.sums[name][rows].tolist() for name in names]
+    columns += [rollup.percentile(whole, rows, fraction).tolist() for fraction in (0.5, 0.95, 0.99)]
+    indexes: list[int] = rows.tolist()
+    named = [_named(newest[index], by_file) for index in indexes]
+    return tuple(FunctionStats(*name, *numbers) for name, numbers in zip(named, zip(*columns, strict=True), strict=True))
+
+
+def _named(function: Function, by_file: bool) -> tuple[str, str, int, str]:
+    return (function.file, "", 0, "file") if by_file else (function.file, function.name, function.line, function.kind)

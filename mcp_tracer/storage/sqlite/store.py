@@ -16,7 +16,7 @@ import anyio.to_thread
 from mcp_tracer.model.batch import SpoolBatch, SpoolPosition
 from mcp_tracer.model.query import Page, SpanQuery
 from mcp_tracer.model.span import Event, FunctionStats, Run, Span, TraceSummary
-from mcp_tracer.storage.sqlite import filters, listing, one_span, runs, seal, search, segments, stats, traces
+from mcp_tracer.storage.sqlite import filters, listing, one_span, runs, seal, search, segments, stats, traces, volatile
 from mcp_tracer.storage.sqlite.schema import translated
 from mcp_tracer.storage.sqlite.snapshot import Readers, Snapshot
 from mcp_tracer.storage.sqlite.writer import Limits, Writer
@@ -28,16 +28,26 @@ _log = logging.getLogger(__name__)
 class SqliteSpanStore:
     """Spans below one folder (`.ai-agents/logging/traces`). Several processes may read it; one, with the ingest lease, writes it.
 
-    `compress` is TRACING_COMPRESS_TRACES: whether captured values are compressed (columns always are). `clock` gives wall ns.
+    `compress` is TRACING_COMPRESS_TRACES: whether captured values are compressed (columns always are). `clock` gives wall ns. Without
+    a folder (TRACING_STORE_TRACES=false) spans live in a private folder, in memory where the system has one there, that is deleted at the
+    end; then at most the newest `max_traces` traces are kept (TRACING_MAX_TRACES_MEMORY).
     """
 
     def __init__(
-        self, folder: Path, *, compress: bool = True, limits: Limits | None = None, clock: Callable[[], int] = time.time_ns
+        self,
+        folder: Path | None,
+        *,
+        compress: bool = True,
+        limits: Limits | None = None,
+        max_traces: int | None = None,
+        clock: Callable[[], int] = time.time_ns,
     ) -> None:
-        self._folder, self._clock, self._compress = folder, clock, compress
-        self._writer = Writer(folder, compress, limits or Limits())
+        self._volatile = volatile.folder() if folder is None else None
+        self._folder = Path(self._volatile.name) if self._volatile is not None else folder or Path()
+        self._clock, self._compress, self._max_traces = clock, compress, max_traces
+        self._writer = Writer(self._folder, compress, limits or volatile.limits(max_traces))
         self._writing = Lock()
-        self._readers = Readers(folder)
+        self._readers = Readers(self._folder)
         self._sealer = ThreadPoolExecutor(1, thread_name_prefix="mcp-tracer-seal")
         self._sealing = Lock()
 
@@ -47,7 +57,10 @@ class SqliteSpanStore:
 
     async def append(self, batches: Sequence[SpoolBatch]) -> None:
         """Take the batches and their positions in one transaction. A batch that was taken before changes nothing."""
-        if await self._write(lambda: self._writer.append(batches, self._clock())):
+        became_full = await self._write(lambda: self._writer.append(batches, self._clock()))
+        if became_full and self._max_traces is not None:
+            await self._write(self._forget_oldest)
+        elif became_full:
             self._sealer.submit(self._seal_pending)
 
     async def finish(self, spool_name: str, killed: bool) -> None:
@@ -58,10 +71,10 @@ class SqliteSpanStore:
         """Delete whole segments that ended before `older_than_ns`, and the oldest until below `max_bytes`. Returns spans deleted."""
 
         def work() -> int:
-            with self._sealing:
+            with self._sealing, self._writing, translated(self._folder):
                 return self._writer.retain(older_than_ns, max_bytes, self._clock())
 
-        return await self._write(work)
+        return await anyio.to_thread.run_sync(work)
 
     async def seal(self) -> None:
         """Seal all full segments and return when it is done; `append` does it by itself in the background."""
@@ -72,6 +85,8 @@ class SqliteSpanStore:
         await anyio.to_thread.run_sync(self._sealer.shutdown)
         await self._write(self._writer.drop)
         self._readers.close()
+        if self._volatile is not None:
+            self._volatile.cleanup()
 
     async def runs(self, limit: int = 20, cursor: str | None = None) -> Page[Run]:
         """Runs, newest first."""
@@ -136,12 +151,20 @@ class SqliteSpanStore:
         """(bytes on disk, spans)."""
         return await self._read(lambda snapshot: (self._bytes(), listing.span_count(snapshot)))
 
+    def _forget_oldest(self) -> None:
+        for number in volatile.surplus(self._folder, self._max_traces or 0):
+            self._writer.delete_until(number)
+
     def _seal_pending(self) -> None:
         """A segment that cannot be sealed now stays as it is, slower to read, until the next one is full."""
         with self._sealing:
-            for one in seal.pending(self._folder):
+            with self._writing:
+                waiting = seal.pending(self._folder)
+            for one in waiting:
                 try:
-                    seal.seal(self._folder, one, self._compress)
+                    written = seal.write(self._folder, one, self._compress)
+                    with self._writing:  # the writer may be about to open the file that goes
+                        seal.swap(self._folder, one, written)
                 except (sqlite3.Error, OSError):
                     _log.exception("could not seal %s", one.path)
 

@@ -33,7 +33,7 @@ def start_ns(source: SpoolSource, ticks: Array) -> Array:
     elapsed: Array = (ticks - np.uint64(source.origin_tick)).astype(np.int64)
     if source.ns_per_tick != 1.0:
         elapsed = np.rint(_bounded(elapsed * source.ns_per_tick)).astype(np.int64)
-    return np.maximum(source.origin_wall_ns + _bounded(elapsed), 0)
+    return _bounded(np.maximum(min(source.origin_wall_ns, _MOST_NS) + _bounded(elapsed), 0))
 
 
 def _bounded(values: Array) -> Array:

@@ -29,9 +29,10 @@ _OPEN: Final = ("fn", "start", "dur", "self", "parent", "depth", "thread", "flag
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """When a segment is full: spans in it, or its age in ns."""
+    """When a segment is full: spans in it, traces in it, or its age in ns."""
 
     spans: int = 1_000_000
+    traces: int = 1_000_000
     age_ns: int = 86_400 * 10**9
 
 
@@ -87,6 +88,14 @@ class Writer:
             retention.clean_catalog(self.catalog_db(), self._folder)
             self.drop()
         return spans
+
+    def delete_until(self, number: int) -> None:
+        """Delete the segments up to this number; the newest stays."""
+        for one in segments.listed(self._folder)[:-1]:
+            if one.number <= number:
+                retention.delete(one)
+        self.drop()
+        retention.clean_catalog(self.catalog_db(), self._folder)
 
     def drop(self) -> None:
         """Forget everything that is kept in memory, and close the files."""
@@ -236,7 +245,8 @@ class Writer:
         with schema.transaction(segment.db):
             compact.merge_tail(segment.db, self._compressed)
         old = now_ns - segment.created_ns > self._limits.age_ns and segment.next_ordinal > 0
-        if segment.next_ordinal < self._limits.spans and not old:
+        traces = segment.db.execute("SELECT max(id) FROM trace").fetchone()[0] or 0
+        if segment.next_ordinal < self._limits.spans and traces < self._limits.traces and not old:
             return False
         self._begin_next(segment, now_ns)
         return True
