@@ -3,6 +3,11 @@
 
 def adopt(spec, frame):
     """Entry point of the header: trace the module that runs in `frame`, with the levels of `spec` (see `header`)."""
-    from .adoption import adopt as go
+    from . import faults
 
+    try:
+        from .adoption import adopt as go
+    except Exception as error:  # a damaged copy of this package: the program runs untraced
+        faults.note(error)
+        return
     go(spec, frame)

@@ -10,7 +10,7 @@ KIND_DEFINITION = 4
 class Function:
     """A traced function or call site. `level` and the captures are what holds now; `defined` whether this spool file knows it."""
 
-    __slots__ = ("as_site", "defined", "fields", "id", "instrumented", "level", "params", "returns", "secret", "variables", "waits")
+    __slots__ = ("as_site", "defined", "fields", "head", "id", "instrumented", "level", "max_depth", "min_ticks", "params", "returns", "room", "secret", "variables", "waits")
 
     def __init__(self, fields, instrumented, as_site=False):
         self.fields, self.instrumented, self.as_site = fields, instrumented, as_site
@@ -19,7 +19,9 @@ class Function:
         names = fields.get("params") or fields.get("names") or ()
         from .redact import rules
 
-        self.secret = tuple(rules.secret_name(name) for name in names)
+        secret = tuple(rules.secret_name(name) for name in names)
+        self.secret = secret if any(secret) else ()
+        self.head = b"P" + msgpack.array(len(names))
         self.configure(state.config)
         state.functions.append(self)
 
@@ -28,6 +30,7 @@ class Function:
         owner = self.fields.get("function") if self.as_site else self.fields["name"]
         now = config.function(self.fields["file"], owner, self.instrumented)
         self.level = now["level"]
+        self.room, self.max_depth, self.min_ticks = config.value_bytes, config.max_depth, config.min_ticks
         deep = self.level >= 2
         self.params, self.returns = deep and now["captureParams"] is not False, deep and now["captureReturn"] is not False
         self.waits = now["captureAsync"] is not False

@@ -79,6 +79,6 @@ def write_open(age_ns):
     """Write each open span once that started at least `age_ns` ago."""
     limit = perf_counter_ns() - age_ns
     for span in list(spans.live.values()):
-        if not span.announced and span.start <= limit:
+        if not span.announced and getattr(span, "start", limit + 1) <= limit:  # another thread may be making it
             span.announced = True
             spans.write_open(span)

@@ -1,21 +1,46 @@
 """Probes of plain functions. They hold no local: the current span is found through the context, and must be this function's own."""
 
 import sys
+from _thread import get_ident
 from time import perf_counter_ns
 
 from . import exceptions, faults, spans, state
-from .spans import Span, cover, current, finish, light, prepare
-from .values import encode, named
+from .spans import WIDE, Span, cover, current, finish, light, prepare
+from .values import _BY_ID as _by_id
+from .values import DEPTH, encode, named
 
 _get, _set = current.get, current.set
+_live, _next_seq = spans.live, state.next_seq
 
 
 def enter(fn, *arguments):
-    """E: a call of `fn` begins."""
+    """E: a call of `fn` begins. The common case of `spans.prepare` is spelled out: a call costs what this function costs."""
     try:
-        span = prepare(Span(), fn, _get())
-        if span.record and fn.params and arguments:
-            span.payload = parameters(fn, arguments)
+        up = _get()
+        span = Span()
+        if up is None or not up.record or not fn.defined or not fn.level or up.depth >= fn.max_depth:
+            prepare(span, fn, up)
+        else:
+            span.fn, span.up, span.trace, span.parent = fn, up, up.trace, up.seq
+            span.depth = up.depth + 1
+            span.covered = span.flags = 0
+            span.payload = b""
+            span.record = True
+            span.thread = thread = get_ident()
+            if thread != up.thread and up.intervals is None:
+                up.intervals = []
+            span.seq = seq = _next_seq()
+            _live[seq] = span
+        if arguments and fn.params and span.record:
+            payload = fn.head
+            if fn.secret:
+                payload = parameters(fn, arguments)
+            else:
+                room = fn.room
+                for value in arguments:
+                    encoder = _by_id.get(id(type(value)))
+                    payload += encoder(value, room, DEPTH, ()) if encoder is not None else encode(value, room)
+            span.payload = payload
         _set(span)
         span.start = perf_counter_ns()
     except Exception as error:
@@ -24,7 +49,7 @@ def enter(fn, *arguments):
 
 
 def leave(fn, value):
-    """R: it returns `value`, which is passed on."""
+    """R: it returns `value`, which is passed on. The common case of `spans.finish` is spelled out."""
     now = perf_counter_ns()
     try:
         span = _get()
@@ -32,9 +57,33 @@ def leave(fn, value):
             span = own(fn, now)
             if span is None:
                 return value
-        if span.record and fn.returns:
-            span.payload += b"R" + encode(value, state.config.value_bytes)
-        close(span, now)
+        up = span.up
+        _set(up)
+        start = span.start
+        duration = now - start
+        if up is not None:
+            if up.awaiting or up.intervals is not None:
+                cover(up, start, now)
+            else:
+                up.covered += duration
+        if not span.record:
+            return value
+        payload = span.payload
+        if fn.returns:
+            encoder = _by_id.get(id(type(value)))
+            payload += b"R" + (encoder(value, fn.room, DEPTH, ()) if encoder is not None else encode(value, fn.room))
+        thread = spans.thread_ids.get(span.thread)
+        if thread is None or duration < fn.min_ticks or duration >= WIDE or span.intervals is not None:
+            span.payload = payload
+            finish(span, now)
+            return value
+        seq = span.seq
+        _live.pop(seq, None)
+        own_time = duration - span.covered
+        state.spool.put(
+            (start, duration, own_time if own_time > 0 else 0, seq, span.parent, span.trace.id, fn.id, len(payload), span.depth, thread, 1, span.flags, 0, 1),
+            payload,
+        )
     except Exception as error:
         abandon(fn, error)
     return value
@@ -87,8 +136,8 @@ def end(fn):
 def parameters(fn, arguments):
     """Section P."""
     room = state.config.value_bytes
-    parts = [encode(value, room) if not secret else named("password", value) for value, secret in zip(arguments, fn.secret)]
-    return b"P" + spans.msgpack.array(len(parts)) + b"".join(parts)
+    secret = fn.secret or (False,) * len(arguments)
+    return fn.head + b"".join([named("password", value) if hidden else encode(value, room) for value, hidden in zip(arguments, secret)])
 
 
 def close(span, now):

@@ -114,6 +114,8 @@ def finish():
     try:
         flush.pause()
         state.on = False
+        for function in state.functions:
+            function.level = 0
         fields = {"dropped": state.spool.dropped, "faults": faults.count}
         code, name = _outcome()
         fields["exitCode"] = code

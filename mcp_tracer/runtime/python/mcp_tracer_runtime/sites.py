@@ -35,7 +35,7 @@ def close_call(site, value):
             span = own(site, now)
             if span is None:
                 return value
-        if span.leaf and span.record and site.returns:
+        if site.returns and span.record and not span.covered and span.intervals is None:
             span.payload = b"R" + encode(value, state.config.value_bytes)
         close(span, now)
     except Exception as error:

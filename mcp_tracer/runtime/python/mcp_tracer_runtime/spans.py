@@ -29,15 +29,23 @@ class Trace:
         self.id, self.hex = number, text
 
 
-class Span:
+class _Rare:
+    """What few spans ever change; those get a dictionary of their own for it."""
+
+    __slots__ = ()
+    announced = False  # written as an open span
+    awaiting = False
+    err = 0
+    events = 0
+    held = False  # by a local of a coroutine or generator, which ends it
+    intervals = None  # of children, where they may overlap
+    result = b""
+
+
+class Span(_Rare):
     """An open span. `up` is what was current before it, and becomes current after it; `parent` the seq under which it is written."""
 
-    __slots__ = (
-        "announced", "covered", "depth", "err", "events", "flags", "fn", "intervals", "leaf", "parent", "payload", "record", "result", "seq", "start", "thread",
-        "trace", "up",
-    )  # fmt: skip
-    awaiting = False
-    held = False  # by a local of a coroutine or generator, which ends it
+    __slots__ = ("__dict__", "covered", "depth", "flags", "fn", "parent", "payload", "record", "seq", "start", "thread", "trace", "up")
 
 
 class FlowSpan(Span):
@@ -80,13 +88,16 @@ UNDECIDED = Trace(0, "")  # of spans whose level is 0, with nothing recorded abo
 traces = None
 errors = None
 threads = None
+thread_ids = {}
 _PLAIN_ROOT = {"type": "call"}
 
 
 def begin_process():
     """Fresh numbering for a process."""
     global traces, errors, threads
+    global thread_ids
     traces, errors, threads = _Traces(), definitions.Errors(), definitions.Threads(_main_thread())
+    thread_ids = threads.ids
 
 
 def _main_thread():
@@ -115,13 +126,10 @@ def span_hex(span, salt=None):
 def prepare(span, fn, up, root=_PLAIN_ROOT, remote=None):
     """Fill a new span for `fn` under `up`. It is recorded unless its trace was sampled out, it lies too deep, or its level is 0."""
     span.fn, span.up = fn, up
-    span.covered = span.events = span.flags = span.err = 0
-    span.intervals = None
-    span.payload = span.result = b""
-    span.announced = False
-    span.leaf = True
+    span.covered = span.flags = 0
+    span.payload = b""
     span.thread = thread = get_ident()
-    level = fn.level if state.on else 0
+    level = fn.level
     if up is None:
         span.depth = span.parent = 0
         if level:
@@ -133,10 +141,9 @@ def prepare(span, fn, up, root=_PLAIN_ROOT, remote=None):
         if span.trace is UNDECIDED and level:  # everything above is switched off: the root is here
             span.trace = traces.begin(root, remote) if traces.sampled() else NOT_RECORDED
         span.parent = up.seq
-        up.leaf = False
         if thread != up.thread and up.intervals is None:
             up.intervals = []
-    if level and span.trace.id and span.depth <= state.config.max_depth:
+    if level and span.trace.id and span.depth <= fn.max_depth:
         span.record = True
         span.seq = seq = state.next_seq()
         live[seq] = span
@@ -152,10 +159,10 @@ def light(fn):
     """A span that is not recorded, for when preparing the real one failed: entering and leaving must stay in balance."""
     span = Span()
     up = _get()
-    span.fn, span.up, span.record, span.payload, span.result, span.intervals = fn, up, False, b"", b"", None
-    span.covered = span.events = span.flags = span.err = span.start = 0
+    span.fn, span.up, span.record, span.payload = fn, up, False, b""
+    span.covered = span.flags = span.start = span.thread = 0
     span.seq, span.depth, span.trace = (up.seq, up.depth, up.trace) if up is not None else (0, 0, NOT_RECORDED)
-    span.parent, span.thread, span.leaf, span.announced = span.seq, 0, True, False
+    span.parent = span.seq
     _set(span)
     return span
 
@@ -186,39 +193,38 @@ def merged(intervals):
 
 
 def finish(span, now):
-    """Write an ended span and tell its parent about its time."""
-    duration = now - span.start
-    own = duration - span.covered
-    if span.intervals:
-        own -= sum(end - start for start, end in merged(span.intervals))
+    """Write an ended span. Its parent has been told about its time."""
     if not span.record:
         return
-    live.pop(span.seq, None)
-    if duration >= state.config.min_ticks or span.announced:
-        _write(span, 1, duration, own if own > 0 else 0)
-
-
-def write_open(span):
-    """Write a span that has not ended (kind 2)."""
-    _write(span, 2, perf_counter_ns() - span.start, 0)
-
-
-def _write(span, kind, duration, own):
-    payload = span.payload if span.flags & ERROR or not span.result else span.payload + span.result
+    start, seq, payload = span.start, span.seq, span.payload
+    live.pop(seq, None)
+    duration = now - start
+    own = duration - span.covered
+    if span.intervals:
+        own -= sum(end - begin for begin, end in merged(span.intervals))
+    if duration < span.fn.min_ticks and not span.announced:
+        return
+    if span.result and not span.flags & ERROR:
+        payload += span.result
     if duration >= WIDE:
-        payload += b"W\x92" + msgpack.integer(duration) + msgpack.integer(own)
+        payload += b"W\x92" + msgpack.integer(duration) + msgpack.integer(max(own, 0))
         duration = own = WIDE
-    flags = span.flags if kind == 1 else span.flags | OPEN
-    depth, thread = span.depth, threads.ids.get(span.thread)
+    thread = thread_ids.get(span.thread)
     if thread is None:
         thread = threads.id(span.thread)
     state.spool.put(
         (
-            span.start, duration, own, span.seq, span.parent, span.trace.id, span.fn.id, len(payload), depth if depth < 65535 else 65535, thread,
-            kind, flags, span.err, 1,
+            start, duration, own if own > 0 else 0, seq, span.parent, span.trace.id, span.fn.id, len(payload), span.depth, thread, 1, span.flags, span.err, 1,
         ),
         payload,
     )  # fmt: skip
+
+
+def write_open(span):
+    """Write a span that has not ended (kind 2)."""
+    payload, thread = span.payload, threads.id(span.thread)
+    span_fields = (span.seq, span.parent, span.trace.id, span.fn.id, len(payload), span.depth, thread, 2, span.flags | OPEN, 0, 1)
+    state.spool.put((span.start, min(perf_counter_ns() - span.start, WIDE - 1), 0, *span_fields), payload)
 
 
 def event(span, site, payload):

@@ -59,38 +59,68 @@ class Spool:
 
     def put(self, fields, payload):
         """Append one record: `fields` as in the format, payload length and all, then its payload."""
-        self.waiting.append((fields, payload))
-        while self.waiting and self.lock.acquire(False):
+        lock = self.lock
+        if lock.acquire(False):
+            try:
+                if self.waiting:
+                    self._drain()
+                length = len(payload)
+                at, end = self.at, self.top
+                top = end - length
+                if self.closed or at + RECORD > top:
+                    self._append(fields, payload)
+                else:  # as in _append, which a call would make dearer
+                    if length:
+                        self.window[top:end] = payload
+                    _pack_record(self.window, at, *fields)
+                    self.top, self.at = top, at + RECORD
+                    self.n = n = self.n + 1
+                    words, word = self.words, self.n_word
+                    words[word + 1] = self.end - top
+                    words[word] = n
+            finally:
+                lock.release()
+        else:
+            self.waiting.append((fields, payload))
+        while self.waiting and lock.acquire(False):
             try:
                 self._drain()
             finally:
-                self.lock.release()
+                lock.release()
 
     def _drain(self):
-        waiting = self.waiting
-        while waiting:
-            fields, payload = waiting.popleft()
-            if self.closed:
-                self.dropped += 1
-                continue
-            length = len(payload)
-            top = self.top - length
-            at = self.at
-            if at + RECORD > top:
-                try:
-                    self._next_chunk(length)
-                except Exception as error:
-                    self._stop(error)
-                    continue
-                top, at = self.top - length, self.at
-            window = self.window
-            if length:
-                window[top : self.top] = payload
-            _pack_record(window, at, *fields)
-            self.top, self.at = top, at + RECORD
-            self.n += 1
-            self.words[self.n_word + 1] = self.end - top
-            self.words[self.n_word] = self.n
+        while self.waiting:
+            self._append(*self.waiting.popleft())
+
+    def _append(self, fields, payload):
+        length = len(payload)
+        at, end = self.at, self.top
+        top = end - length
+        if at + RECORD > top or self.closed:
+            if not self._room(length):
+                return
+            at, end = self.at, self.top
+            top = end - length
+        if length:
+            self.window[top:end] = payload
+        _pack_record(self.window, at, *fields)
+        self.top, self.at = top, at + RECORD
+        self.n = n = self.n + 1
+        words, word = self.words, self.n_word
+        words[word + 1] = self.end - top
+        words[word] = n
+
+    def _room(self, length):
+        """Open a chunk with room for one more record; False where there is none to be had."""
+        if self.closed:
+            self.dropped += 1
+            return False
+        try:
+            self._next_chunk(length)
+        except Exception as error:
+            self._stop(error)
+            return False
+        return True
 
     def _next_chunk(self, length):
         self._seal()

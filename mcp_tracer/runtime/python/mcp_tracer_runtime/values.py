@@ -44,7 +44,9 @@ def type_name(cls):
 
 
 def _int(value, room, depth, above):
-    packed = _small.get(value) or _integer(value)
+    if -33 < value < 128:
+        return _small[value]
+    packed = _integer(value)
     if packed is None:
         packed = _ext(6, b"%d" % value if value.bit_length() < 4000 else b"0x%x" % (value >> max(0, value.bit_length() - 4000)))
     return packed
