@@ -45,7 +45,8 @@ def _install(stamp: Path) -> None:
     npm = shutil.which("npm")
     if npm is None:
         pytest.skip("npm is not installed")
-    done = subprocess.run([npm, "ci", "--no-audit", "--no-fund"], cwd=NODE_FOLDER, capture_output=True, text=True, timeout=_INSTALL_S, check=False)
+    words = [npm, "ci", "--no-audit", "--no-fund"]
+    done = subprocess.run(words, cwd=NODE_FOLDER, capture_output=True, text=True, timeout=_INSTALL_S, check=False)
     if done.returncode != 0:
         pytest.skip(f"npm ci failed: {done.stderr[-500:]}")
     stamp.touch()
