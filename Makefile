@@ -34,7 +34,7 @@ lint: setup ## Style, formatting, import floors
 
 types: setup ## Python and the JavaScript runtime, both strict
 	$(BIN)/pyright --pythonpath $(BIN)/python
-	tests/node/node_modules/.bin/tsc -p tests/node
+	tests/node/node_modules/.bin/tsc -p mcp_tracer/runtime/javascript --typeRoots tests/node/node_modules/@types
 
 check-docs: setup ## README's generated parts are up to date
 	$(BIN)/python docs/generate.py --check
