@@ -16,7 +16,7 @@ from mcp_tracer.ingest.lease import Lease
 from mcp_tracer.ingest.reader import MAX_RECORDS, DamagedSpool, SpoolReader
 from mcp_tracer.ingest.spool_file import SpoolFile
 from mcp_tracer.model.batch import SpoolBatch, SpoolPosition
-from mcp_tracer.model.errors import Unavailable
+from mcp_tracer.model.errors import TracerError
 from mcp_tracer.storage.port import SpanWriter
 
 _log: Final = logging.getLogger(__name__)
@@ -92,7 +92,7 @@ class Ingester:
             took = await self._take_turn()
             self.status.problem = None
             return took
-        except (Unavailable, OSError) as error:
+        except (TracerError, OSError) as error:
             if self.status.problem != str(error):
                 _log.error("ingest stopped for now: %s", error)
             self.status.problem = str(error)
@@ -105,7 +105,7 @@ class Ingester:
             await self._discover()
             took = False
             for file in list(self._files.values()):
-                took |= await self._follow(file)
+                took |= await self._follow_or_set_aside(file)
             self.status.files = len(self._files)
             return took
 
@@ -129,6 +129,19 @@ class Ingester:
         path.replace(target)
         _log.error("%s Moved to %s.", reason, target)
         self.status.damaged_files.append(path.name)
+
+    async def _follow_or_set_aside(self, file: SpoolFile) -> bool:
+        """One file that cannot be taken must not keep the others from being taken."""
+        try:
+            return await self._follow(file)
+        except (TracerError, OSError):
+            raise  # the store's or the machine's state, not the file's
+        except Exception as error:
+            _log.exception("%s cannot be taken", file.name)
+            self._files.pop(file.name).close()
+            self._set_aside(file.path, f"{file.name}: {error!r}.")
+            await self._store.finish(file.name, killed=not file.ended)
+            return True
 
     async def _follow(self, file: SpoolFile) -> bool:
         gone = await anyio.to_thread.run_sync(file.writer_is_gone)

@@ -94,7 +94,7 @@ class Reference:
         return (
             (text is None or text in row.function.lower() or any(text in one.lower() for one in row.texts))
             and (query.file is None or row.file == query.file or fnmatchcase(row.file, query.file) or row.file.endswith("/" + query.file))
-            and (query.function is None or fnmatchcase(row.function, query.function) or fnmatchcase(row.function.split(".")[-1], query.function))
+            and (query.function is None or any(fnmatchcase(name, query.function) for name in (row.function, row.function.split(".")[-1])))
             and query.kind in (None, row.kind)
             and (query.min_duration_ns is None or row.duration_ns >= query.min_duration_ns)
             and (query.max_duration_ns is None or row.duration_ns <= query.max_duration_ns)

@@ -251,6 +251,30 @@ async def test_a_lost_definition_gives_a_stand_in(tmp_path: Path) -> None:
     assert (await store.trace(span.trace_id)).spans == 1
 
 
+@pytest.mark.parametrize("seed", range(12))
+async def test_garbage_in_an_unsealed_chunk_harms_nothing_else(tmp_path: Path, seed: int) -> None:
+    rng = random.Random(seed)
+    raw = bytearray(program(1, 300).to_bytes())
+    for _ in range(rng.choice((3, 40))):
+        at = rng.choice((rng.randrange(4096 + 32, 4096 + 14_000), rng.randrange(len(raw) - 9000, len(raw) - 8)))
+        raw[at : at + 8] = rng.randbytes(8)
+    path = tmp_path / "garbage.spool"
+    path.write_bytes(bytes(raw))
+    store = await filled(tmp_path, program(2, 5))
+    position = SpoolPosition()
+    with SpoolReader(path) as reader:
+        while (batch := reader.read(position, final=True)) is not None:
+            await store.append([batch])
+            position = batch.end
+    await store.finish(path.name, killed=True)
+    found = await store.search(SpanQuery(limit=1000, text="key"))
+    assert {span.run_id[:2] for span in found.rows} >= {"02"}
+    await store.search(SpanQuery(limit=1000))
+    await store.hotspots()
+    for run in (await store.traces(limit=400)).rows:
+        await store.trace_spans(run.trace_id)
+
+
 async def test_names_complete(tmp_path: Path) -> None:
     store = await filled(tmp_path, program(1), program(2, at=5))
     assert await store.names("file", "src/") == ("src/store.py",)

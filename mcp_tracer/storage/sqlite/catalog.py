@@ -109,7 +109,7 @@ class CatalogWriter:
             self._db.execute("INSERT OR IGNORE INTO code VALUES(?,?,?)", key)
 
     def _remember(self, ids: SourceIds, kind: int, local: int, id_: int) -> None:
-        if local >= 1 << 24:  # ids count from 1: this one is damaged
+        if local >= 1 << 21:  # ids count from 1: this one is damaged
             return
         ids.set(kind, local, id_)
         self._db.execute("INSERT OR REPLACE INTO local VALUES(?,?,?,?)", (ids.source, kind, local, id_))

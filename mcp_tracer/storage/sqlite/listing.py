@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import islice
 
+from mcp_tracer.model.batch import SpoolPosition
 from mcp_tracer.model.errors import UserError
 from mcp_tracer.storage.sqlite.snapshot import Snapshot
 from mcp_tracer.storage.sqlite.traces import newest_first
+from mcp_tracer.storage.sqlite.writer import position_in
 
 
 def names(snapshot: Snapshot, kind: str, prefix: str, limit: int) -> tuple[str, ...]:
@@ -37,6 +39,12 @@ def _runs(snapshot: Snapshot, prefix: str) -> Iterator[str]:
     query = "SELECT r.run_id FROM source s JOIN run r ON r.id=s.run WHERE substr(r.run_id, 1, ?)=? GROUP BY r.id ORDER BY min(s.start) DESC"
     for (run_id,) in snapshot.all(query, (len(prefix), prefix.lower())):
         yield run_id
+
+
+def position(snapshot: Snapshot, spool_name: str) -> SpoolPosition:
+    """How far a spool file was taken; older segments know of finished ones."""
+    found = (position_in(segment.db, spool_name) for segment in reversed(snapshot.segments))
+    return next((one for one in found if one is not None), SpoolPosition())
 
 
 def traces_of_test(snapshot: Snapshot, test_id: str) -> list[bytes]:

@@ -17,6 +17,9 @@ _SIZED = {0xC4: (1, 0), 0xC5: (2, 0), 0xC6: (4, 0), 0xC7: (1, 1), 0xC8: (2, 1), 
 _NESTED = {0xDC: (2, 1), 0xDD: (4, 1), 0xDE: (2, 2), 0xDF: (4, 2)}
 
 
+_MOST = 1 << 61
+
+
 def split(payload: bytes) -> Iterator[tuple[str, bytes]]:
     """(tag, msgpack) of each section that is whole."""
     at = 0
@@ -177,7 +180,8 @@ def _mapping(value: Any) -> dict[str, Any]:
 
 
 def _number(value: Any) -> float:
-    return value if isinstance(value, (int, float)) else 0
+    """The number, 0 for anything else and for what no clock or counter says."""
+    return value if isinstance(value, (int, float)) and -_MOST < value < _MOST else 0
 
 
 def _text(value: Any) -> str:

@@ -50,18 +50,20 @@ class SqliteSpanStore:
         self._readers = Readers(self._folder)
         self._sealer = ThreadPoolExecutor(1, thread_name_prefix="mcp-tracer-seal")
         self._sealing = Lock()
+        self._has_written = False
 
     async def position(self, spool_name: str) -> SpoolPosition:
         """How far a spool file has been taken; the start for an unknown one."""
-        return await self._write(lambda: self._writer.position(spool_name))
+        return await self._read(lambda snapshot: listing.position(snapshot, spool_name))
 
     async def append(self, batches: Sequence[SpoolBatch]) -> None:
         """Take the batches and their positions in one transaction. A batch that was taken before changes nothing."""
         became_full = await self._write(lambda: self._writer.append(batches, self._clock()))
-        if became_full and self._max_traces is not None:
+        if self._max_traces is not None:
             await self._write(self._forget_oldest)
-        elif became_full:
+        elif became_full or not self._has_written:  # the first time for what an earlier process left unsealed
             self._sealer.submit(self._seal_pending)
+        self._has_written = True
 
     async def finish(self, spool_name: str, killed: bool) -> None:
         """The writer is gone: keep its open spans as unfinished and close its run."""
@@ -152,7 +154,7 @@ class SqliteSpanStore:
         return await self._read(lambda snapshot: (self._bytes(), listing.span_count(snapshot)))
 
     def _forget_oldest(self) -> None:
-        for number in volatile.surplus(self._folder, self._max_traces or 0):
+        for number in volatile.surplus(self._folder, self._max_traces or 0)[-1:]:
             self._writer.delete_until(number)
 
     def _seal_pending(self) -> None:
