@@ -43,7 +43,7 @@ class SpoolBuilder:
         self.run_id, self.pid, self.salt, self.origin_wall_ns = run_id, pid, salt, origin_wall_ns
         self.origin_tick = 1_000_000
         self._head = (language, process_start, ns_per_tick)
-        self._next_id = {kind: 1 for kind in range(1, 8)}
+        self._next_id = dict.fromkeys(range(1, 8), 1)
         self._ids: dict[tuple[int, bytes], int] = {}
         self.items: list[tuple[bytes, bytes]] = []
         self.define(

@@ -12,12 +12,11 @@ from typing import Any, Final
 
 import numpy as np
 
-from mcp_tracer.storage.sqlite import frames, schema, segments
+from mcp_tracer.storage.sqlite import frames, opened, schema, segments
 from mcp_tracer.storage.sqlite.columns import Array
 from mcp_tracer.storage.sqlite.names import Names
 from mcp_tracer.storage.sqlite.segments import SegmentFile
 from mcp_tracer.storage.sqlite.transform import Spans
-from mcp_tracer.storage.sqlite.writer import OPEN_COLUMNS, open_spans
 
 _DIRECTORY: Final = np.dtype([(name.strip(), "<i8") for name in frames.DIRECTORY.split(",")])
 OPEN_FRAME: Final = -1
@@ -59,8 +58,7 @@ class Snapshot:
         """Spans that have not ended, as columns; `trace` holds the newest segment's ids."""
         if self.opened is None:
             newest = self.segments[-1].db if self.segments and not self.segments[-1].sealed else None
-            rows = newest.execute(f"SELECT {OPEN_COLUMNS} FROM open_span ORDER BY src, seq").fetchall() if newest else []
-            self.opened = open_spans(rows)
+            self.opened = opened.of_all(newest)
         return self.opened
 
     def all(self, query: str, parameters: Sequence[Any] = ()) -> list[Any]:

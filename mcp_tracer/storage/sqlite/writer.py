@@ -10,21 +10,18 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
 
 import numpy as np
 
 from mcp_tracer.model import spool
 from mcp_tracer.model.batch import SpoolBatch, SpoolPosition
 from mcp_tracer.model.errors import UserError
-from mcp_tracer.storage.sqlite import compact, events, frames, live, retention, rollup, schema, segments, transform
+from mcp_tracer.storage.sqlite import compact, events, frames, live, opened, retention, rollup, schema, segments, transform
 from mcp_tracer.storage.sqlite.catalog import CatalogWriter, SourceIds
 from mcp_tracer.storage.sqlite.columns import Array
 from mcp_tracer.storage.sqlite.live import Live
 from mcp_tracer.storage.sqlite.rollup import Rollup
 from mcp_tracer.storage.sqlite.transform import Spans
-
-_OPEN: Final = ("fn", "start", "dur", "self", "parent", "depth", "thread", "flags", "err", "count")
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,15 +198,10 @@ class Writer:
         if not len(chosen):
             return
         spans = transform.spans_of(batch, chosen, ids)
-        columns = spans.columns
-        columns["trace"] = segment.traces.ids(ids.source, batch.source.run_id, columns["trace"])
-        segment.traces.place(columns)
-        known = segment.open_seqs.setdefault(ids.source, set())
-        for index, payload in enumerate(spans.payloads):
-            seq, trace = int(columns["seq"][index]), int(columns["trace"][index])
-            row = (ids.source, seq, segment.traces.trace_id(trace), trace, *(int(columns[name][index]) for name in _OPEN), payload)
-            segment.db.execute(f"INSERT OR REPLACE INTO open_span({_OPEN_COLUMNS}) VALUES({','.join('?' * 15)})", row)
-            known.add(seq)
+        spans.columns["trace"] = segment.traces.ids(ids.source, batch.source.run_id, spans.columns["trace"])
+        segment.traces.place(spans.columns)
+        opened.insert(segment.db, spans, segment.traces)
+        segment.open_seqs.setdefault(ids.source, set()).update(spans.columns["seq"].tolist())
 
     def _replace_open(self, segment: Live, source: int, seqs: Array) -> None:
         """Finished spans take the place of their open records."""
@@ -221,11 +213,11 @@ class Writer:
         known -= done
 
     def _close_open_spans(self, segment: Live, source: int) -> None:
-        rows = segment.db.execute(f"SELECT {_OPEN_COLUMNS} FROM open_span WHERE src=? ORDER BY start, seq", (source,)).fetchall()
-        if not rows:
+        spans = opened.of_source(segment.db, source)
+        if not len(spans):
             return
         run = int(self.catalog_db().execute("SELECT run FROM source WHERE id=?", (source,)).fetchone()[0])
-        add_rollup(segment.db, self._add_placed(segment, open_spans(rows), source, run))
+        add_rollup(segment.db, self._add_placed(segment, spans, source, run))
         segment.db.execute("DELETE FROM open_span WHERE src=?", (source,))
         segment.open_seqs.pop(source, None)
 
@@ -254,19 +246,6 @@ class Writer:
     def _begin_next(self, segment: Live, now_ns: int) -> None:
         self._live = live.following(self._folder, segments.listed(self._folder), now_ns)
         segment.close()
-
-
-_OPEN_COLUMNS: Final = "src, seq, trace_id, trace, " + ", ".join(_OPEN) + ", payload"
-
-
-def open_spans(rows: Sequence[tuple[Any, ...]]) -> Spans:
-    """Rows of `open_span` as columns."""
-    names = ("src", "seq", "trace_id", "trace", *_OPEN)
-    columns = {name: np.array([row[index] for row in rows], np.int64) for index, name in enumerate(names) if name != "trace_id"}
-    return Spans(columns, [bytes(row[-1]) for row in rows])
-
-
-OPEN_COLUMNS: Final = _OPEN_COLUMNS
 
 
 def position_in(db: sqlite3.Connection, name: str) -> SpoolPosition | None:
