@@ -36,10 +36,10 @@ types: setup ## Python and the JavaScript runtime, both strict
 	$(BIN)/pyright --pythonpath $(BIN)/python
 	tests/node/node_modules/.bin/tsc -p mcp_tracer/runtime/javascript --typeRoots tests/node/node_modules/@types
 
-check-docs: setup ## README's generated parts are up to date
+check-docs: setup ## The documents' generated parts are up to date
 	$(BIN)/python docs/generate.py --check
 
-docs: setup ## Write README's generated parts anew
+docs: setup ## Write the documents' generated parts anew
 	$(BIN)/python docs/generate.py
 
 bench: setup ## What lies in tests/benchmarks

@@ -1,4 +1,4 @@
-"""Writes the generated parts of README.md between their markers: the tools, and the settings. `--check` only compares."""
+"""Writes the generated parts of README.md and docs/rest.md between their markers: tools, settings, routes. `--check` only compares."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-README = ROOT / "README.md"
+PAGES = {ROOT / "README.md": ("tools", "settings"), ROOT / "docs" / "rest.md": ("rest",)}
 TEMPLATE = ROOT / ".ai-agents" / "logging" / "config" / ".env.tracing"
 RULE = re.compile(r"^# [─═]{3}")
 ASSIGNMENT = re.compile(r"^(TRACING_\w+)=(.*)$")
@@ -30,33 +30,40 @@ def settings_table(template: str) -> str:
     return "\n".join(rows)
 
 
-def tools_table() -> str:
-    """As the faces print it."""
-    from mcp_tracer.faces.docs import tools_table as table
+def part(name: str) -> str:
+    """The text of one generated part."""
+    from mcp_tracer.faces.docs import rest_reference, tool_table
+    from mcp_tracer.service.operations import OPERATIONS
 
-    return table().strip()
+    if name == "settings":
+        return settings_table(TEMPLATE.read_text(encoding="utf-8"))
+    return {"tools": tool_table, "rest": rest_reference}[name](OPERATIONS).strip()
 
 
-def with_generated_parts(text: str) -> str:
+def with_generated_parts(page: Path, names: tuple[str, ...]) -> str:
     """The page with every part between `<!-- name:begin -->` and `<!-- name:end -->` made anew."""
-    parts = {"tools": tools_table(), "settings": settings_table(TEMPLATE.read_text(encoding="utf-8"))}
-    for name, part in parts.items():
+    text = page.read_text(encoding="utf-8")
+    for name in names:
         between = re.compile(rf"(<!-- {name}:begin -->\n).*?(<!-- {name}:end -->)", re.DOTALL)
-        text, found = between.subn(lambda match, part=part: f"{match[1]}{part}\n{match[2]}", text)
+        made = part(name)
+        text, found = between.subn(lambda match, made=made: f"{match[1]}{made}\n{match[2]}", text)
         if found != 1:
-            raise SystemExit(f"README.md must hold the markers {name}:begin and {name}:end exactly once; found {found}.")
+            raise SystemExit(f"{page.name} must hold the markers {name}:begin and {name}:end exactly once; found {found}.")
     return text
 
 
 def main() -> int:
     """Write, or compare."""
-    before = README.read_text(encoding="utf-8")
-    after = with_generated_parts(before)
-    if "--check" in sys.argv[1:]:
-        if before != after:
-            print("README.md is out of date: run `make docs`.", file=sys.stderr)
-        return int(before != after)
-    README.write_text(after, encoding="utf-8")
+    outdated: list[str] = []
+    for page, names in PAGES.items():
+        after = with_generated_parts(page, names)
+        if after != page.read_text(encoding="utf-8"):
+            outdated.append(page.relative_to(ROOT).as_posix())
+            if "--check" not in sys.argv[1:]:
+                page.write_text(after, encoding="utf-8")
+    if outdated and "--check" in sys.argv[1:]:
+        print(f"{', '.join(outdated)}: out of date, run `make docs`.", file=sys.stderr)
+        return 1
     return 0
 
 
