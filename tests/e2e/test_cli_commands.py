@@ -13,6 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from mcp_tracer.workspace.initialise import initialise
+from mcp_tracer.workspace.project import Project
+
 PATIENCE_S = 60
 COMMAND = (sys.executable, "-m", "mcp_tracer")
 PROGRAM = "def double(n):\n    return 2 * n\n\n\nprint(double(21))\n"
@@ -25,7 +28,7 @@ def root(tmp_path: Path) -> Path:
     place = tmp_path / "shop"
     (place / "src").mkdir(parents=True)
     (place / "src" / "twice.py").write_text(PROGRAM)
-    assert cli(place, "init", "--yes").returncode == 0
+    initialise(Project(place.resolve()))
     return place.resolve()
 
 

@@ -15,6 +15,9 @@ import pytest
 from mcp import Client, StdioServerParameters
 from mcp.types import CallToolResult, TextContent
 
+from mcp_tracer.workspace.initialise import initialise
+from mcp_tracer.workspace.project import Project
+
 PATIENCE_S = 60
 COMMAND = (sys.executable, "-m", "mcp_tracer")
 PROGRAM = '''\
@@ -80,7 +83,7 @@ async def call(client: Client, tool: str, **arguments: Any) -> str:
 
 
 async def test_from_instrumenting_to_the_cause_and_back(root: Path, era: str) -> None:
-    run(root, *COMMAND, "init", "--yes")
+    initialise(Project(root))
     async with client_of(root, era) as client:
         assert "1 instrumented" in await call(client, "instrument", paths=["shop.py"], level=2)
         assert run(root, sys.executable, "shop.py").stdout == "6\nno cake\n"
@@ -106,7 +109,7 @@ async def test_a_server_started_before_init_says_so_and_works_after_it(root: Pat
 
 
 async def test_two_servers_share_a_project(root: Path) -> None:
-    run(root, *COMMAND, "init", "--yes")
+    initialise(Project(root))
     async with client_of(root, "auto") as first, client_of(root, "legacy") as second:
         await call(first, "instrument", paths=["shop.py"])
         assert "shop.py level 2" in await call(second, "get_status")
@@ -128,7 +131,7 @@ def talk(root: Path) -> subprocess.Popen[bytes]:
 
 
 def test_standard_output_carries_protocol_only_and_closed_input_ends_the_server(root: Path) -> None:
-    run(root, *COMMAND, "init", "--yes")
+    initialise(Project(root))
     server = talk(root)
     output, errors = server.communicate(b"this is not JSON\n", timeout=PATIENCE_S)
     assert server.returncode == 0, errors
@@ -140,7 +143,7 @@ def test_standard_output_carries_protocol_only_and_closed_input_ends_the_server(
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_the_server_cleanly_while_input_stays_open(root: Path, number: signal.Signals) -> None:
-    run(root, *COMMAND, "init", "--yes")
+    initialise(Project(root))
     server = talk(root)
     assert server.stdout is not None
     assert b'"serverInfo"' in server.stdout.readline()

@@ -19,6 +19,9 @@ from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.types import TextContent
 
+from mcp_tracer.workspace.initialise import initialise
+from mcp_tracer.workspace.project import Project
+
 PATIENCE_S = 60
 COMMAND = (sys.executable, "-m", "mcp_tracer")
 PROGRAM = "def double(n):\n    return 2 * n\n\n\nprint(double(21))\n"
@@ -50,7 +53,7 @@ def root(tmp_path: Path) -> Path:
     place = tmp_path / "shop"
     (place / "src").mkdir(parents=True)
     (place / "src" / "twice.py").write_text(PROGRAM)
-    subprocess.run([*COMMAND, "init", "--yes"], cwd=place, check=True, capture_output=True, timeout=PATIENCE_S)
+    initialise(Project(place.resolve()))
     return place.resolve()
 
 
@@ -140,10 +143,10 @@ def test_a_signal_ends_the_server_cleanly(root: Path, number: signal.Signals) ->
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 def test_open_event_streams_do_not_hold_a_stopping_server_up(root: Path) -> None:
-    initialise = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "raw", "version": "1"}}
+    hello = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "raw", "version": "1"}}
     headers = {"Accept": "application/json, text/event-stream"}
     with serving(root) as server, httpx2.Client(headers={**server.headers, **headers}, timeout=PATIENCE_S) as http:
-        request = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": initialise}
+        request = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": hello}
         session = http.post(f"{server.url}/mcp", json=request).headers["mcp-session-id"]
         with http.stream("GET", f"{server.url}/mcp", headers={"Mcp-Session-Id": session}) as stream:
             assert stream.status_code == 200

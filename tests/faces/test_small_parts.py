@@ -93,10 +93,8 @@ def test_only_loopback_addresses_are_bound(address: str) -> None:
 
 
 def test_a_taken_port_is_told_with_the_fix() -> None:
-    with bind("127.0.0.1:0") as listening:
-        listening.listen()
-        with pytest.raises(Unavailable, match="choose another port"):
-            bind(f"127.0.0.1:{listening.getsockname()[1]}")
+    with bind("127.0.0.1:0") as listening, pytest.raises(Unavailable, match="choose another port"):
+        bind(f"127.0.0.1:{listening.getsockname()[1]}")
 
 
 def test_query_parameters_take_lists_and_parts_of_objects() -> None:

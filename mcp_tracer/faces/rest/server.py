@@ -14,6 +14,7 @@ from starlette.types import ASGIApp
 from mcp_tracer.model.errors import Unavailable, UserError
 
 SHUTDOWN_S = 2
+BACKLOG = 128
 LOOPBACK = {"127.0.0.1": socket.AF_INET, "localhost": socket.AF_INET, "::1": socket.AF_INET6}
 
 
@@ -30,6 +31,8 @@ def bind(address: str) -> socket.socket:
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(("127.0.0.1" if host == "localhost" else host, int(port)))
+        # From here on clients wait in the queue, so that the address can be told before everything else is ready.
+        listening.listen(BACKLOG)
     except OSError as error:
         listening.close()
         raise Unavailable(f"{address} cannot be used ({error.strerror}): another server may run there; choose another port.") from error
