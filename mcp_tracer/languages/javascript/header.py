@@ -1,7 +1,8 @@
 """The one insertion a file has at its top: the table of its functions, and the way to the runtime.
 
 `var $mt_x` is hoisted without a value and `$mtl_x` is a hoisted function, so a probe works before the module's own body ran (circular
-imports) and without a runtime (bundles, browsers): then every probe returns its first argument.
+imports) and without a runtime (bundles, browsers): then every probe returns its first argument. The header ends with
+a call of `$mtl_x`, so that the hooks on libraries stand before the file requires them.
 """
 
 from __future__ import annotations
@@ -85,5 +86,5 @@ def render(
         f"var $mt_{own}{':' + _PROBE_TYPES if typed else ''};function $mtl_{own}(){colon}{{if($mt_{own})return $mt_{own};"
         f"var g{colon}=globalThis,t{colon}=g.__mcpTracer,n{colon}=function(v{colon}){{return v}};"
         f"try{{{_LOAD % {'any': colon}}if(t)$mt_{own}=t.file({text})}}catch(e){{}}"
-        f"return $mt_{own}||($mt_{own}={{{no_ops},b:function(){{return []}}}})}}"
+        f"return $mt_{own}||($mt_{own}={{{no_ops},b:function(){{return []}}}})}}$mtl_{own}();"
     )

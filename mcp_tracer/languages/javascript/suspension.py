@@ -103,3 +103,5 @@ def _plan_for_await(plan: FilePlan, node: Node, scope: Scope) -> None:
     plan.edits.wrap(iterated.start_byte, f"{plan.probes}.ai(", syntax.end_of(iterated), f",{scope.span})")
     if body.type == "statement_block":
         plan.edits.open(body.start_byte + 1, resume)
+    else:
+        plan.edits.wrap(body.start_byte, "{" + resume, syntax.end_of(body), "}")

@@ -70,6 +70,7 @@ class Spool:
     spans: list[Span] = field(default_factory=list)
     events: list[tuple[int, dict[str, Any], dict[str, Any]]] = field(default_factory=list)
     kinds: list[int] = field(default_factory=list)
+    counted: list[tuple[str, int]] = field(default_factory=list)
 
     def tree(self) -> list[Any]:
         """Nested `[name, children]` lists in order of start."""
@@ -135,6 +136,10 @@ def _read_record(record: Any, payload: bytes, spool: Spool, tables: dict[int, di
     elif kind == layout.KIND_EVENT:
         site = tables[layout.DEF_SITE][int(record["fn"])]
         spool.events.append((int(record["seq"]), site, sections(payload)))
+    elif kind == layout.KIND_AGGREGATE:
+        number = int(record["fn"])
+        definition = tables[layout.DEF_FUNCTION].get(number) or tables[layout.DEF_SITE][number]
+        spool.counted.append((definition["name"], int(record["count"])))
     elif kind == layout.KIND_RUN_END:
         spool.end = decode(payload)
 
