@@ -80,11 +80,25 @@ def test_text_that_only_mentions_the_marker_stays(language: PythonLanguage) -> N
 
 _lines = st.lists(
     st.sampled_from(
-        ['"""d"""', "from __future__ import annotations", "import os", "", "# c", "x = 1; y = 2", "def f(): return 1", "@d\ndef g():\n  return 2",
-         "class A:\n  def m(self):\n    pass\n\n", "if x:\n  pass", "x = (\n\n1)", "'''a\n\nb'''", "\x0c", "async def h(): yield"],
+        [
+            '"""d"""',
+            "from __future__ import annotations",
+            "import os",
+            "",
+            "# c",
+            "x = 1; y = 2",
+            "def f(): return 1",
+            "@d\ndef g():\n  return 2",
+            "class A:\n  def m(self):\n    pass\n\n",
+            "if x:\n  pass",
+            "x = (\n\n1)",
+            "'''a\n\nb'''",
+            "\x0c",
+            "async def h(): yield",
+        ],
     ),
     max_size=8,
-)  # fmt: skip
+)
 
 
 @given(_lines, st.sampled_from(["\n", "\r\n", "\r"]), st.booleans())

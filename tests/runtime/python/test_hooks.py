@@ -109,7 +109,8 @@ app = FastAPI()
 async def user(n: int): return {"n": n}
 sent = []
 async def call():
-    scope = {"type": "http", "method": "GET", "path": "/u/5", "raw_path": b"/u/5", "query_string": b"q=1", "headers": [], "http_version": "1.1",
+    scope = {"type": "http", "method": "GET", "path": "/u/5", "raw_path": b"/u/5", "query_string": b"q=1", "headers": [],
+             "http_version": "1.1",
              "scheme": "http", "root_path": "", "client": ("c", 1), "server": ("s", 80)}
     async def receive(): return {"type": "http.request", "body": b"", "more_body": False}
     async def send(message): sent.append(message)

@@ -36,7 +36,8 @@ def test_level_2_writes_parameters_and_return_value(project: Any) -> None:
 def test_level_3_writes_each_call_as_a_child(project: Any) -> None:
     run = project.trace(SOURCE.replace("return n * 2", "return max(n, len(str(n)))"), 3)
     assert run.paths() == [
-        "order", "order > price", "order > price > price", "order > price > price > len", "order > price > price > max", "order > price > price > str",
+        "order", "order > price", "order > price > price", "order > price > price > len",
+        "order > price > price > max", "order > price > price > str",
     ]  # fmt: skip
     assert run.one("max").sections == {"R": 3}
     assert run.one("max").definition["line"] == 3

@@ -88,6 +88,9 @@ def test_a_child_process_knows_its_parent_run(project: Any) -> None:
     project.run("program.py")
     parent, child = sorted(project.runs(), key=lambda run: "parentRunId" in run.run)
     assert child.run["parentRunId"] == parent.run["runId"]
+    trace = child.definitions[4][child.one("f").trace]
+    assert trace["traceId"] == parent.definitions[4][1]["traceId"]
+    assert int(trace["parentSpanId"], 16) == int(parent.header["span_salt"]) + parent.one("g").seq
 
 
 def test_a_full_spool_stops_tracing_not_the_program(project: Any) -> None:

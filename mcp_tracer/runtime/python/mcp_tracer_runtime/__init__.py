@@ -1,4 +1,5 @@
-"""What runs inside traced programs. Standard library only, nothing imported before the first traced file, and never an exception to the program."""
+"""What runs inside traced programs. Standard library only, nothing imported before the first traced file, and never an exception to the
+program."""
 
 
 def adopt(spec, frame):

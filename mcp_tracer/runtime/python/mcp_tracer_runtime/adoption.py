@@ -7,7 +7,8 @@ from . import faults, header, link, probes, state, transform
 
 
 def adopt(spec, frame):
-    """Instrument the module that runs in `frame`; `spec` is the header's text of levels. Never raises: a failure means no tracing, counted."""
+    """Instrument the module that runs in `frame`; `spec` is the header's text of levels. Never raises: a failure means no tracing,
+    counted."""
     try:
         if state.start():
             _adopt(spec, frame)

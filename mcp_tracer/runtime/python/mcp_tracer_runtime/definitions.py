@@ -10,7 +10,23 @@ KIND_DEFINITION = 4
 class Function:
     """A traced function or call site. `level` and the captures are what holds now; `defined` whether this spool file knows it."""
 
-    __slots__ = ("as_site", "defined", "fields", "head", "id", "instrumented", "level", "max_depth", "min_ticks", "params", "returns", "room", "secret", "variables", "waits")
+    __slots__ = (
+        "as_site",
+        "defined",
+        "fields",
+        "head",
+        "id",
+        "instrumented",
+        "level",
+        "max_depth",
+        "min_ticks",
+        "params",
+        "returns",
+        "room",
+        "secret",
+        "variables",
+        "waits",
+    )
 
     def __init__(self, fields, instrumented, as_site=False):
         self.fields, self.instrumented, self.as_site = fields, instrumented, as_site

@@ -1,6 +1,7 @@
 """Exceptions as section E: type, message and stack, without running a line of the program's code (`__str__` of its classes included)."""
 
 import os
+import sys
 
 from . import run, spans, state
 from .msgpack import array, integer, map, text
@@ -23,6 +24,14 @@ def record(span, error):
     span.err = spans.errors.id(type(error))
     if state.config.errors and span.fn.level >= 2:
         span.payload += b"E" + encoded(error)
+
+
+def blame(span):
+    """Flag a call that the exception being handled has jumped over. Its text stands at the function that it left."""
+    span.flags |= spans.ERROR
+    error = sys.exc_info()[0]
+    if error is not None and span.record:
+        span.err = spans.errors.id(error)
 
 
 def encoded(error, causes=_CAUSES):

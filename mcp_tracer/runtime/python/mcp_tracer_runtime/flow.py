@@ -1,6 +1,7 @@
 """Probes of coroutines, generators and async generators. They hold their span in a local, so they know it in whatever context they wake up.
 
-A coroutine's context suspends and resumes with it: only its waiting is timed. A generator runs in the context of whoever resumes it: at each yield it
+A coroutine's context suspends and resumes with it: only its waiting is timed. A generator runs in the context of whoever resumes it: at
+each yield it
 makes the resumer's span current again, at each resumption its own. One span covers it from the first step to the end.
 """
 
@@ -9,7 +10,7 @@ from time import perf_counter_ns
 
 from . import exceptions, faults, spans, state
 from .plain import parameters
-from .spans import FlowSpan, cover, current, finish, light, prepare
+from .spans import FlowSpan, cover, current, finish, prepare
 from .values import encode
 
 _get, _set = current.get, current.set
@@ -177,7 +178,7 @@ def _wake(span, now):
         return
     for lost in between:
         if not lost.held:
-            lost.flags |= spans.ERROR
+            exceptions.blame(lost)
             if lost.up is not None:
                 cover(lost.up, lost.start, now)
             finish(lost, now)
@@ -242,6 +243,16 @@ def _generator():
 
 _GENERATOR = type(_generator())
 PROBES = {
-    "EC": enter_coroutine, "EG": enter_generator, "BW": await_begins, "W": await_ended, "GY": yielding, "GR": resumed, "GD": delegating,
-    "CU": unwind, "CRV": returning, "CM": mark, "CF": end, "LF": hide_span,
-}  # fmt: skip
+    "EC": enter_coroutine,
+    "EG": enter_generator,
+    "BW": await_begins,
+    "W": await_ended,
+    "GY": yielding,
+    "GR": resumed,
+    "GD": delegating,
+    "CU": unwind,
+    "CRV": returning,
+    "CM": mark,
+    "CF": end,
+    "LF": hide_span,
+}

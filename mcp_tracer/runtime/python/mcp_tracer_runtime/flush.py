@@ -1,4 +1,5 @@
-"""The only thing that happens beside the program: now and then a sleeping thread wakes, writes spans that are still open, and looks whether the
+"""The only thing that happens beside the program: now and then a sleeping thread wakes, writes spans that are still open, and looks
+whether the
 settings changed. It starts with the first span and ends before a fork, so a program that forks has one thread less than it would notice."""
 
 import sys

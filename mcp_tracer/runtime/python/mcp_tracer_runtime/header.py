@@ -1,8 +1,10 @@
 """The header: the one insertion that turns tracing on for a file. Built here, found here, taken out here.
 
 The header is an `exec` of a string, so that it fits on any existing line and leaves no name in the module. It looks for the runtime in
-`.ai-agents/logging/runtime/python` above the file (then below `MCP_TRACER_PROJECT`), hands it the levels, and stays silent when there is none.
-The letter after the marker says how it joins the line: `a` after a statement (`;exec(…)`), `b` before one (`exec(…);`), `l` alone on a blank
+`.ai-agents/logging/runtime/python` above the file (then below `MCP_TRACER_PROJECT`), hands it the levels, and stays silent when there is
+none.
+The letter after the marker says how it joins the line: `a` after a statement (`;exec(…)`), `b` before one (`exec(…);`), `l` alone on a
+blank
 or comment line, `i` in front of an expression (the test of an `if`, a decorator, what a
 `for` or `with` starts with: `exec(…)or `), `e` on an own last line behind a file that leaves no other place.
 """
@@ -14,7 +16,8 @@ import re
 MARKER = "#mcp-tracer:1 "
 _CODE = (
     r"\ntry:"
-    r"\n import sys,os;p=os.path;r='.ai-agents/logging/runtime/python/mcp_tracer_runtime';f=sys._getframe(1);d=p.abspath(f.f_code.co_filename)"
+    r"\n import sys,os;p=os.path;r='.ai-agents/logging/runtime/python/mcp_tracer_runtime'"
+    r";f=sys._getframe(1);d=p.abspath(f.f_code.co_filename)"
     r"\n while not p.isdir(p.join(d,r))and d!=p.dirname(d):d=p.dirname(d)"
     r"\n d=p.dirname(p.join(d if p.isdir(p.join(d,r))else os.environ['MCP_TRACER_PROJECT'],r));sys.path.insert(0,d)"
     r"\n try:from mcp_tracer_runtime import adopt"

@@ -10,14 +10,35 @@ if TYPE_CHECKING:
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
-_COMPILED_ELSEWHERE = {
-    "jit", "njit", "vectorize", "guvectorize", "stencil", "cfunc", "numba.jit", "numba.njit", "numba.vectorize", "nb.jit", "nb.njit", "nb.vectorize",
-    "cuda.jit", "numba.cuda.jit", "torch.jit.script", "jit.script", "triton.jit", "ti.kernel", "ti.func", "taichi.kernel",
-}  # fmt: skip
+_COMPILED_ELSEWHERE = frozenset(
+    [
+        "jit",
+        "njit",
+        "vectorize",
+        "guvectorize",
+        "stencil",
+        "cfunc",
+        "numba.jit",
+        "numba.njit",
+        "numba.vectorize",
+        "nb.jit",
+        "nb.njit",
+        "nb.vectorize",
+        "cuda.jit",
+        "numba.cuda.jit",
+        "torch.jit.script",
+        "jit.script",
+        "triton.jit",
+        "ti.kernel",
+        "ti.func",
+        "taichi.kernel",
+    ]
+)
 
 
 class Entry:
-    """One function: qualified `name`, `node`, `kind`, `params` (order of section P) and, where it is left alone, `skipped` with the reason."""
+    """One function: qualified `name`, `node`, `kind`, `params` (order of section P) and, where it is left alone, `skipped` with the
+    reason."""
 
     __slots__ = ("kind", "name", "node", "params", "skipped")
 

@@ -21,7 +21,8 @@ def link(code, objects):
 
 
 def pairs(old, new):
-    """(position in `old.co_consts`, old code, new code) for the code objects directly inside both, matched by name, first line and order."""
+    """(position in `old.co_consts`, old code, new code) for the code objects directly inside both, matched by name, first line and
+    order."""
     waiting = {}
     for code in _codes(new):
         waiting.setdefault((code.co_name, code.co_firstlineno), []).append(code)

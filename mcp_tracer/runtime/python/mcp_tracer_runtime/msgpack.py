@@ -16,7 +16,7 @@ def integer(value):
     packed = SMALL.get(value)
     if packed is not None:
         return packed
-    if 0 <= value:
+    if value >= 0:
         if value < 256:
             return _u8(0xCC, value)
         if value < 65536:

@@ -81,7 +81,22 @@ def leave(fn, value):
         _live.pop(seq, None)
         own_time = duration - span.covered
         state.spool.put(
-            (start, duration, own_time if own_time > 0 else 0, seq, span.parent, span.trace.id, fn.id, len(payload), span.depth, thread, 1, span.flags, 0, 1),
+            (
+                start,
+                duration,
+                own_time if own_time > 0 else 0,
+                seq,
+                span.parent,
+                span.trace.id,
+                fn.id,
+                len(payload),
+                span.depth,
+                thread,
+                1,
+                span.flags,
+                0,
+                1,
+            ),
             payload,
         )
     except Exception as error:
@@ -137,7 +152,7 @@ def parameters(fn, arguments):
     """Section P."""
     room = state.config.value_bytes
     secret = fn.secret or (False,) * len(arguments)
-    return fn.head + b"".join([named("password", value) if hidden else encode(value, room) for value, hidden in zip(arguments, secret)])
+    return fn.head + b"".join([named("password", value) if hidden else encode(value, room) for value, hidden in zip(arguments, secret)])  # noqa: B905 - `strict` needs Python 3.10
 
 
 def close(span, now):
@@ -150,7 +165,8 @@ def close(span, now):
 
 
 def abandon(fn, error):
-    """A probe that ends `fn` failed (most likely the stack is full): make what was current before it current again. Calls next to nothing."""
+    """A probe that ends `fn` failed (most likely the stack is full): make what was current before it current again. Calls next to
+    nothing."""
     faults.note(error)
     span = _get()
     while span is not None and span.fn is not fn:
@@ -176,7 +192,7 @@ def own(fn, now):
     if span is not None:
         while top is not span:
             if not top.held:
-                top.flags |= spans.ERROR
+                exceptions.blame(top)
                 up = top.up
                 if up is not None:
                     cover(up, top.start, now)

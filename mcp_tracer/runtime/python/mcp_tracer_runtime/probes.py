@@ -1,12 +1,14 @@
-"""The probes by name: what instrumented code calls. A faster core may put its own functions into `table`; the instrumenter knows the names only.
+"""The probes by name: what instrumented code calls. A faster core may put its own functions into `table`; the instrumenter knows the
+names only.
 
-Plain functions: E enter, R return, Z error, and (where a `finally` or `with` may run after `return`) RV, M, F. Coroutines and generators keep their
+Plain functions: E enter, R return, Z error, and (where a `finally` or `with` may run after `return`) RV, M, F. Coroutines and generators
+keep their
 span in a local: EC/EG, RV, M, F. BW/W around await; GY/GR/GD at yield and yield from. P/A around a call; V values; L line; U after a caught
 exception; LF hides the local from `locals()`.
 """
 
 from . import flow, plain, sites
-from .definitions import Function, FILE, write
+from .definitions import FILE, Function, write
 
 table = {}
 

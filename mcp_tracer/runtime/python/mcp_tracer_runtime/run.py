@@ -140,7 +140,8 @@ def _outcome():
 
 
 def _outlive_modules():
-    """The interpreter empties every module that it still lists, ours before the program's; finalizers that run then call probes. So leave the
+    """The interpreter empties every module that it still lists, ours before the program's; finalizers that run then call probes. So
+    leave the
     list. What is imported after this point finds a package that does nothing."""
     package = __name__.partition(".")[0]
     for name in [name for name in sys.modules if name == package or name.startswith(package + ".")]:

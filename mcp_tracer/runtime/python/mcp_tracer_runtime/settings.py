@@ -1,4 +1,5 @@
-"""What a person set in `config/.env.tracing` and what was configured in `config/overrides.json`. The file alone counts, never the environment."""
+"""What a person set in `config/.env.tracing` and what was configured in `config/overrides.json`. The file alone counts, never the
+environment."""
 
 import os
 

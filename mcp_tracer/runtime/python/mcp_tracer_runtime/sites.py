@@ -52,7 +52,7 @@ def values(site, *bound):
             return
         room = state.config.value_bytes
         names = site.fields["names"]
-        pairs = [_text(name) + named(name, value, room) for name, value in zip(names, bound) if wanted is True or name in wanted]
+        pairs = [_text(name) + named(name, value, room) for name, value in zip(names, bound) if wanted is True or name in wanted]  # noqa: B905 - `strict` needs Python 3.10
         if pairs:
             event(span, site, b"V" + _map(len(pairs)) + b"".join(pairs))
     except Exception as error:

@@ -1,6 +1,7 @@
 """Spans: what is open, who is whose parent, and how a finished one is written.
 
-The current span lives in a contextvar, so tasks, callbacks, `to_thread` and copied contexts have the right parent by themselves. Nothing is ever
+The current span lives in a contextvar, so tasks, callbacks, `to_thread` and copied contexts have the right parent by themselves. Nothing
+is ever
 reset with a token: who ends restores what it found, and only where its own span is the current one.
 """
 
@@ -212,12 +213,8 @@ def finish(span, now):
     thread = thread_ids.get(span.thread)
     if thread is None:
         thread = threads.id(span.thread)
-    state.spool.put(
-        (
-            start, duration, own if own > 0 else 0, seq, span.parent, span.trace.id, span.fn.id, len(payload), span.depth, thread, 1, span.flags, span.err, 1,
-        ),
-        payload,
-    )  # fmt: skip
+    numbers = (seq, span.parent, span.trace.id, span.fn.id, len(payload), span.depth, thread, 1, span.flags, span.err, 1)
+    state.spool.put((start, duration, max(own, 0), *numbers), payload)
 
 
 def write_open(span):

@@ -21,7 +21,8 @@ _pack_record = _RECORD.pack_into
 
 
 class Spool:
-    """Appends records to one file. Safe under threads, signal handlers and finalizers: whoever finds it busy leaves the record to the one at work."""
+    """Appends records to one file. Safe under threads, signal handlers and finalizers: whoever finds it busy leaves the record to the
+    one at work."""
 
     def __init__(self, folder, run_id, salt, limit_bytes):
         self.run_id, self.salt, self.limit_bytes = run_id, salt, limit_bytes

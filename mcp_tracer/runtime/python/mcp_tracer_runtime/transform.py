@@ -1,4 +1,5 @@
-"""From a module's tree to its instrumented tree. Every new node stands at an original location; module level and class bodies stay as they are."""
+"""From a module's tree to its instrumented tree. Every new node stands at an original location; module level and class bodies stay as
+they are."""
 
 import ast
 
@@ -47,7 +48,8 @@ def instrument(tree, level, levels):
 
 
 class Blocks:
-    """Rewrites the statement lists of one scope: a function's body, or (with `scope` None) what is not traced itself but may hold functions."""
+    """Rewrites the statement lists of one scope: a function's body, or (with `scope` None) what is not traced itself but may hold
+    functions."""
 
     def __init__(self, table, level, levels, scope, prefix, in_class):
         self.table, self.level, self.levels = table, level, levels
@@ -185,7 +187,7 @@ def _wraps_return(statement):
 
 def _description(entry, level):
     node = entry.node
-    names = {
+    return {
         "name": entry.name,
         "line": node.lineno,
         "endLine": node.end_lineno,
@@ -193,7 +195,6 @@ def _description(entry, level):
         "params": entry.params,
         "level": level,
     }
-    return names
 
 
 def _wrapped(scope, params, body, first, last):

@@ -1,6 +1,7 @@
 """Values of the traced program as msgpack: bounded, redacted, and without running a line of the program's code.
 
-Only exact built-in types are looked into. Of anything else the type's name is written, and what lies in the instance's own `__dict__` or slots.
+Only exact built-in types are looked into. Of anything else the type's name is written, and what lies in the instance's own `__dict__` or
+slots.
 """
 
 import sys
@@ -184,8 +185,8 @@ def _object(value, room, depth, above):
     if id(value) in above:
         return SEEN
     names = _namespace(cls).get("_fields")
-    if type(names) is tuple and _has(_mro(cls), tuple):  # a namedtuple
-        fields = list(zip(names, tuple.__iter__(value)))
+    if type(names) is tuple and _has(_mro(cls), tuple):  # noqa: SIM108 - a namedtuple
+        fields = list(zip(names, tuple.__iter__(value)))  # noqa: B905 - `strict` needs Python 3.10
     else:
         fields = _own_fields(value, cls)
     if not fields or depth <= 0:
@@ -206,7 +207,8 @@ def _has(bases, wanted):
 
 
 def _own_fields(value, cls):
-    """(name, value) pairs from the instance's `__dict__` and slots, read through the descriptors of C, never through the class's `__getattr__`."""
+    """(name, value) pairs from the instance's `__dict__` and slots, read through the descriptors of C, never through the class's
+    `__getattr__`."""
     fields = []
     bases = _mro(cls)
     if _has(bases, BaseException):
@@ -247,17 +249,41 @@ class _Rebound:
 _Member = type(_Sample.__dict__["slot"])
 _GetSet = type(_Rebound.__dict__["__dict__"])
 _ENCODERS = {
-    int: _int, bool: _bool, float: _float, str: _str, bytes: _bytes, bytearray: _bytes, list: _list, tuple: _sequence, dict: _dict,
-    set: _sequence, frozenset: _sequence, complex: _complex, range: _range,
-    type(encode): _function, type(len): _builtin, type(_Rebound().method): _method,
-}  # fmt: skip
+    int: _int,
+    bool: _bool,
+    float: _float,
+    complex: _complex,
+    str: _str,
+    bytes: _bytes,
+    bytearray: _bytes,
+    range: _range,
+    list: _list,
+    dict: _dict,
+    tuple: _sequence,
+    set: _sequence,
+    frozenset: _sequence,
+    type(encode): _function,
+    type(len): _builtin,
+    type(_Rebound().method): _method,
+}
 _BY_ID = {id(cls): encoder for cls, encoder in _ENCODERS.items()}
 _remembered = []  # classes whose id stands in _BY_ID
 # Types of libraries that may not be loaded: by name, and remembered by type once seen.
 _LAZY = {
-    "collections.deque": _sequence, "datetime.datetime": _moment, "datetime.date": _moment, "datetime.time": _moment,
-    "datetime.timedelta": _described, "decimal.Decimal": _described, "uuid.UUID": _described, "fractions.Fraction": _described,
-    "pathlib.PosixPath": _described, "pathlib.WindowsPath": _described, "pathlib.PurePosixPath": _described,
-    "pathlib._local.PosixPath": _described, "collections.OrderedDict": _dict, "collections.defaultdict": _dict, "collections.Counter": _dict,
+    "collections.deque": _sequence,
+    "datetime.datetime": _moment,
+    "datetime.date": _moment,
+    "datetime.time": _moment,
+    "datetime.timedelta": _described,
+    "decimal.Decimal": _described,
+    "uuid.UUID": _described,
+    "fractions.Fraction": _described,
+    "pathlib.PosixPath": _described,
+    "pathlib.WindowsPath": _described,
+    "pathlib.PurePosixPath": _described,
+    "pathlib._local.PosixPath": _described,
+    "collections.OrderedDict": _dict,
+    "collections.defaultdict": _dict,
+    "collections.Counter": _dict,
     "re.Pattern": _described,
-}  # fmt: skip
+}

@@ -1,4 +1,5 @@
 """Library hooks: each is one small file, run once its library is loaded, never loading it."""
+# ruff: noqa: TID252 - this package lives under two names; it must not know either
 
 import sys
 
@@ -24,7 +25,8 @@ def _run(hook, module):
 
 
 class _Watcher:
-    """A finder that finds nothing itself: for a module that is waited for, it lets the others find it and runs the hooks after it is executed."""
+    """A finder that finds nothing itself: for a module that is waited for, it lets the others find it and runs the hooks after it is
+    executed."""
 
     def find_spec(self, name, path=None, target=None):
         if name not in _waiting:
@@ -86,5 +88,6 @@ _LIBRARIES = {
     "wsgiref.handlers": ("web", "install_wsgiref"),
     "flask.app": ("web", "install_flask"),
     "starlette.applications": ("web", "install_starlette"),
+    "subprocess": ("processes", "install"),
     "_pytest.runner": ("pytest_tests", "install"),
 }

@@ -1,4 +1,5 @@
 """http.client, and with it urllib.request, requests and all that stand on it: one span from the request line to the response's head."""
+# ruff: noqa: TID252 - this package lives under two names; it must not know either
 
 from .. import faults, state
 from . import library
