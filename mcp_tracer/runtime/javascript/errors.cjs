@@ -3,7 +3,7 @@
 const path = require('node:path');
 const types = require('node:util').types;
 const { pack } = require('./pack.cjs');
-const { className, ownText } = require('./values.cjs');
+const { className, ownText } = require('./builtins.cjs');
 const { secretShape } = require('./redaction.cjs');
 
 const MAX_FRAMES = 16;

@@ -5,6 +5,8 @@
  */
 const types = require('node:util').types;
 const { pack } = require('./pack.cjs');
+const builtins = require('./builtins.cjs');
+const { className, ownText } = builtins;
 const { hideInUrl, isSecretName, secretShape } = require('./redaction.cjs');
 
 const MAX_DEPTH = 4;
@@ -13,47 +15,8 @@ const MAX_TEXT = 1000;
 const EXT = { TEXT: 1, ARRAY: 2, MAP: 3, OBJECT: 4, REDACTED: 5, BIGINT: 6, SEQUENCE: 7, UNDEFINED: 8, FUNCTION: 9, CYCLE: 10, BYTES: 11, DATE: 12 };
 
 const { getOwnPropertyDescriptor, getPrototypeOf, keys } = Object;
-const call = Function.prototype.call;
-/** @type {(map: Map<unknown, unknown>, each: (value: unknown, key: unknown) => void) => void} */
-const mapForEach = call.bind(Map.prototype.forEach);
-/** @type {(set: Set<unknown>, each: (value: unknown) => void) => void} */
-const setForEach = call.bind(Set.prototype.forEach);
-const mapSize = call.bind(/** @type {() => number} */ (getOwnPropertyDescriptor(Map.prototype, 'size')?.get));
-const setSize = call.bind(/** @type {() => number} */ (getOwnPropertyDescriptor(Set.prototype, 'size')?.get));
-const dateTime = call.bind(Date.prototype.getTime);
-const dateText = call.bind(Date.prototype.toISOString);
-const regexSource = call.bind(/** @type {() => string} */ (getOwnPropertyDescriptor(RegExp.prototype, 'source')?.get));
-const urlText = call.bind(/** @type {() => string} */ (getOwnPropertyDescriptor(URL.prototype, 'href')?.get));
-const slice = call.bind(String.prototype.slice);
+const { TERSE, mapForEach, setForEach, mapSize, setSize, dateTime, dateText, regexSource, urlText, slice } = builtins;
 
-// Large objects of Node: a word or two about them says more than their hundred fields, and costs a tenth.
-/** @type {Record<string, string[]>} */
-const TERSE = {
-  __proto__: /** @type {any} */ (null),
-  IncomingMessage: ['method', 'url', 'statusCode'],
-  ServerResponse: ['statusCode'],
-  ClientRequest: ['method', 'path'],
-  Socket: [],
-  TLSSocket: [],
-  Server: [],
-  Agent: [],
-  Timeout: [],
-  Immediate: [],
-  AbortSignal: [],
-  AbortController: [],
-  DatabaseSync: [],
-  StatementSync: [],
-  Database: [],
-  Statement: [],
-  ChildProcess: ['pid', 'exitCode'],
-  Worker: [],
-  MessagePort: [],
-  ReadStream: ['path'],
-  WriteStream: ['path'],
-};
-
-/** @type {WeakMap<object, string>} the class name of a prototype */
-const classNames = new WeakMap();
 /** @type {object[]} the containers around the value that is being written */
 const around = [];
 let limit = 0;
@@ -289,20 +252,4 @@ function writeView(value, name) {
   pack.closeExtension(start);
 }
 
-/** @param {object} prototype @returns {string} */
-function className(prototype) {
-  const known = classNames.get(prototype);
-  if (known !== undefined) return known;
-  const constructor = types.isProxy(prototype) ? undefined : getOwnPropertyDescriptor(prototype, 'constructor')?.value;
-  const name = (typeof constructor === 'function' && !types.isProxy(constructor) && ownText(constructor, 'name')) || 'Object';
-  classNames.set(prototype, name);
-  return name;
-}
-
-/** @param {object} value @param {string} name @returns {string} an own text property, read without running a getter */
-function ownText(value, name) {
-  const found = getOwnPropertyDescriptor(value, name)?.value;
-  return typeof found === 'string' ? found : '';
-}
-
-module.exports = { writeValue, setBrief, className, ownText, EXT };
+module.exports = { writeValue, setBrief, EXT };
