@@ -50,6 +50,12 @@ def test_every_parameter_is_described(operation: Operation[Any, Any]) -> None:
 
 
 @every_operation
+def test_parameters_are_flat(operation: Operation[Any, Any]) -> None:
+    """Agents fill flat parameters best, and query strings and command lines can say no others."""
+    assert "$defs" not in tool_of(operation, provider).parameters
+
+
+@every_operation
 def test_operation_has_routes_and_each_is_served(operation: Operation[Any, Any]) -> None:
     assert operation.routes
     served = {(method, route.path) for route in routes_of(OPERATIONS, provider).routes for method in route.methods}  # pyright: ignore

@@ -1,0 +1,69 @@
+"""The provider that servers ask at each call: opened late, failed openings are tried again, closed at the end."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from mcp_tracer.app import live_service, open_service
+from mcp_tracer.model.errors import Unavailable, UserError
+from mcp_tracer.service.context import Caller
+from mcp_tracer.workspace.initialise import initialise
+from mcp_tracer.workspace.project import Project
+
+from .conftest import SOURCE
+
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(60)]
+CALLER = Caller(name="test")
+
+
+async def test_it_opens_once_for_many_calls(project: Project) -> None:
+    async with live_service(project) as provider:
+        services = await asyncio.gather(*(provider() for _ in range(10)))
+    assert len({id(service) for service in services}) == 1
+
+
+async def test_it_opens_when_the_project_is_initialised_later(tmp_path: Path) -> None:
+    project = Project(tmp_path.resolve())
+    async with live_service(project) as provider:
+        with pytest.raises(UserError, match="mcp-tracer init"):
+            await provider()
+        assert list(tmp_path.iterdir()) == []
+        initialise(project)
+        assert "0 instrumented files" in (await (await provider()).call("get_status", {}, CALLER)).text
+
+
+async def test_a_failed_opening_is_told_and_tried_again(project: Project) -> None:
+    project.state_file.write_bytes(b"not a database" * 1000)
+    async with live_service(project) as provider:
+        for _ in range(2):
+            with pytest.raises(Unavailable, match=r"state\.db"):
+                await provider()
+        project.state_file.unlink()
+        await provider()
+
+
+async def test_the_lease_passes_on_when_a_server_ends(project: Project) -> None:
+    async with live_service(project) as first:
+        service = await first()
+        await service.tools.catch_up()
+        assert service.tools.ingesting()
+        async with open_service(project, ingest=False) as reader:
+            await reader.tools.catch_up()
+            assert not reader.tools.ingesting()
+    async with open_service(project, ingest=False) as reader:
+        await reader.tools.catch_up()
+        assert reader.tools.ingesting()
+
+
+async def test_what_a_killed_process_left_is_repaired_at_the_start(project: Project) -> None:
+    """The file was written, and the process died before the manifest was."""
+    async with open_service(project, ingest=False) as service:
+        await service.call("instrument", {"paths": ["src"]}, CALLER)
+    project.manifest_file.unlink()
+    async with open_service(project, ingest=True) as service:
+        assert list(service.tools.workspace.instrumented()) == ["src/cart.py"]
+        await service.call("uninstrument", {"all": True}, CALLER)
+    assert (project.root / "src" / "cart.py").read_text() == SOURCE
