@@ -11,7 +11,7 @@ import httpx2
 
 from paper import Paper
 from stage import MCP_TRACER, Stage, free_port, started, wait_for
-from tree import missing
+from tree import missing, pairs_of
 
 SPAN = ("traceId", "spanId", "parentSpanId", "function", "file", "startTime", "endTime", "duration")
 Shape = Callable[[Any], bool]
@@ -125,7 +125,5 @@ def trees(rest: Rest, stage: Stage, paper: Paper, trace_id: str, awaiting_id: st
     """Whole traces: every span names its parent, across files and awaits."""
     for trace, wanted in ((trace_id, stage.sample.request_parents), (awaiting_id, stage.sample.await_parents)):
         body = rest.call("GET", f"trace/{trace}", listed("spans", *SPAN), includeChildren=True, maxDepth=30)
-        names = {row["spanId"]: row["function"] for row in body.get("spans", [])}
-        pairs = {(names.get(row["parentSpanId"], ""), row["function"]) for row in body.get("spans", [])}
-        lost = missing(wanted, pairs)
+        lost = missing(wanted, pairs_of(body.get("spans", [])))
         paper.check("the trace's spans name their parents", not lost, "\n".join(lost))

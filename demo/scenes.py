@@ -8,7 +8,7 @@ from agent import Agent
 from paper import Paper
 from person import approve, set_flag
 from stage import MCP_TRACER, Stage, free_port, request
-from tree import folded, missing, parents, path_of
+from tree import folded, missing, pairs_in, path_of
 
 TRACE_ID = re.compile(r"trace ([0-9a-f]{32})")
 REQUEST_ID = re.compile(r"Request ([0-9a-f]{8}) is queued")
@@ -76,17 +76,17 @@ async def investigate(agent: Agent, stage: Stage, paper: Paper) -> tuple[str, st
     runs = await agent.ask("list_runs")
     paper.check("the tests and the service are runs", "2 runs" in runs or len(re.findall(r"\b[0-9a-f]{32}\b", runs)) >= 2, runs)
     trace = await request_trace(agent, stage, paper)
-    found = await agent.ask("search_traces", function=sample.await_function, run="last", limit=3)
+    found = await agent.ask("search_traces", function=sample.await_function, run="last", has_error=False, limit=3)
     awaited = TRACE_ID.search(found)
     tree = await agent.ask("get_trace", trace_id=awaited.group(1) if awaited else "last", max_tokens=3000)
-    lost = missing(tuple(pair for pair in sample.await_parents if pair[0] not in folded(tree)), parents(tree))
+    lost = missing(tuple(pair for pair in sample.await_parents if pair[0] not in folded(tree)), pairs_in(tree))
     paper.check("parents are right across awaits", bool(awaited) and not lost, "\n".join(lost))
     slow = await agent.ask("find_slow_executions", threshold=1, run="last", limit=30)
     paper.check("the slow functions are among the slow executions", any(name in slow for name in sample.slow), slow)
     errors = await agent.ask("find_errors", limit=10)
     paper.check(f"{sample.error} in {sample.error_function} is found", sample.error in errors and sample.error_function in errors, errors)
     failing = await agent.ask("get_trace", trace_id="last-failed", max_tokens=3000)
-    lost = missing(path_of(sample.error_path), parents(failing))
+    lost = missing(path_of(sample.error_path), pairs_in(failing))
     paper.check(f"the failed request leads to {sample.error_function}", not lost, "\n".join(lost))
     stats = await agent.ask("get_stats", file=sample.functions_file)
     paper.check("statistics show the error", sample.error_function in stats and "errors" in stats, stats)
@@ -107,7 +107,7 @@ async def request_trace(agent: Agent, stage: Stage, paper: Paper) -> str:
     for trace in ids:
         tree, _ = await agent.call("get_trace", trace_id=trace, max_tokens=3000)
         if f"GET {sample.request} " in tree.splitlines()[0]:
-            lost = missing(sample.request_parents, parents(tree))
+            lost = missing(sample.request_parents, pairs_in(tree))
             paper.check("the request's tree holds its functions below their callers, across files", not lost, "\n".join(lost))
             return trace
     paper.check(f"a trace is the request GET {sample.request}", False, found)

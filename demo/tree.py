@@ -1,15 +1,16 @@
-"""Reading the call tree that `get_trace` prints."""
+"""Who called whom: from the call tree that `get_trace` prints, and from spans."""
 
 from __future__ import annotations
 
 import re
 from itertools import pairwise
+from typing import Any
 
 ROW = re.compile(r"^(?P<indent> *)(?:×\d+ )?[\d.]+(?:ns|µs|ms|s) (?P<name>db|http|[^\s(]+)")
 
 
-def parents(text: str) -> set[tuple[str, str]]:
-    """Every (parent, child) pair of function names."""
+def pairs_in(text: str) -> set[tuple[str, str]]:
+    """Every (caller, called) pair of function names, however many calls lie between: at level 3 each call expression is a span too."""
     pairs: set[tuple[str, str]] = set()
     above: list[tuple[int, str]] = []
     for line in text.splitlines():
@@ -19,9 +20,20 @@ def parents(text: str) -> set[tuple[str, str]]:
         depth = len(found["indent"])
         while above and above[-1][0] >= depth:
             above.pop()
-        if above:
-            pairs.add((above[-1][1], found["name"]))
+        pairs.update((name, found["name"]) for _, name in above)
         above.append((depth, found["name"]))
+    return pairs
+
+
+def pairs_of(spans: list[dict[str, Any]]) -> set[tuple[str, str]]:
+    """The same from spans that name their parents."""
+    by_id = {span["spanId"]: span for span in spans}
+    pairs: set[tuple[str, str]] = set()
+    for span in spans:
+        above = by_id.get(span["parentSpanId"])
+        while above:
+            pairs.add((above["function"], span["function"]))
+            above = by_id.get(above["parentSpanId"])
     return pairs
 
 
