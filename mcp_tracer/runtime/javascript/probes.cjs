@@ -15,6 +15,8 @@ const { NONE, state } = spans;
 /** @typedef {import('./definitions.cjs').FunctionDefinition} FunctionDefinition */
 /** @typedef {import('./recorder.cjs').Definition} Definition */
 
+/** Of one span; further events are left out, and the span says so. */
+const MAX_EVENTS = 10000;
 /** @type {never[]} spread behind a call's arguments it adds nothing */
 const NOTHING = [];
 
@@ -208,6 +210,10 @@ function record(frame, site, values) {
   const recorder = state.recorder;
   const fn = /** @type {FunctionDefinition} */ (frame.definition);
   if (recorder === null || !frame.root.sampled || (values !== null && !fn.keepsVariable(/** @type {string[]} */ (site.map.names)))) return;
+  if (frame.events >= MAX_EVENTS) {
+    frame.isBrief = true;
+    return;
+  }
   try {
     recorder.event(frame, site, now(), values);
   } catch (error) {

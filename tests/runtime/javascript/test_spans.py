@@ -203,3 +203,9 @@ def test_a_long_file_of_many_chunks_is_whole(project: Project) -> None:
     text += "async function main() { for (let i = 0; i < 3000; i++) await f(i) }\nmain();\n"
     spool = project.trace(text)
     assert [span.sections["P"][0] for span in spool.named("f")] == list(range(3000))
+
+
+def test_a_span_with_very_many_events_keeps_the_first_ones_and_says_so(project: Project) -> None:
+    spool = project.trace("function f() {\n  let n = 0\n  while (n < 20000) {\n    n++\n  }\n}\nf();\n", level=5)
+    assert len(spool.events) == 10000
+    assert spool.named("f")[0].flags & 4
