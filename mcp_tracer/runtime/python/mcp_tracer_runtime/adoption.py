@@ -1,9 +1,8 @@
 """Header style: instruments the file whose header runs, and swaps the instrumented functions into its running module."""
 
-import ast
 import sys
 
-from . import faults, header, link, probes, state, transform
+from . import cache, faults, header, link, probes, state, transform
 
 
 def adopt(spec, frame):
@@ -19,14 +18,28 @@ def adopt(spec, frame):
 def _adopt(spec, frame):
     running = frame.f_code
     source = _source(frame)
-    tree = _parsed(source, frame)
-    level, levels = header.parse(spec)
-    table = transform.instrument(tree, level, levels)
-    code = compile(tree, running.co_filename, "exec", dont_inherit=True)
+    code, table = _instrumented(source, spec, frame)
     swapped = link.swap(running, link.link(code, probes.linked(table, state.relative(running.co_filename), source)))
     late = [old for old, _ in swapped if old.co_firstlineno < frame.f_lineno]
     if late:
         link.reassign(swapped)
+
+
+def _instrumented(source, spec, frame):
+    """(code with placeholders, table) for the file, from the cache where it holds them."""
+    name = frame.f_code.co_filename
+    rewriter = frame.f_globals.get("__loader__")
+    rewriter = rewriter if type(rewriter).__name__ == "AssertionRewritingHook" else None
+    key = cache.key(source, name, spec)
+    known = cache.load(key) if rewriter is None else None
+    if known is not None:
+        return known
+    tree = _parsed(source, name, rewriter)
+    table = transform.instrument(tree, *header.parse(spec))
+    code = compile(tree, name, "exec", dont_inherit=True)
+    if rewriter is None:
+        cache.store(key, code, table)
+    return code, table
 
 
 def _source(frame):
@@ -40,11 +53,11 @@ def _source(frame):
         return file.read()
 
 
-def _parsed(source, frame):
+def _parsed(source, name, rewriter):
     """The tree that the running code was compiled from. pytest rewrites `assert` first; so do we, and its messages stay as they are."""
-    tree = ast.parse(source, frame.f_code.co_filename)
-    loader = frame.f_globals.get("__loader__")
-    if type(loader).__name__ == "AssertionRewritingHook":
-        rewrite = sys.modules["_pytest.assertion.rewrite"]
-        rewrite.rewrite_asserts(tree, source, frame.f_code.co_filename, loader.config)
+    import ast
+
+    tree = ast.parse(source, name)
+    if rewriter is not None:
+        sys.modules["_pytest.assertion.rewrite"].rewrite_asserts(tree, source, name, rewriter.config)
     return tree
