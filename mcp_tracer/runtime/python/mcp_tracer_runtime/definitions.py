@@ -1,6 +1,7 @@
 """Definitions: what the small numbers of records stand for. Each is written before its first use."""
 
 from . import msgpack, state
+from .redact import rules
 from .values import type_name
 
 FUNCTION, SITE, ERROR, TRACE, RUN, THREAD, FILE = 1, 2, 3, 4, 5, 6, 7
@@ -33,10 +34,8 @@ class Function:
         self.id = state.next_id()
         self.defined = False
         names = fields.get("params") or fields.get("names") or ()
-        from .redact import rules
-
-        secret = tuple(rules.secret_name(name) for name in names)
-        self.secret = secret if any(secret) else ()
+        secret = [rules.secret_name(name) for name in names]
+        self.secret = tuple(secret) if True in secret else ()
         self.head = b"P" + msgpack.array(len(names))
         self.configure(state.config)
         state.functions.append(self)

@@ -36,9 +36,18 @@ class Settings:
         self.min_ticks = int(number("TRACING_MIN_DURATION", 0, float) * 1000000)
         self.spool_bytes = int(number("TRACING_MAX_STORAGE_GB", 5.0, float) * (1 << 30) / 5)  # one process must not take all of it
         self.excluded = frozenset(name.strip() for name in values.get("TRACING_EXCLUDE_FUNCTIONS", "").split(",") if name.strip())
+        self._known = {}
         self.files, self.functions = _section(overrides, "files"), _section(overrides, "functions")
 
     def function(self, file, name, level):
+        """As `_function`, remembered: a function asks once for itself and once for each of its call sites."""
+        key = (file, name, level)
+        known = self._known.get(key)
+        if known is None:
+            known = self._known[key] = self._function(file, name, level)
+        return known
+
+    def _function(self, file, name, level):
         """How function `name` of `file`, instrumented at `level`, is to be traced now: a map of level and what is captured."""
         general, whole = {}, _section(self.files, file)
         own = _section(_section(self.functions, file), name) or _section(_section(self.functions, file), name.rpartition(".")[2])
