@@ -190,7 +190,8 @@ async def live_service(project: Project) -> AsyncGenerator[Callable[[], Awaitabl
     try:
         yield owner.provide
     finally:
-        await _stopped(running)
+        owner.close()
+        await asyncio.wait({running})
 
 
 class _Owner:
@@ -198,7 +199,7 @@ class _Owner:
 
     def __init__(self, project: Project) -> None:
         self._project = project
-        self._wanted = asyncio.Event()
+        self._wanted, self._closing = asyncio.Event(), asyncio.Event()
         self._opening: asyncio.Future[Service] = asyncio.get_running_loop().create_future()
         if project.is_initialised:
             self._wanted.set()
@@ -209,15 +210,23 @@ class _Owner:
         self._wanted.set()
         return await asyncio.shield(self._opening)
 
+    def close(self) -> None:
+        """Have `run` close the service and end. Cancelling it instead could hit a connection that is just being opened, which then
+        keeps a thread, and the process, forever."""
+        self._closing.set()
+        self._wanted.set()
+
     async def run(self) -> None:
-        """Open at the first wish and stay open until cancelled."""
-        while True:
+        """Open at the first wish and stay open until `close`."""
+        while not self._closing.is_set():
             await self._wanted.wait()
             self._wanted.clear()
+            if self._closing.is_set():
+                return
             try:
                 async with open_service(self._project, ingest=True) as service:
                     self._opening.set_result(service)
-                    await asyncio.Event().wait()
+                    await self._closing.wait()
             except TracerError as error:
                 self._fail(error)
             except Exception as error:

@@ -28,14 +28,14 @@ def serve(ctx: typer.Context, http: HttpOption = None, project: ProjectOption = 
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     with failures(wanted):
         place = wanted.project()
-        ended = asyncio.run(_serve_http(place, http)) if http else asyncio.run(_serve_stdio(place))
+        asyncio.run(_serve_http(place, http) if http else _serve_stdio(place))
     sys.stderr.flush()
-    if not ended:
-        # The thread that reads standard input cannot be interrupted, and Python waits for it on its own way out.
-        os._exit(0)
+    # Everything is closed. Python would still wait for threads that nothing can interrupt: the one that reads standard input, and
+    # those of database connections whose opening was cancelled together with a call.
+    os._exit(0)
 
 
-async def _serve_stdio(project: Project) -> bool:
+async def _serve_stdio(project: Project) -> None:
     from mcp_tracer.app import live_service
     from mcp_tracer.faces.mcp.server import build_server
     from mcp_tracer.faces.mcp.stdio import serve_stdio
@@ -44,10 +44,10 @@ async def _serve_stdio(project: Project) -> bool:
 
     with stop_signals() as stop:
         async with live_service(project) as provider:
-            return await serve_stdio(build_server(provider, OPERATIONS, prompts()), stop)
+            await serve_stdio(build_server(provider, OPERATIONS, prompts()), stop)
 
 
-async def _serve_http(project: Project, address: str) -> bool:
+async def _serve_http(project: Project, address: str) -> None:
     from mcp_tracer.app import check_initialised, live_service
     from mcp_tracer.faces.mcp.server import build_server
     from mcp_tracer.faces.rest.app import build_app
@@ -64,7 +64,6 @@ async def _serve_http(project: Project, address: str) -> bool:
             app = build_app(provider, OPERATIONS, server, token=token.text, port=listening.getsockname()[1])
             _announce(project, listening, token)
             await serve(app, listening, stop)
-    return True
 
 
 def _announce(project: Project, listening: socket, token: Token) -> None:

@@ -8,16 +8,14 @@ from typing import Any
 from mcp.server import MCPServer
 
 
-async def serve_stdio(server: MCPServer[Any], stop: asyncio.Event) -> bool:
-    """Serve until standard input ends (True) or `stop` is set (False).
+async def serve_stdio(server: MCPServer[Any], stop: asyncio.Event) -> None:
+    """Serve until standard input ends or `stop` is set.
 
-    After a stop the reading thread still hangs in `read`, which nothing can interrupt: the caller cleans up and leaves by `os._exit`.
+    After a stop the reading thread still hangs in `read`, which nothing can interrupt: the process must leave by `os._exit`.
     """
     serving = asyncio.create_task(server.run_stdio_async())
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
-    if not serving.done():
-        return False
     stopping.cancel()
-    await serving
-    return True
+    if serving.done():
+        await serving
