@@ -96,13 +96,11 @@ def _plan_header(collected: FilePlan, root: Node) -> None:
 
 def _levels(found: Sequence[Found], request: InstrumentRequest) -> dict[int, Level]:
     """The level of each function node; those that are left out have none."""
-    if not request.functions:
-        return {one.node.id: request.level for one in found if one.bare not in request.exclude_functions}
-    levels: dict[int, Level] = {}
+    levels = {one.node.id: request.level for one in found if one.bare not in request.exclude_functions}
     for name, level in request.functions.items():
         for one in _named(found, name, request.path):
             levels[one.node.id] = level
-    return levels
+    return {node: level for node, level in levels.items() if level is not Level.OFF}
 
 
 def _named(found: Sequence[Found], name: str, path: str) -> list[Found]:

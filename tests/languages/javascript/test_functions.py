@@ -82,14 +82,14 @@ def test_an_unknown_function_is_answered_with_the_closest_names() -> None:
 
 def test_a_bare_name_is_enough_where_it_is_unique() -> None:
     source = b"class A { run() {} walk() {} } class B { run() {} }"
-    plan = javascript().plan(source, InstrumentRequest("a.js", functions={"walk": Level.DETAILED}))
+    plan = javascript().plan(source, InstrumentRequest("a.js", Level.OFF, functions={"walk": Level.DETAILED}))
     assert dict(plan.levels) == {"A.walk": Level.DETAILED}
     with pytest.raises(UserError, match=r"A\.run, B\.run"):
         javascript().plan(source, InstrumentRequest("a.js", functions={"run": Level.DETAILED}))
 
 
 def test_functions_of_one_file_have_levels_of_their_own() -> None:
-    request = InstrumentRequest("a.js", functions={"f": Level.MINIMAL, "g": Level.EXTREME})
+    request = InstrumentRequest("a.js", Level.OFF, functions={"f": Level.MINIMAL, "g": Level.EXTREME})
     plan = javascript().plan(b"function f(a) { return a }\nfunction g(b) { return b }\nfunction h() {}\n", request)
     assert dict(plan.levels) == {"f": Level.MINIMAL, "g": Level.EXTREME}
 
@@ -112,3 +112,9 @@ def test_a_function_whose_meaning_would_change_is_skipped_and_reported(text: str
     plan = javascript().plan(text.encode(), InstrumentRequest("a.js"))
     assert [skip.name for skip in plan.skipped] == ["f"]
     assert word in plan.skipped[0].reason
+
+
+def test_named_functions_differ_from_the_level_of_the_file() -> None:
+    source = b"function f() { return 1 }\nfunction g() { return 2 }\nfunction h() { return 3 }\n"
+    request = InstrumentRequest("a.js", Level.STANDARD, functions={"f": Level.EXTREME, "g": Level.OFF})
+    assert dict(javascript().plan(source, request).levels) == {"f": Level.EXTREME, "h": Level.STANDARD}
