@@ -28,6 +28,11 @@ def _three(number: float) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
+def counted(number: int, noun: str) -> str:
+    """`1 function`, `2 functions`, `1,234 functions`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
 def iso(ns: int) -> str:
     """An instant in ISO 8601, UTC, milliseconds."""
     return datetime.fromtimestamp(ns / 1e9, timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
@@ -48,6 +53,10 @@ def label(span: Span) -> str:
     attributes: Mapping[str, Any] = span.values.attributes if span.values else {}
     if span.kind == "db" and attributes.get("db.query.text"):
         return f"db {preview(_squeezed(str(attributes['db.query.text'])), SQL_LIMIT)}"
+    if span.kind == "test" and attributes.get("test.case.name"):
+        return f"test {attributes['test.case.name']}"
+    if span.kind == "http-server" and attributes.get("http.request.method"):
+        return f"{attributes['http.request.method']} {attributes.get('url.path') or attributes.get('url.full', '')}".strip()
     if span.kind == "http-client" and attributes.get("url.full"):
         return f"http {attributes.get('http.request.method', 'GET')} {attributes['url.full']}"
     return span.function

@@ -29,7 +29,8 @@ class Released:
 
     def hashes(self) -> dict[str, str]:
         """sha256 of every file outside `.ai-agents`."""
-        files = (path for path in self.root.rglob("*") if path.is_file() and ".ai-agents" not in path.parts and "__pycache__" not in path.parts)
+        ours = (".ai-agents", "__pycache__")
+        files = (path for path in self.root.rglob("*") if path.is_file() and not any(part in ours for part in path.parts))
         return {str(path.relative_to(self.root)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 

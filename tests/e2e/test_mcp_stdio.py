@@ -20,7 +20,7 @@ from mcp_tracer.workspace.project import Project
 
 PATIENCE_S = 60
 COMMAND = (sys.executable, "-m", "mcp_tracer")
-PROGRAM = '''\
+PROGRAM = """\
 def price(item):
     if item == "cake":
         raise KeyError(item)
@@ -37,7 +37,7 @@ if __name__ == "__main__":
         total(["tea", "cake"])
     except KeyError:
         print("no cake")
-'''
+"""
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(180)]
 

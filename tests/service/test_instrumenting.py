@@ -92,6 +92,21 @@ async def test_another_level_replaces_the_first(house: House) -> None:
     assert (entry.level, entry.state) == (3, "instrumented")
 
 
+async def test_a_lower_level_needs_force(house: House) -> None:
+    await house.ask("instrument", paths=["shop.py"], level=3)
+    assert "force=true lowers it" in (await house.ask("instrument", paths=["shop.py"], level=1)).text
+    await house.ask("instrument", paths=["shop.py"], level=1, force=True)
+    (entry,) = (await house.ask("get_status")).result.instrumented  # type: ignore[attr-defined]
+    assert entry.level == 1
+
+
+async def test_instrumenting_everything_keeps_functions_at_their_higher_level(house: House) -> None:
+    await house.ask("instrument", paths=["shop.py"], functions=["checkout"], level=4)
+    await house.ask("instrument", all=True, level=2)
+    entry = next(file for file in (await house.ask("get_status")).result.instrumented if file.file == "shop.py")  # type: ignore[attr-defined]
+    assert (entry.level, entry.functions, entry.functions_wrapped) == (2, {"checkout": 4}, 4)
+
+
 async def test_an_unknown_function_is_refused_with_the_nearest_name(house: House) -> None:
     with pytest.raises(UserError, match=r"Did you mean Cart\.total"):
         await house.ask("instrument", paths=["shop.py"], functions=["Cart.totl"])

@@ -16,7 +16,7 @@ _LOAD = (
     'if(!t){var P%(any)s=g.process,M%(any)s=P.getBuiltinModule?P.getBuiltinModule("module"):P.mainModule.require("module"),'
     'R%(any)s=M.createRequire(P.cwd()+"/x.js"),F%(any)s=R("fs"),'
     r's%(any)s=/(?:file:\/\/)?((?:\/|[A-Za-z]:[\\/])[^\n()]*?):\d+:\d+/.exec(new Error().stack||""),'
-    'q%(any)s=[P.env.MCP_TRACER_PROJECT,s&&decodeURI(s[1]),P.argv[1],P.cwd()];'
+    "q%(any)s=[P.env.MCP_TRACER_PROJECT,s&&decodeURI(s[1]),P.argv[1],P.cwd()];"
     'for(var i=0;i<4&&!t;i++)for(var c%(any)s=q[i];c;c=c.replace(/[\\\\/]?[^\\\\/]*$/,"")){'
     'var f=c+"/.ai-agents/logging/runtime/javascript/tracer.cjs";if(F.existsSync(f)){t=R(f);break}}}'
 )

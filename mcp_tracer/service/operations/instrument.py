@@ -8,6 +8,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from mcp_tracer.analysis.text import counted
 from mcp_tracer.model.errors import UserError
 from mcp_tracer.model.level import Level
 from mcp_tracer.service.context import Call, Tools
@@ -30,7 +31,7 @@ class InstrumentParams(PathParams):
     style: Literal["header"] = Field(default="header", description="Python only. header: one insertion on an existing line.")
     exclude: list[str] = Field(default_factory=list, description="Globs to leave out, e.g. `*.test.ts`.")
     languages: list[str] = Field(default_factory=list, description="With `all`: only these languages.")
-    force: bool = Field(default=False, description="Write again even where the file holds exactly this instrumentation.")
+    force: bool = Field(default=False, description="Write again where nothing would change, and lower levels that are higher.")
     dry_run: bool = Field(default=False, description="Plan and report; write nothing.")
 
 
@@ -74,9 +75,10 @@ async def prepare(call: Call[InstrumentParams]) -> Prepared | None:
     files = ", ".join(plan.path for plan in plans[:5]) + (f" and {len(plans) - 5} more" if len(plans) > 5 else "")
     functions = sum(len(plan.functions) for plan in plans)
     details = "\n".join(
-        f"{plan.path}: level {plan.level:d}, {len(plan.functions)} functions, {len(plan.insertions)} insertions" for plan in plans
+        f"{plan.path}: level {plan.level:d}, {counted(len(plan.functions), 'function')}, {counted(len(plan.insertions), 'insertion')}"
+        for plan in plans
     )
-    return Prepared(digest_of(plan.digest for plan in plans), f"instrument {files} ({functions} functions)", details)
+    return Prepared(digest_of(plan.digest for plan in plans), f"instrument {files} ({counted(functions, 'function')})", details)
 
 
 async def _plans(call: Call[InstrumentParams]) -> list[Planned]:
@@ -86,7 +88,7 @@ async def _plans(call: Call[InstrumentParams]) -> list[Planned]:
     files = files_of(tools, params.paths, params.all, params.exclude, params.languages)
     if params.functions and len(files) != 1:
         raise UserError(f"`functions` needs exactly one file in `paths`; {len(files)} were named.")
-    return [plan_file(tools, request_for(tools, file, params.level, params.functions, params.style)) for file in files]
+    return [plan_file(tools, request_for(tools, file, params.level, params.functions, params.style, params.force)) for file in files]
 
 
 def _carry_out(call: Call[InstrumentParams], item: Planned) -> InstrumentedFile:
@@ -132,9 +134,9 @@ def render(result: InstrumentResult, params: InstrumentParams) -> str:
     counts = Counter(row.status for row in result.files)
     functions = sum(row.functions_wrapped for row in result.files if row.status in ("instrumented", "planned", "unchanged"))
     said = ", ".join(f"{count} {status}" for status, count in counts.items()) or "no files"
-    lines = [f"{said}; {functions} functions traced ({result.mode})."]
+    lines = [f"{said}; {counted(functions, 'function')} traced ({result.mode})."]
     rows = sorted(result.files, key=lambda row: row.status != "failed")
-    lines += [_line(row) for row in rows[:SHOWN_FILES]]
+    lines += [_line(row, params) for row in rows[:SHOWN_FILES]]
     if len(rows) > SHOWN_FILES:
         lines.append(f"… {len(rows) - SHOWN_FILES} more files; `get_status` lists what is instrumented.")
     if counts["instrumented"]:
@@ -142,13 +144,14 @@ def render(result: InstrumentResult, params: InstrumentParams) -> str:
     return "\n".join(lines)
 
 
-def _line(row: InstrumentedFile) -> str:
+def _line(row: InstrumentedFile, params: InstrumentParams) -> str:
     if row.status in ("failed", "skipped"):
         return f"{row.status}  {row.file}: {row.problem}"
     names = ", ".join(row.functions[:SHOWN_FUNCTIONS])
     more = f", … {len(row.functions) - SHOWN_FUNCTIONS} more" if len(row.functions) > SHOWN_FUNCTIONS else ""
     left = f" | left alone: {'; '.join(row.skipped[:3])}" if row.skipped else ""
-    return f"{row.status}  {row.file}  level {row.level}  {row.functions_wrapped} functions: {names}{more}{left}"
+    higher = " (force=true lowers it)" if row.status == "unchanged" and params.level and row.level > params.level else ""
+    return f"{row.status}  {row.file}  level {row.level}{higher}  {counted(row.functions_wrapped, 'function')}: {names}{more}{left}"
 
 
 def deeds(result: InstrumentResult, params: InstrumentParams) -> Sequence[Deed]:

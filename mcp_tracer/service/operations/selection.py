@@ -55,16 +55,23 @@ def default_level(tools: Tools, file: str) -> Level:
     return Level.of(rule.level or tools.settings().settings.default_level)
 
 
-def request_for(tools: Tools, file: str, level: int | None, functions: Iterable[str], style: str) -> InstrumentRequest:
-    """The request for one file. Named functions join those that were instrumented before; the file's other functions stay as they are."""
+def request_for(tools: Tools, file: str, level: int | None, functions: Iterable[str], style: str, force: bool) -> InstrumentRequest:
+    """The request for one file. Named functions join those that were instrumented before; the file's other functions stay as they are.
+
+    Where the file is instrumented already, a level goes up but not down, unless `force` says so.
+    """
     chosen = default_level(tools, file) if level is None else Level.of(level)
     excluded = tuple(tools.settings().settings.exclude_functions)
     names = list(functions)
-    if not names:
-        return InstrumentRequest(path=file, level=chosen, exclude_functions=excluded, style=style)
     before = tools.workspace.instrumented().get(file)
+    if not names:
+        base = max(chosen, Level(before.level)) if before and not force else chosen
+        higher = {name: Level(own) for name, own in before.functions.items() if own > base} if before and not force else {}
+        return InstrumentRequest(path=file, level=base, functions=higher, exclude_functions=excluded, style=style)
     kept = {name: Level(value) for name, value in before.functions.items()} if before else {}
     base = Level(before.level) if before else Level.OFF
+    if not force:
+        chosen = max([chosen, base, *(kept.get(name, Level.OFF) for name in names)])
     return InstrumentRequest(
         path=file, level=base, functions={**kept, **dict.fromkeys(names, chosen)}, exclude_functions=excluded, style=style
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from mcp_tracer.analysis.text import counted
 from mcp_tracer.service.context import Call, Tools
 from mcp_tracer.service.operation import READ, READING, Command, Operation, Params, Result, Route
 from mcp_tracer.service.operations.get_config import config_of
@@ -97,7 +98,7 @@ def render(result: StatusResult, params: StatusParams) -> str:
     lines = [
         f"project {result.project}: tracing {'on' if result.enabled else 'off'}, default level {result.default_level}{approval}{refused}"
     ]
-    lines.append(f"{len(result.instrumented)} instrumented files" + (":" if result.instrumented and params.limit else ""))
+    lines.append(counted(len(result.instrumented), "instrumented file") + (":" if result.instrumented and params.limit else ""))
     lines += [f"  {_file_line(file)}" for file in result.instrumented[: params.limit]]
     if len(result.instrumented) > params.limit:
         lines.append(f"  … {len(result.instrumented) - params.limit} more: raise `limit`.")
@@ -112,9 +113,8 @@ def render(result: StatusResult, params: StatusParams) -> str:
 def _file_line(file: StatusFile) -> str:
     functions = ", ".join(f"{name}={level}" for name, level in file.functions.items())
     edited = "" if file.state == "instrumented" else f", {file.state} since"
-    return (
-        f"{file.file} level {file.level}{f' ({functions})' if functions else ''}, {file.functions_wrapped} functions, {file.mode}{edited}"
-    )
+    level = f"level {file.level}" + (f" ({functions})" if functions else "") if file.level else f"only {functions}"
+    return f"{file.file} {level}, {counted(file.functions_wrapped, 'function')}, {file.mode}{edited}"
 
 
 GET_STATUS = Operation(

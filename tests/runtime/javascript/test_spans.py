@@ -33,9 +33,7 @@ def test_a_run_says_what_ran_and_how_it_ended(project: Project) -> None:
 
 
 def test_parameters_are_what_they_were_at_the_call_and_returns_at_the_return(project: Project) -> None:
-    spool = project.trace(
-        "function f(list, n, { a } = {}, ...rest) { list.push(2); return list }\nf([1], 2.5, { a: 'x' }, true, null);\n"
-    )
+    spool = project.trace("function f(list, n, { a } = {}, ...rest) { list.push(2); return list }\nf([1], 2.5, { a: 'x' }, true, null);\n")
     (span,) = spool.spans
     assert span.definition["params"] == ["list", "n", "a", "rest"]
     assert span.sections["P"] == [[1], 2.5, "x", [True, None]]
