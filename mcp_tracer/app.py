@@ -17,6 +17,7 @@ from mcp_tracer.model.plan import FunctionInfo, InstrumentRequest, Plan
 from mcp_tracer.service.approvals import Approvals
 from mcp_tracer.service.context import Tools
 from mcp_tracer.service.operations import OPERATIONS
+from mcp_tracer.service.retention import keep_clean
 from mcp_tracer.service.service import Service
 from mcp_tracer.settings.file import LoadedSettings, load
 from mcp_tracer.settings.overrides import Overrides
@@ -140,9 +141,10 @@ async def open_service(project: Project, ingest: bool) -> AsyncGenerator[Service
             await asyncio.to_thread(_repair, workspace)
         if ingest:
             refresh_runtime(project)
-            following = asyncio.create_task(ingester.run(), name="ingest")
-            following.add_done_callback(_tell_failure)
-            opened.push_async_callback(_stopped, following)
+            for name, work in (("ingest", ingester.run()), ("retention", keep_clean(store, settings, lambda: lease.held))):
+                task = asyncio.create_task(work, name=name)
+                task.add_done_callback(_tell_failure)
+                opened.push_async_callback(_stopped, task)
         yield Service(
             Tools(
                 project=project,
