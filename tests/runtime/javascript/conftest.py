@@ -43,12 +43,10 @@ def node_modules() -> Path:
 
 def _install(stamp: Path) -> None:
     npm = shutil.which("npm")
-    if npm is None:
-        pytest.skip("npm is not installed")
+    assert npm, "npm is missing: `make test` sets it up"
     words = [npm, "ci", "--no-audit", "--no-fund"]
     done = subprocess.run(words, cwd=NODE_FOLDER, capture_output=True, text=True, timeout=_INSTALL_S, check=False)
-    if done.returncode != 0:
-        pytest.skip(f"npm ci failed: {done.stderr[-500:]}")
+    assert done.returncode == 0, f"npm ci failed: {done.stderr[-2000:]}"
     stamp.touch()
 
 
@@ -59,10 +57,12 @@ def tsx(node_modules: Path) -> str:
 
 
 @pytest.fixture(scope="session")
-def modern_node() -> str:
-    """A Node that runs erasable TypeScript itself: MCP_TRACER_TEST_NODE, or the one on PATH if it is new enough."""
-    node = os.environ.get("MCP_TRACER_TEST_NODE", "node")
+def modern_node(node_modules: Path) -> str:
+    """A Node that runs erasable TypeScript itself: MCP_TRACER_TEST_NODE, the one that npm brought, or the one on PATH."""
+    brought = node_modules / "node-24" / "bin" / "node"
+    node = os.environ.get("MCP_TRACER_TEST_NODE") or (str(brought) if brought.exists() else "node")
     check = "process.exit(process.features.typescript && process.getBuiltinModule('node:module').registerHooks ? 0 : 1)"
-    if subprocess.run([node, "-e", check], capture_output=True, check=False, timeout=30).returncode != 0:
-        pytest.skip("needs Node 22.18 or later: set MCP_TRACER_TEST_NODE")
+    done = subprocess.run([node, "-e", check], capture_output=True, check=False, timeout=30)
+    assert done.returncode == 0, f"{node} is too old: these tests need Node 22.18 or later, name one in MCP_TRACER_TEST_NODE"
     return node
+
