@@ -40,7 +40,7 @@ async def speak(project: Path) -> None:
         prompts = {prompt.name for prompt in (await client.list_prompts()).prompts}
         assert {"debug-failing-test", "find-why-slow"} <= prompts, prompts
         assert "0 instrumented files" in await call("get_status")
-        assert "1 functions" in await call("instrument", paths=["hello.py"], level=2)
+        assert "1 function" in await call("instrument", paths=["hello.py"], level=2)
         assert file.read_bytes() != before
         ran = subprocess.run([sys.executable, "hello.py"], cwd=project, capture_output=True, text=True, timeout=60, check=True)
         assert ran.stdout == "Hello, world\n", ran.stdout

@@ -65,4 +65,3 @@ def modern_node(node_modules: Path) -> str:
     done = subprocess.run([node, "-e", check], capture_output=True, check=False, timeout=30)
     assert done.returncode == 0, f"{node} is too old: these tests need Node 22.18 or later, name one in MCP_TRACER_TEST_NODE"
     return node
-
