@@ -103,6 +103,8 @@ def render(result: StatusResult, params: StatusParams) -> str:
     if len(result.instrumented) > params.limit:
         lines.append(f"  … {len(result.instrumented) - params.limit} more: raise `limit`.")
     lines.append(f"{result.spans:,} spans in {result.runs if result.runs is not None else 'some'} runs, {result.store_bytes / 1e6:.1f} MB")
+    if not result.ingesting:
+        lines.append("another server of this project takes the recordings in; answers here are the same")
     if result.last_run:
         lines.append(f"last run {run_line(result.last_run)}")
     if result.pending_approvals:
