@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mcp_tracer.analysis.text import duration, span_line
 from mcp_tracer.analysis.tree import Fold, Node, fold, slowest_path, walk
@@ -22,28 +22,38 @@ class Story:
     left_out: int
 
 
-def tell(roots: Sequence[Node], *, budget_tokens: int, max_depth: int | None = None, min_duration_ns: int = 0) -> Story:
-    """Tell the trees as deep as the budget allows."""
+@dataclass(frozen=True, slots=True)
+class _View:
+    """What one attempt shows: down to `depth`, at most `siblings` beside each other, and always the span ids of `keep`."""
+
+    keep: frozenset[str]
+    depth: int
+    min_duration_ns: int
+    siblings: int
+    partial: bool
+
+
+def tell(
+    roots: Sequence[Node], *, budget_tokens: int, max_depth: int | None = None, min_duration_ns: int = 0, partial: bool = False
+) -> Story:
+    """Tell the trees as deep as the budget allows. `partial`: deeper spans exist that were not fetched, so counts are lower bounds."""
     limit = int(budget_tokens * CHARACTERS_A_TOKEN)
-    total = sum(root.size for root in roots)
-    deepest = DEEPEST if max_depth is None else max_depth
-    keep = _must_keep(roots)
-    story = _Teller(keep, deepest, min_duration_ns, SIBLINGS).tell(roots, total)
+    deepest = min(DEEPEST if max_depth is None else max_depth, max((_height(root) for root in roots), default=0))
+    widest = _View(frozenset(_must_keep(roots)), deepest, min_duration_ns, SIBLINGS, partial)
+    story = Story((), 0, 0)
     for siblings in (SIBLINGS, 8, 3):
-        story = _deepest_that_fits(roots, keep, deepest, min_duration_ns, siblings, limit, total)
+        story = _deepest_that_fits(roots, replace(widest, siblings=siblings), limit)
         if _length(story) <= limit:
             return story
     return _cut(story, limit)
 
 
-def _deepest_that_fits(
-    roots: Sequence[Node], keep: set[str], deepest: int, min_duration_ns: int, siblings: int, limit: int, total: int
-) -> Story:
-    low, high = 0, min(deepest, max((_height(root) for root in roots), default=0))
-    best = _Teller(keep, low, min_duration_ns, siblings).tell(roots, total)
+def _deepest_that_fits(roots: Sequence[Node], widest: _View, limit: int) -> Story:
+    low, high = 0, widest.depth
+    best = _Teller(replace(widest, depth=0)).tell(roots)
     while low < high:
         middle = (low + high + 1) // 2
-        story = _Teller(keep, middle, min_duration_ns, siblings).tell(roots, total)
+        story = _Teller(replace(widest, depth=middle)).tell(roots)
         if _length(story) <= limit:
             low, best = middle, story
         else:
@@ -81,14 +91,14 @@ def _must_keep(roots: Sequence[Node]) -> set[str]:
 
 
 class _Teller:
-    """One attempt: a fixed depth and number of siblings."""
+    """One attempt."""
 
-    def __init__(self, keep: set[str], depth: int, min_duration_ns: int, siblings: int) -> None:
-        self._keep, self._depth, self._min, self._siblings = keep, depth, min_duration_ns, siblings
+    def __init__(self, view: _View) -> None:
+        self._view = view
         self._lines: list[str] = []
         self._shown = 0
 
-    def tell(self, roots: Sequence[Node], total: int) -> Story:
+    def tell(self, roots: Sequence[Node]) -> Story:
         """Preorder, iteratively."""
         stack: list[tuple[int, Fold | str]] = [*reversed([*self._level(roots, 0)])]
         while stack:
@@ -98,12 +108,12 @@ class _Teller:
                 continue
             self._line(depth, item)
             stack.extend(reversed([*self._level(item.first.children, depth + 1)]) if len(item.nodes) == 1 else ())
-        return Story(tuple(self._lines), self._shown, total - self._shown)
+        return Story(tuple(self._lines), self._shown, sum(root.size for root in roots) - self._shown)
 
     def _level(self, siblings: Sequence[Node], depth: int) -> Iterable[tuple[int, Fold | str]]:
         folds = fold(siblings)
         chosen = [item for item in folds if self._wanted(item, depth)]
-        if len(chosen) > self._siblings:
+        if len(chosen) > self._view.siblings:
             chosen = self._slowest(chosen)
         kept = {id(item) for item in chosen}
         hidden: list[Node] = []
@@ -116,13 +126,13 @@ class _Teller:
             yield depth, self._hidden(hidden)
 
     def _wanted(self, item: Fold, depth: int) -> bool:
-        if any(node.span.span_id in self._keep for node in item.nodes):
+        if any(node.span.span_id in self._view.keep for node in item.nodes):
             return True
-        return depth <= self._depth and max(node.span.duration_ns for node in item.nodes) >= self._min
+        return depth <= self._view.depth and max(node.span.duration_ns for node in item.nodes) >= self._view.min_duration_ns
 
     def _slowest(self, folds: list[Fold]) -> list[Fold]:
-        ranked = sorted(folds, key=lambda item: (not item.first.fails, item.first.span.span_id not in self._keep, -item.total_ns))
-        chosen = {id(item) for item in ranked[: self._siblings]}
+        ranked = sorted(folds, key=lambda item: (not item.first.fails, item.first.span.span_id not in self._view.keep, -item.total_ns))
+        chosen = {id(item) for item in ranked[: self._view.siblings]}
         return [item for item in folds if id(item) in chosen]
 
     def _hidden(self, nodes: Sequence[Node]) -> str:
@@ -131,7 +141,7 @@ class _Teller:
         time = duration(sum(node.span.duration_ns for node in nodes))
         parent = nodes[0].span.parent_span_id
         where = f"; span_id={parent} shows them" if parent else ""
-        return f"… {spans} spans not shown ({names}; {time}{where})"
+        return f"… {spans}{'+' if self._view.partial else ''} spans not shown ({names}; {time}{where})"
 
     def _line(self, depth: int, item: Fold) -> None:
         node = item.first

@@ -125,12 +125,13 @@ def _timeline(fetched: Fetched) -> list[dict[str, Any]]:
 def render(result: FlowResult, params: FlowParams) -> str:
     """The heading and the drawing."""
     fetched = result.fetched
+    partial = fetched.total > len(fetched.spans)
     if params.format == "flamegraph":
         lines = draw_flame_graph(flame_graph(fetched.spans), params.max_lines)
     elif params.format == "timeline":
         lines = draw_timeline(timeline(fetched.spans), lines=params.max_lines)
     else:
-        lines = list(tell(build(fetched.spans), budget_tokens=params.max_lines * 30, max_depth=params.max_depth).lines)
+        lines = list(tell(build(fetched.spans), budget_tokens=params.max_lines * 30, max_depth=params.max_depth, partial=partial).lines)
     return "\n".join([heading(fetched.trace), *lines])
 
 

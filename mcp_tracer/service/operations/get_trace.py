@@ -128,7 +128,10 @@ def render(result: TraceResult, params: TraceParams) -> str:
     """The heading, then the story within the budget."""
     fetched = result.fetched
     roots = build(fetched.spans)
-    story = tell(roots, budget_tokens=params.max_tokens, max_depth=params.max_depth, min_duration_ns=ns(params.min_duration) or 0)
+    partial = fetched.total > len(fetched.spans) and params.span_id is None
+    story = tell(
+        roots, budget_tokens=params.max_tokens, max_depth=params.max_depth, min_duration_ns=ns(params.min_duration) or 0, partial=partial
+    )
     lines = [heading(fetched.trace), *story.lines]
     cut_by_depth = fetched.total - len(fetched.spans)
     if cut_by_depth > 0 and params.span_id is None and params.name is None:
