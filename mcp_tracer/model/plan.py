@@ -51,6 +51,7 @@ class InstrumentRequest:
     functions: Mapping[str, Level] = field(default_factory=dict[str, Level])
     exclude_functions: tuple[str, ...] = ()
     style: str = "header"
+    mode: str = "in_place"
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -57,7 +57,7 @@ class Workspace:
         """Plan the insertions into `original(file)`. Reads only. Raises UserError where the language cannot."""
         file = self.project.relative(self.project.resolve(request.path))
         if file != request.path:
-            request = InstrumentRequest(file, request.level, request.functions, request.exclude_functions, request.style)
+            request = replace(request, path=file)
         return self.language_of(file).plan(self.original(file), request)
 
     def apply(self, plan: Plan, by: str, functions: Mapping[str, int]) -> Entry:

@@ -52,6 +52,7 @@ class PythonLanguage:
             functions=traced,
             levels={info.name: levels[info.name] for info in traced},
             skipped=tuple(_skipped(parsed.functions, request, levels)),
+            mode=request.mode,
             style=request.style,
         )
 
