@@ -165,3 +165,35 @@ async def test_the_configuration_reads_like_the_specification(house: House) -> N
 async def test_configuring_an_unknown_function_lists_the_known_ones(house: House) -> None:
     with pytest.raises(NotFound, match="checkout"):
         await house.ask("configure", file="shop.py", function="chekout", level=3)
+
+
+async def test_on_load_leaves_the_file_alone(house: House) -> None:
+    answer = await house.ask("instrument", paths=["shop.py"], mode="on_load", level=3)
+    assert (answer.result.mode, house.read("shop.py")) == ("on_load", SHOP)  # type: ignore[attr-defined]
+    (entry,) = (await house.ask("get_status")).result.instrumented  # type: ignore[attr-defined]
+    assert (entry.mode, entry.level, entry.state) == ("on_load", 3, "instrumented")
+    assert "unchanged" in (await house.ask("instrument", paths=["shop.py"], level=3)).text
+    await house.ask("uninstrument", paths=["shop.py"], functions=["Cart.total"])
+    (entry,) = (await house.ask("get_status")).result.instrumented  # type: ignore[attr-defined]
+    assert (entry.mode, entry.functions) == ("on_load", {"Cart.total": 0})
+    assert "on_load" in (await house.ask("uninstrument", all=True)).text
+    assert house.read("shop.py") == SHOP
+
+
+async def test_a_file_instrumented_in_place_must_be_restored_before_on_load(house: House) -> None:
+    await house.ask("instrument", paths=["shop.py"], mode="in_place")
+    with pytest.raises(UserError, match="uninstrument it first"):
+        await house.ask("instrument", paths=["shop.py"], mode="on_load", force=True)
+
+
+async def test_the_settings_say_what_instrument_does_unless_told(house: House) -> None:
+    house.set("TRACING_MODE", "on_load")
+    await house.ask("instrument", paths=["shop.py"])
+    assert house.read("shop.py") == SHOP
+    await house.ask("instrument", paths=["main.py"], mode="in_place", dry_run=True)
+
+
+async def test_javascript_is_not_instrumented_on_load_yet(house: House) -> None:
+    (house.project.root / "a.js").write_text("function f() { return 1 }\n")
+    with pytest.raises(UserError, match="in place only"):
+        await house.ask("instrument", paths=["a.js"], mode="on_load")

@@ -12,6 +12,7 @@ from mcp_tracer.faces.cli.binding import add_commands, group_of
 from mcp_tracer.faces.cli.deciding import add_decisions
 from mcp_tracer.faces.cli.examining import doctor
 from mcp_tracer.faces.cli.initialising import init
+from mcp_tracer.faces.cli.running import PASS_ON, env, run
 from mcp_tracer.faces.cli.serving import serve
 from mcp_tracer.service.operations import OPERATIONS
 
@@ -30,6 +31,8 @@ def build() -> typer.Typer:
     app.command("init")(init)
     app.command("serve")(serve)
     app.command("doctor")(doctor)
+    app.command("run", context_settings=PASS_ON)(run)
+    app.command("env")(env)
     groups: dict[tuple[str, ...], typer.Typer] = {}
     add_commands(app, groups, OPERATIONS)
     add_decisions(group_of(app, groups, ("approvals",)))

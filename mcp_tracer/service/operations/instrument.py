@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 from pydantic import Field
@@ -11,6 +12,7 @@ from pydantic import Field
 from mcp_tracer.analysis.text import counted
 from mcp_tracer.model.errors import UserError
 from mcp_tracer.model.level import Level
+from mcp_tracer.model.plan import InstrumentRequest
 from mcp_tracer.service.context import Call, Tools
 from mcp_tracer.service.operation import CHANGING, INSTRUMENT, Command, Deed, Operation, PathParams, Prepared, Result, Route
 from mcp_tracer.service.operations.selection import Planned, digest_of, files_of, plan_file, request_for
@@ -27,7 +29,11 @@ class InstrumentParams(PathParams):
     level: int | None = Field(
         default=None, description="1 time, 2 + values, 3 + calls and awaits, 4 + variables, 5 + every line. Default: settings."
     )
-    mode: Literal["in_place"] = Field(default="in_place", description="in_place: into the file, with a backup.")
+    mode: Literal["in_place", "on_load"] | None = Field(
+        default=None,
+        description="in_place: into the file, with a backup. on_load (Python): the file stays; run the program with `mcp-tracer run`. "
+        "Default: as the file is instrumented now, else TRACING_MODE.",
+    )
     style: Literal["header"] = Field(default="header", description="Python only. header: one insertion on an existing line.")
     exclude: list[str] = Field(default_factory=list, description="Globs to leave out, e.g. `*.test.ts`.")
     languages: list[str] = Field(default_factory=list, description="With `all`: only these languages.")
@@ -64,7 +70,7 @@ async def run(call: Call[InstrumentParams]) -> InstrumentResult:
         await call.progress(number, len(planned), item.file)
     if len(rows) == 1 and rows[0].status == "failed":
         raise UserError(rows[0].problem or "failed", code="invalid")
-    return InstrumentResult(mode=call.params.mode, files=rows)
+    return InstrumentResult(mode=_mode(call, planned), files=rows)
 
 
 async def prepare(call: Call[InstrumentParams]) -> Prepared | None:
@@ -88,7 +94,20 @@ async def _plans(call: Call[InstrumentParams]) -> list[Planned]:
     files = files_of(tools, params.paths, params.all, params.exclude, params.languages)
     if params.functions and len(files) != 1:
         raise UserError(f"`functions` needs exactly one file in `paths`; {len(files)} were named.")
-    return [plan_file(tools, request_for(tools, file, params.level, params.functions, params.style, params.force)) for file in files]
+    return [plan_file(tools, _request(call, file)) for file in files]
+
+
+def _request(call: Call[InstrumentParams], file: str) -> InstrumentRequest:
+    params = call.params
+    request = request_for(call.tools, file, params.level, params.functions, params.style, params.force)
+    before = call.tools.workspace.instrumented().get(file)
+    return replace(request, mode=params.mode or (before.mode if before else call.tools.settings().settings.mode))
+
+
+def _mode(call: Call[InstrumentParams], planned: Sequence[Planned]) -> str:
+    """How the files are instrumented; in a mixture, every way."""
+    modes = {item.plan.mode for item in planned if item.plan is not None}
+    return " and ".join(sorted(modes)) or call.params.mode or call.tools.settings().settings.mode
 
 
 def _carry_out(call: Call[InstrumentParams], item: Planned) -> InstrumentedFile:
@@ -126,7 +145,8 @@ def _same(tools: Tools, item: Planned) -> bool:
     entry, plan = item.before, item.plan
     if entry is None or plan is None or tools.workspace.state(item.file) != "instrumented":
         return False
-    return entry.level == int(plan.level) and dict(entry.functions) == dict(item.functions) and entry.sha256_before == plan.source_sha256
+    written = (entry.mode, entry.style, entry.level, dict(entry.functions), entry.sha256_before)
+    return written == (plan.mode, plan.style, int(plan.level), dict(item.functions), plan.source_sha256)
 
 
 def render(result: InstrumentResult, params: InstrumentParams) -> str:
@@ -140,7 +160,8 @@ def render(result: InstrumentResult, params: InstrumentParams) -> str:
     if len(rows) > SHOWN_FILES:
         lines.append(f"… {len(rows) - SHOWN_FILES} more files; `get_status` lists what is instrumented.")
     if counts["instrumented"]:
-        lines.append("Now run the program or its tests as usual, then ask `list_runs`, `search_traces` or `find_errors`.")
+        how = "with `mcp-tracer run -- COMMAND`" if "on_load" in result.mode else "as usual"
+        lines.append(f"Now run the program or its tests {how}, then ask `list_runs`, `search_traces` or `find_errors`.")
     return "\n".join(lines)
 
 

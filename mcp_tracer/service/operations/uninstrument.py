@@ -124,7 +124,9 @@ def _without(entry: Entry, names: Sequence[str], excluded: tuple[str, ...]) -> I
     kept = {name: Level(level) for name, level in entry.functions.items() if name not in names}
     if entry.level:
         kept |= dict.fromkeys(names, Level.OFF)
-    return InstrumentRequest(path=entry.file, level=Level(entry.level), functions=kept, exclude_functions=excluded, style=entry.style, mode=entry.mode)
+    return InstrumentRequest(
+        path=entry.file, level=Level(entry.level), functions=kept, exclude_functions=excluded, style=entry.style, mode=entry.mode
+    )
 
 
 def render(result: UninstrumentResult, params: UninstrumentParams) -> str:

@@ -19,6 +19,8 @@ from mcp_tracer.model import spool as layout
 from mcp_tracer.model.level import Level
 from mcp_tracer.model.plan import InstrumentRequest
 
+sys.path.insert(0, str(Path(__file__).parent))  # for `loaded`
+
 ROOT = Path(__file__).parents[3]
 PROGRAMS = ROOT / "tests" / "programs" / "python"
 TIMEOUT_SECONDS = 100

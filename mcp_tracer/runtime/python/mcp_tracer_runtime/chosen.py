@@ -38,7 +38,7 @@ def spec(file):
     if level not in ("1", "2", "3", "4", "5"):
         return entry
     if entry is not None:  # functions that were chosen one by one keep their level
-        return " ".join([level] + entry.split(" ")[1:])
+        return " ".join([level, *entry.split(" ")[1:]])
     return None if _excluded(file) else level
 
 
@@ -99,7 +99,8 @@ def _parsed(stamp):
 
 
 def _text(row):
-    return " ".join([str(int(row["level"]))] + ["%s=%d" % (name.replace("<locals>.", ""), level) for name, level in row["functions"].items()])
+    functions = ["%s=%d" % (name.replace("<locals>.", ""), level) for name, level in row["functions"].items()]
+    return " ".join(["%d" % row["level"], *functions])
 
 
 def _excluded(file):

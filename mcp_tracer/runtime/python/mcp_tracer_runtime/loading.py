@@ -18,14 +18,13 @@ def install():
     if sys.implementation.name != "cpython":
         return
     external = sys.modules.get("_frozen_importlib_external") or __import__("_frozen_importlib_external")
-    _hook_loader(external.SourceLoader, external)
-    archives = sys.modules.get("zipimport")
-    if archives is not None:
-        _hook_loader(archives.zipimporter, archives)
+    _hook_loader(external.SourceLoader)
+    if "zipimport" in sys.modules:
+        _hook_archives(sys.modules["zipimport"])
     sys.meta_path.insert(0, Tools())
 
 
-def _hook_loader(cls, module):
+def _hook_loader(cls):
     original = cls.get_code
 
     def get_code(self, fullname):
@@ -36,6 +35,18 @@ def _hook_loader(cls, module):
     get_code.__code__ = get_code.__code__.replace(co_filename=original.__code__.co_filename)
     get_code.__doc__, get_code.__qualname__, get_code.__module__ = original.__doc__, original.__qualname__, original.__module__
     cls.get_code = get_code
+
+
+def _hook_archives(module):
+    """Python 3.9 asks archives in another way than later ones; all of them go through this function."""
+    original = module._get_module_code
+
+    def _get_module_code(self, fullname):
+        code, *rest = original(self, fullname)
+        return (instrumented(code, lambda: self.get_data(code.co_filename)), *rest)
+
+    _get_module_code.__code__ = _get_module_code.__code__.replace(co_filename=original.__code__.co_filename)
+    module._get_module_code = _get_module_code
 
 
 def instrumented(code, read):
@@ -59,7 +70,7 @@ class Tools:
             "coverage.execfile": _hook_compile,
             "_pydevd_bundle.pydevd_runpy": _hook_compile,
             "_pydevd_bundle.pydevd_execfile": _hook_compile,
-            "zipimport": lambda module: _hook_loader(module.zipimporter, module),
+            "zipimport": _hook_archives,
             "_pytest.assertion.rewrite": _hook_pytest,
         }
 

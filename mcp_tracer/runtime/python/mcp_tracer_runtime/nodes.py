@@ -2,6 +2,7 @@
 shadow it, and it still stands when the interpreter clears modules at exit. The tree holds a text placeholder; `link` puts the object in."""
 
 import ast
+import sys
 
 PREFIX = "\0mt "
 SPAN = "_mt_s"
@@ -10,6 +11,16 @@ SPAN = "_mt_s"
 def where(node):
     """Location arguments of `node` for a new node."""
     return {"lineno": node.lineno, "col_offset": node.col_offset, "end_lineno": node.end_lineno, "end_col_offset": node.end_col_offset}
+
+
+def aside(node):
+    """A stand-in for `node` without a location: what stands there belongs to no line, so that coverage and debuggers pass over it.
+    Python 3.9 has no such thing; there it is `node` itself."""
+    return _NOWHERE if sys.version_info >= (3, 10) else node
+
+
+class _NOWHERE:
+    lineno = end_lineno = col_offset = end_col_offset = -1
 
 
 def constant(key, node):

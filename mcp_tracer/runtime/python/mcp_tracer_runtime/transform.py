@@ -200,6 +200,7 @@ def _description(entry, level):
 def _wrapped(scope, params, body, first, last):
     """The body between its probes: `E …; try: body; R` for plain functions, `_mt_s = E…; try: body … finally: F` for all others."""
     arguments = [nodes.constant(scope.number, first)] + [nodes.load(name, first) for name in params if scope.level >= 2]
+    last = nodes.aside(last)
     own = scope.span(last)
     if not scope.flows and not scope.guarded:
         if not isinstance(body[-1], (ast.Return, ast.Raise)):
