@@ -56,8 +56,8 @@ class SpoolFile:
         return not process.lives(self._reader.source)
 
     def is_settled(self) -> bool:
-        """Whether a gone writer's file can be finished: its run's end was read, or it has been silent for a while."""
-        return self.ended or time.monotonic() - self._heard > GRACE_S
+        """Whether a gone writer's file can be finished: a dead process of this machine writes no more; others must be silent for a while."""
+        return self.ended or self._is_local() or time.monotonic() - self._heard > GRACE_S
 
     def _is_local(self) -> bool:
         """Whether the writer runs where its pid can be looked up."""

@@ -45,6 +45,8 @@ def _statement(node: ast.stmt, index: int) -> Statement:
     for decorator in getattr(node, "decorator_list", []):
         start = min(start, (decorator.lineno, 0))
     end = (node.end_lineno or node.lineno, node.end_col_offset or 0)
+    if isinstance(node, ast.Try) and isinstance(node.body[0], ast.Expr):  # the header raises nothing that its handlers could catch
+        return Statement("simple", (node.body[0].lineno, node.body[0].col_offset), end)
     if isinstance(node, _COMPOUND) or type(node).__name__ == "TryStar":
         first = _first_expression(node)
         return Statement("compound", start, end, (first.lineno, first.col_offset) if isinstance(first, _PLAIN_TESTS) else None)

@@ -7,6 +7,7 @@ from . import run, spans, state
 from .msgpack import array, integer, map, text
 from .values import encode, type_name
 
+_OURS = os.path.dirname(os.path.abspath(__file__)) + os.sep
 STACK = 32  # innermost entries kept
 _CAUSES = 3
 _SAFE_ARGUMENTS = (str, int, float, bool, bytes, type(None))
@@ -64,9 +65,11 @@ def stack(traceback):
     """`[[file, line, function], …]`, innermost last."""
     entries = []
     while traceback is not None:
-        code = traceback.tb_frame.f_code
-        entries.append((code.co_filename, traceback.tb_lineno, getattr(code, "co_qualname", code.co_name)))
+        code, line = traceback.tb_frame.f_code, traceback.tb_lineno
         traceback = traceback.tb_next
+        if code.co_filename.startswith(_OURS):  # where the stack is full, it may be a probe that meets its end
+            continue
+        entries.append((code.co_filename, line, getattr(code, "co_qualname", code.co_name)))
     entries = entries[-STACK:]
     return array(len(entries)) + b"".join(
         b"\x93" + text(_shown(file)) + integer(line or 0) + text(name.replace(".<locals>", "")) for file, line, name in entries

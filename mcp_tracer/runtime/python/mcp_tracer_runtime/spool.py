@@ -17,6 +17,7 @@ _CHUNK = struct.Struct("<IBBHIIIIQ")
 _RECORD = struct.Struct("<QIIIIIIIHHBBHI")
 _CHUNK_MAGIC = 0x3143544D
 _GROWTH = (4, 16, 64)  # slots to preallocate the first, the second and every further time
+_kept = []
 _pack_record = _RECORD.pack_into
 
 
@@ -56,6 +57,7 @@ class Spool:
             process_start(),
         )
         os.write(self.file, head.ljust(HEADER_SIZE, b"\0"))
+        self.identity = _identity(self.file)
         os.rename(temporary, self.path)
 
     def put(self, fields, payload):
@@ -148,6 +150,7 @@ class Spool:
     def _grow(self, slots):
         """Map a further stretch. Its blocks are allocated first: a write to the map can then not fail for lack of space."""
         more = max(slots, _GROWTH[0] if not self.allocated else _GROWTH[1] if self.allocated < 20 else _GROWTH[2])
+        self._reopen_if_closed()
         begin = HEADER_SIZE + self.next_slot * SLOT
         size = more * SLOT
         if begin + size > self.limit_bytes:
@@ -162,6 +165,16 @@ class Spool:
         self.window = mmap.mmap(self.file, size + lead, offset=self.window_at)
         self.words = memoryview(self.window).cast("I")
         self.allocated = self.next_slot + more
+
+    def _reopen_if_closed(self):
+        """Programs that become daemons close descriptors they don't know, and the number may be another file's by now.
+
+        So may the number that the map keeps for itself: it is not closed but kept for good.
+        """
+        if _identity(self.file) != self.identity:
+            _kept.append(self.window)
+            self.window = None
+            self.file = os.open(self.path, os.O_RDWR | getattr(os, "O_CLOEXEC", 0))
 
     def _unmap(self):
         if self.window is not None:
@@ -183,6 +196,7 @@ class Spool:
             if not self.closed:
                 self._seal()
             self.closed = True
+            self._reopen_if_closed()
             self._unmap()
             os.truncate(self.file, HEADER_SIZE + self.next_slot * SLOT)
             os.close(self.file)
@@ -190,7 +204,17 @@ class Spool:
     def forget(self):
         """In a forked child: leave the parent's file alone. The map is not written to any more; only our descriptor closes."""
         self.closed = True
-        os.close(self.file)
+        if _identity(self.file) == self.identity:
+            os.close(self.file)
+
+
+def _identity(descriptor):
+    """What file a descriptor stands for; None for a closed one."""
+    try:
+        status = os.fstat(descriptor)
+    except OSError:
+        return None
+    return (status.st_dev, status.st_ino)
 
 
 def process_start():
