@@ -197,3 +197,12 @@ async def test_javascript_is_not_instrumented_on_load_yet(house: House) -> None:
     (house.project.root / "a.js").write_text("function f() { return 1 }\n")
     with pytest.raises(UserError, match="in place only"):
         await house.ask("instrument", paths=["a.js"], mode="on_load")
+
+
+async def test_numbers_are_found_in_parameters_and_returns(house: House) -> None:
+    await house.ask("instrument", paths=["shop.py"], level=2)
+    (house.project.root / "main.py").write_text("from shop import *\ncart = Cart()\ncart.add(9999)\ncart.add(0.5)\nprint(checkout(cart))\n")
+    run_main(house)
+    assert "Cart.add(self=Cart, price=9999, count=1)" in (await house.ask("search_traces", query="9999")).text
+    assert "price=0.5" in (await house.ask("search_traces", query="0.5")).text
+    assert "No span matches" in (await house.ask("search_traces", query="999")).text

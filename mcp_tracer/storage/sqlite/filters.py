@@ -23,7 +23,7 @@ class Filter:
     traces: list[bytes] | None = None
     errors: Array | None = None
     text: str | None = None
-    needle: bytes = b""
+    needles: tuple[bytes, ...] = (b"",)
     named: Array | None = None
     trace_ids: dict[int, list[int]] = field(default_factory=dict[int, "list[int]"])
 
@@ -99,7 +99,7 @@ class Filter:
         if self.functions is not None:
             sets.append(indexes.frames_of_functions(segment, self.functions))
         if self.text is not None and self.named is not None:
-            sets.append(indexes.frames_with_text(segment, self.needle, self.named))
+            sets.append(indexes.frames_with_text(segment, self.needles, self.named))
         return sets
 
     def _traces_in(self, segment: Segment) -> list[int]:
@@ -118,19 +118,20 @@ class Filter:
         found = self.named[columns["fn"]]
         if frame == OPEN_FRAME:
             for offset, payload in enumerate(snapshot.open_spans().payloads):
-                found[offset] |= self.needle in payload.lower()
+                found[offset] |= any(needle in payload.lower() for needle in self.needles)
             return mask & found
-        blocks = indexes.blocks_with_text(segment, self.needle, frame, frame + len(mask))
+        blocks = indexes.blocks_with_text(segment, self.needles, frame, frame + len(mask))
         for offset, block in frames.blocks(segment.db, frame, len(mask), blocks):
             part = slice(offset, offset + block.n)
             if mask[part].any():
-                found[[offset + index for index in block.holding(self.needle)]] = True
+                for needle in self.needles:
+                    found[[offset + index for index in block.holding(needle)]] = True
         return mask & found
 
     def says(self, fn: int, payload: bytes) -> bool:
         """Whether a span holds the text, in its function's name or its values."""
         assert self.text is not None and self.named is not None
-        return bool(self.named[fn]) or matching.says(self.text, sections.texts(payload))
+        return bool(self.named[fn]) or matching.says(self.text, sections.texts(payload), sections.numbers(payload))
 
 
 def _length(columns: dict[str, Array]) -> int:
@@ -147,7 +148,7 @@ def build(query: SpanQuery, names: Names, sources: list[int] | None, traces: lis
         made.errors = np.array(fits, np.bool_)
     if query.text:
         made.text = matching.fold(query.text)
-        made.needle = matching.needle(query.text)
+        made.needles = matching.needles(query.text)
         made.named = names.mask([one.id for one in names.functions if made.text in matching.fold(one.name)])
     return made
 

@@ -77,9 +77,9 @@ def _bound_ns(exponents: Array) -> Array:
     return np.minimum(np.exp2(exponents / _BOUND_STEPS), 2.0**62).astype(np.int64) + 1
 
 
-def frames_with_text(segment: Segment, needle: bytes, named: Array) -> Array | None:
-    """Frames whose payloads may hold `needle` or that call a function in `named`; None where the index cannot say."""
-    blocks = _blocks(segment, needle)
+def frames_with_text(segment: Segment, needles: Sequence[bytes], named: Array) -> Array | None:
+    """Frames whose payloads may hold one of `needles` or that call a function in `named`; None where the index cannot say."""
+    blocks = _any_blocks(segment, needles)
     by_name = frames_of_functions(segment, named)
     if blocks is None or by_name is None:
         return None
@@ -87,10 +87,20 @@ def frames_with_text(segment: Segment, needle: bytes, named: Array) -> Array | N
     return np.union1d(ids[np.searchsorted(ids, blocks, side="right") - 1], by_name)
 
 
-def blocks_with_text(segment: Segment, needle: bytes, first: int, stop: int) -> set[int] | None:
-    """Ids of payload blocks from `first` to `stop` that may hold `needle`; None where the index cannot say."""
-    blocks = _blocks(segment, needle)
+def blocks_with_text(segment: Segment, needles: Sequence[bytes], first: int, stop: int) -> set[int] | None:
+    """Ids of payload blocks from `first` to `stop` that may hold one of `needles`; None where the index cannot say."""
+    blocks = _any_blocks(segment, needles)
     return None if blocks is None else set(blocks[(blocks >= first) & (blocks < stop)].tolist())
+
+
+def _any_blocks(segment: Segment, needles: Sequence[bytes]) -> Array | None:
+    found: Array | None = None
+    for needle in needles:
+        blocks = _blocks(segment, needle)
+        if blocks is None:
+            return None
+        found = blocks if found is None else np.union1d(found, blocks)
+    return found
 
 
 def _blocks(segment: Segment, needle: bytes) -> Array | None:

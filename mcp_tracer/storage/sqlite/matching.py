@@ -8,9 +8,12 @@ from fnmatch import translate
 from functools import lru_cache
 from typing import Final
 
+import msgspec
+
 # Two letters beyond ASCII have ASCII lower-case forms (Kelvin sign, dotted I). They stand for themselves, so that a search among bytes
 # that only folds ASCII finds whatever a search among texts finds.
 _THEMSELVES: Final = {0x212A: "\ue000", 0x130: "\ue001"}
+_NUMBER: Final = re.compile(r"-?\d{1,20}(?:\.\d{1,17})?")
 _ASCII: Final = re.compile(r"[\x00-\x7f]+")
 
 
@@ -41,6 +44,22 @@ def needle(text: str) -> bytes:
     return max(runs, key=len, default="").encode()
 
 
-def says(text: str, texts: Iterable[str]) -> bool:
-    """Whether one of `texts` holds `text` (folded already)."""
-    return any(text in fold(one) for one in texts)
+def needles(text: str) -> tuple[bytes, ...]:
+    """Byte strings of which every payload with `text` in it holds at least one: the text itself, and the forms of a number."""
+    number = _number(text)
+    if number is None:
+        return (needle(text),)
+    forms = [msgspec.msgpack.encode(float(number)), *([msgspec.msgpack.encode(number)] if isinstance(number, int) else [])]
+    return (needle(text), *(form.lower() for form in forms))
+
+
+def _number(text: str) -> int | float | None:
+    if not _NUMBER.fullmatch(text):
+        return None
+    number = float(text)
+    return int(text) if number.is_integer() and "." not in text and -(2**63) <= number < 2**64 else number
+
+
+def says(text: str, texts: Iterable[str], numbers: Iterable[str]) -> bool:
+    """Whether one of `texts` holds `text` (folded already), or one of `numbers` is it."""
+    return any(text in fold(one) for one in texts) or (_NUMBER.fullmatch(text) is not None and any(text == one for one in numbers))

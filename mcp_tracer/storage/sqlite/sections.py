@@ -138,6 +138,31 @@ def texts(payload: bytes) -> Iterator[str]:
             yield from _error_texts(value)
 
 
+def numbers(payload: bytes) -> Iterator[str]:
+    """Every number in a span's parameters, return and attributes, at any depth, as it is written in decimals."""
+    for tag, value in decoded(payload).items():
+        if tag in "PRT":
+            yield from _numbers(value)
+
+
+def _numbers(value: Any) -> Iterator[str]:
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        yield str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+    elif isinstance(value, dict):
+        for key, item in cast("dict[Any, Any]", value).items():
+            yield from _numbers(key)
+            yield from _numbers(item)
+    elif isinstance(value, (list, tuple)):
+        for item in cast("Sequence[Any]", value):
+            yield from _numbers(item)
+    elif isinstance(value, Cut):
+        yield from _numbers(value.kept)
+    elif isinstance(value, Obj):
+        yield from _numbers(value.content)
+    elif isinstance(value, ValueSequence):
+        yield from _numbers(value.items)
+
+
 def _error_texts(content: Any) -> Iterator[str]:
     error = raised(content)
     while error is not None:
