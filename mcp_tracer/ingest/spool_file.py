@@ -56,7 +56,7 @@ class SpoolFile:
         return not process.lives(self._reader.source)
 
     def is_settled(self) -> bool:
-        """Whether a gone writer's file can be finished: a dead process of this machine writes no more; others must be silent for a while."""
+        """Whether a gone writer's file can be finished: a dead process of this machine writes no more; others must be silent a while."""
         return self.ended or self._is_local() or time.monotonic() - self._heard > GRACE_S
 
     def _is_local(self) -> bool:

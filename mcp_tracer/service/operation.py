@@ -112,7 +112,10 @@ class Deed:
 
 @dataclass(frozen=True, slots=True)
 class Operation(Generic[P, R]):
-    """See the fields. `render` gives the compact text that agents and terminals read; `deeds` what to record of a finished call."""
+    """See the fields. `render` gives the compact text that agents and terminals read; `deeds` what to record of a finished call.
+
+    `incomplete` says of a result that a part of what was asked for failed: a command then ends with the code of a user error.
+    """
 
     name: str
     summary: str
@@ -126,4 +129,5 @@ class Operation(Generic[P, R]):
     routes: tuple[Route, ...]
     command: Command
     prepare: Callable[[Call[P]], Awaitable[Prepared | None]] | None = None
+    incomplete: Callable[[R], bool] | None = None
     tool: bool = True

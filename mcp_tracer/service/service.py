@@ -21,6 +21,7 @@ class Answer:
 
     result: Result
     text: str
+    incomplete: bool = False
 
 
 async def no_progress(done: int, total: int, message: str) -> None:
@@ -46,7 +47,8 @@ class Service:
             await self._record(caller, [_failed(operation, params, error)])
             raise
         await self._record(caller, operation.deeds(result, params))
-        return Answer(result=result, text=operation.render(result, params))
+        incomplete = operation.incomplete is not None and operation.incomplete(result)
+        return Answer(result=result, text=operation.render(result, params), incomplete=incomplete)
 
     def _operation(self, name: str) -> Operation[Any, Any]:
         if name in self.operations:

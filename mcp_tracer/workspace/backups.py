@@ -13,6 +13,9 @@ from mcp_tracer.model.errors import UserError
 from mcp_tracer.workspace.manifest import Entry
 from mcp_tracer.workspace.project import Project
 
+SUFFIX = ".orig"
+"""Ends the name of each backup: without it, test runners and bundlers would find the originals and run them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Pending:
@@ -23,7 +26,7 @@ class Pending:
 
 
 class Backups:
-    """`backups/original/<path>` and `backups/pending/<path>.json` of one project."""
+    """`backups/original/<path>.orig` and `backups/pending/<path>.json` of one project."""
 
     def __init__(self, project: Project) -> None:
         self._root = project.root
@@ -32,7 +35,7 @@ class Backups:
 
     def path(self, file: str) -> Path:
         """Where the original of `file` is kept."""
-        return self._originals / file
+        return self._originals / f"{file}{SUFFIX}"
 
     def original(self, file: str) -> bytes | None:
         """The kept original, or None."""
@@ -50,8 +53,8 @@ class Backups:
 
     def files(self) -> list[str]:
         """Every file with an original, sorted."""
-        kept = (path for path in _files_below(self._originals) if path.suffix != TEMPORARY_SUFFIX)
-        return sorted(path.relative_to(self._originals).as_posix() for path in kept)
+        kept = (path for path in _files_below(self._originals) if path.suffix == SUFFIX)
+        return sorted(path.relative_to(self._originals).as_posix().removesuffix(SUFFIX) for path in kept)
 
     def sweep(self) -> int:
         """Remove half-written files and return how many there were. The caller holds the workspace lock, so no one is writing."""

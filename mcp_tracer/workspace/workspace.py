@@ -12,7 +12,7 @@ from mcp_tracer.languages.port import Language
 from mcp_tracer.model.errors import NotFound, Unavailable, UserError
 from mcp_tracer.model.plan import InstrumentRequest, Plan, sha256
 from mcp_tracer.workspace.backups import Backups
-from mcp_tracer.workspace.discovery import MAX_FILE_BYTES, close_names, language_of
+from mcp_tracer.workspace.discovery import MAX_FILE_BYTES, close_names, discover, language_of
 from mcp_tracer.workspace.files import atomic_write, locked, make_folder, read_bounded
 from mcp_tracer.workspace.manifest import Entry, Manifest
 from mcp_tracer.workspace.project import Project
@@ -111,6 +111,18 @@ class Workspace:
     def instrumented(self) -> dict[str, Entry]:
         """The manifest, by file."""
         return self.manifest.entries()
+
+    def strays(self) -> list[str]:
+        """Files that hold our insertions though the manifest does not know them: renamed, checked out, or its entry was lost."""
+        known = self.manifest.entries()
+        found = discover(self.project, self._suffixes, exclude=(), languages=())
+        return [file for file in found if file not in known and self._holds_insertions(file)]
+
+    def _holds_insertions(self, file: str) -> bool:
+        try:
+            return self.language_of(file).is_instrumented(self._read(self.project.root / file))
+        except (UserError, OSError):
+            return False  # gone meanwhile, or too large to be ours
 
     def state(self, file: str) -> str:
         """`original`, `instrumented` (as we wrote it), `edited` (ours and changed since), or `missing` (from disk)."""

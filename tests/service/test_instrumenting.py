@@ -206,3 +206,32 @@ async def test_numbers_are_found_in_parameters_and_returns(house: House) -> None
     assert "Cart.add(self=Cart, price=9999, count=1)" in (await house.ask("search_traces", query="9999")).text
     assert "price=0.5" in (await house.ask("search_traces", query="0.5")).text
     assert "No span matches" in (await house.ask("search_traces", query="999")).text
+
+
+async def test_a_renamed_file_is_found_and_cleaned(house: House) -> None:
+    await house.ask("instrument", paths=["shop.py"])
+    (house.project.root / "shop.py").rename(house.project.root / "store.py")
+    assert "1 more file with probes that the manifest does not know: store.py" in (await house.ask("get_status")).text
+    await house.ask("uninstrument", all=True)
+    assert house.read("store.py") == SHOP
+
+
+async def test_malformed_overrides_are_a_problem_that_status_shows(house: House) -> None:
+    house.project.overrides_file.write_text("{nonsense")
+    text = (await house.ask("get_status")).text
+    assert "problem: " in text and "overrides.json" in text
+    assert house.project.overrides_file.read_text() == "{nonsense"
+
+
+async def test_a_file_that_fails_makes_the_answer_incomplete(house: House) -> None:
+    (house.project.root / "broken.py").write_text("def f(:\n")
+    assert (await house.ask("instrument", paths=["broken.py", "shop.py"])).incomplete
+    assert not (await house.ask("instrument", paths=["shop.py"])).incomplete
+
+
+async def test_a_misspelt_function_is_answered_with_the_nearest_name(house: House) -> None:
+    await house.ask("instrument", paths=["shop.py"])
+    run_main(house)
+    assert "Did you mean Cart.total?" in (await house.ask("get_function_traces", function="totl")).text
+    with pytest.raises(NotFound, match=r"Did you mean checkout\?"):
+        await house.ask("get_stats", function="chekout")

@@ -132,7 +132,7 @@ def test_a_file_that_is_gone_leaves_the_manifest_and_its_backup_is_named(workspa
     path.unlink()
     assert workspace.state("cart.tiny") == "missing"
     restored = workspace.restore("cart.tiny", "tester")
-    assert (restored.how, restored.backup) == ("missing", ".ai-agents/logging/backups/original/cart.tiny")
+    assert (restored.how, restored.backup) == ("missing", ".ai-agents/logging/backups/original/cart.tiny.orig")
     assert workspace.instrumented() == {}
     assert (workspace.project.root / restored.backup).read_bytes() == SOURCE
 

@@ -20,7 +20,7 @@ from mcp_tracer.service.context import Caller
 from mcp_tracer.service.service import Answer
 
 CALLER = Caller(name="cli", via="cli")
-INTERNAL = 4
+INCOMPLETE, INTERNAL = 1, 4
 
 
 def perform(operation: str, arguments: Mapping[str, Any], asked: Asked) -> None:
@@ -28,6 +28,8 @@ def perform(operation: str, arguments: Mapping[str, Any], asked: Asked) -> None:
     with failures(asked):
         answer = asyncio.run(_call(operation, arguments, asked))
         tell(answer.result.model_dump(mode="json", by_alias=True), lambda: answer.text, asked)
+        if answer.incomplete:
+            raise typer.Exit(INCOMPLETE)
 
 
 async def _call(operation: str, arguments: Mapping[str, Any], asked: Asked) -> Answer:

@@ -76,8 +76,15 @@ def _grammar(path: str) -> Language:
 
 
 def _first_error(root: Node) -> Node:
-    """The first ERROR or missing node in source order."""
-    return next((node for node in _erroneous(root) if node.is_error or node.is_missing), root)
+    """The first ERROR or missing node in source order; where all is one error, the last token that was read before it ends."""
+    found = [node for node in _erroneous(root) if node.is_error or node.is_missing]
+    precise = next((node for node in found if node.start_byte > root.start_byte or node.is_missing), None)
+    if precise is not None or not found:
+        return precise or root
+    last = found[-1]
+    while last.children:
+        last = last.children[-1]
+    return last
 
 
 def _erroneous(root: Node) -> Iterator[Node]:

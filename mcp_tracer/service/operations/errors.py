@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from mcp_tracer.analysis.text import counted
 from mcp_tracer.model.query import SpanQuery
 from mcp_tracer.service.context import Call
 from mcp_tracer.service.operation import READ, READING, Command, Operation, Params, Route
@@ -49,7 +50,8 @@ def render(result: SpansResult, params: ErrorsParams) -> str:
         return "No failed call was recorded" + (f" with {params.error_type}." if params.error_type else ".")
     errors = _errors(result)
     more = f'cursor="{result.cursor}" gives the next.' if result.cursor else ""
-    said = f"{len(result.spans)} failed calls, {len(errors)} errors. {more}".rstrip()
+    of = f" of {result.total:,}" if result.total is not None and result.total > len(result.spans) else ""
+    said = f"{counted(len(result.spans), 'failed call')}{of}, {counted(len(errors), 'error')}. {more}".rstrip()
     return "\n".join([said, *(_line(result, numbers) for numbers in errors)])
 
 
@@ -61,7 +63,26 @@ def _errors(result: SpansResult) -> list[list[int]]:
         raised = error.stack[-1] if error and error.stack else None
         key = (span.trace_id, error.type, error.message, raised) if error else (span.span_id,)
         groups.setdefault(key, []).append(number)
-    return [sorted(numbers, key=lambda number: _distance(result.spans[number])) for numbers in groups.values()]
+    joined = _with_roots(result, list(groups.values()))
+    return [sorted(numbers, key=lambda number: _distance(result.spans[number])) for numbers in joined]
+
+
+def _with_roots(result: SpansResult, groups: list[list[int]]) -> list[list[int]]:
+    """A request or test that failed without an exception of its own failed through the one recorded below it."""
+    plain = [group for group in groups if all(_is_bare_root(result.spans[number]) for number in group)]
+    kept = [group for group in groups if group not in plain]
+    for group in plain:
+        trace = result.spans[group[0]].trace_id
+        below = next((other for other in kept if result.spans[other[0]].trace_id == trace), None)
+        if below is None:
+            kept.append(group)
+        else:
+            below += group
+    return kept
+
+
+def _is_bare_root(span: SpanView) -> bool:
+    return span.kind in ("test", "http-server") and (span.error is None or not span.error.stack)
 
 
 def _distance(span: SpanView) -> tuple[bool, int]:

@@ -9,6 +9,7 @@ from pydantic import Field
 from mcp_tracer.model.query import SpanQuery
 from mcp_tracer.service.context import Call
 from mcp_tracer.service.operation import READ, READING, Command, Operation, Params, Route
+from mcp_tracer.service.operations.similar import similar
 from mcp_tracer.service.operations.spans import SpansResult, find, render_spans
 from mcp_tracer.service.operations.views import asked
 
@@ -28,7 +29,7 @@ class FunctionTracesParams(Params):
 async def run(call: Call[FunctionTracesParams]) -> SpansResult:
     """Search by the function's name."""
     params = call.params
-    return await find(
+    found = await find(
         call.tools,
         SpanQuery(
             function=params.function,
@@ -40,12 +41,21 @@ async def run(call: Call[FunctionTracesParams]) -> SpansResult:
             cursor=params.cursor,
         ),
     )
+    if not found.spans:
+        found.note = await _nothing(call)
+    return found
+
+
+async def _nothing(call: Call[FunctionTracesParams]) -> str:
+    function, file = call.params.function, call.params.file
+    where = f" in {file}" if file else ""
+    hint = await similar(call.tools, "function", function)
+    return f"No call of {function}{where} was recorded.{hint} `get_status` shows what is instrumented."
 
 
 def render(result: SpansResult, params: FunctionTracesParams) -> str:
     """One line a call."""
-    where = f" in {params.file}" if params.file else ""
-    return render_spans(result, f"No call of {params.function}{where} was recorded: `get_status` shows whether it is instrumented.")
+    return render_spans(result, result.note)
 
 
 GET_FUNCTION_TRACES = Operation(

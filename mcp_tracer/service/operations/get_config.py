@@ -6,10 +6,12 @@ from typing import Any
 
 from pydantic import Field
 
+from mcp_tracer.model.errors import UserError
 from mcp_tracer.service.context import Call, Tools
 from mcp_tracer.service.operation import READ, READING, Command, Operation, Params, Result, Route
 from mcp_tracer.service.operations.views import asked
 from mcp_tracer.settings.file import Flag
+from mcp_tracer.settings.overrides import Overrides
 from mcp_tracer.settings.rules import rule_for
 
 
@@ -50,7 +52,11 @@ async def run(call: Call[ConfigParams]) -> ConfigResult:
 
 def config_of(tools: Tools, file: str | None = None) -> ConfigResult:
     """The configuration in force."""
-    loaded, overrides = tools.settings(), tools.overrides()
+    loaded, overrides, problems = tools.settings(), Overrides(), list[str]()
+    try:
+        overrides = tools.overrides()
+    except UserError as error:
+        problems.append(str(error))
     settings, over = loaded.settings, overrides.global_
     instrumented = tools.workspace.instrumented()
     named = {file} if file else {*overrides.files, *overrides.functions, *instrumented}
@@ -58,16 +64,16 @@ def config_of(tools: Tools, file: str | None = None) -> ConfigResult:
         enabled=settings.enabled and over.enabled is not False,
         default_level=over.default_level if over.default_level is not None else settings.default_level,
         auto_instrument=over.auto_instrument if over.auto_instrument is not None else settings.auto_instrument,
-        files={name: _file(tools, name) for name in sorted(named)},
+        files={name: _file(tools, name, overrides) for name in sorted(named)},
         permissions={flag.value: loaded.allows(flag) for flag in Flag},
         settings=settings.model_dump(mode="json"),
-        problems=list(loaded.problems),
+        problems=[*loaded.problems, *problems],
     )
 
 
-def _file(tools: Tools, file: str) -> FileConfig:
+def _file(tools: Tools, file: str, overrides: Overrides) -> FileConfig:
     language = tools.workspace.language_of(file).name
-    rule = rule_for(file, language, tools.settings(), tools.overrides())
+    rule = rule_for(file, language, tools.settings(), overrides)
     entry = tools.workspace.instrumented().get(file)
     return FileConfig(
         enabled=rule.enabled,

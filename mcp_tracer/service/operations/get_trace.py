@@ -46,6 +46,7 @@ class TraceResult(Result):
     span_count: int
     error_count: int
     spans: list[SpanView]
+    cut_at_depth: int | None = None
     _fetched: Fetched | None = None
 
     @classmethod
@@ -89,7 +90,11 @@ async def run(call: Call[TraceParams]) -> TraceResult:
     fetched = await fetch(call.tools, trace_id, max_depth=None if params.span_id else depth, under=params.span_id)
     if params.span_id and not fetched.spans:
         raise NotFound(f"trace {fetched.trace.trace_id} has no span {params.span_id!r}: leave span_id out to see the whole trace.")
-    return TraceResult.of(_filtered(fetched, params))
+    result = TraceResult.of(_filtered(fetched, params))
+    deepest = call.tools.settings().settings.max_depth
+    if any(span.depth >= deepest for span in fetched.spans):
+        result.cut_at_depth = deepest
+    return result
 
 
 def _filtered(fetched: Fetched, params: TraceParams) -> Fetched:
@@ -138,6 +143,8 @@ def render(result: TraceResult, params: TraceParams) -> str:
         lines.append(
             f"{cut_by_depth:,} of {fetched.total:,} spans lie deeper or were filtered out: narrow with span_id, name or min_duration."
         )
+    if result.cut_at_depth is not None:
+        lines.append(f"Calls deeper than {result.cut_at_depth} were not recorded (TRACING_MAX_DEPTH).")
     return "\n".join(lines)
 
 

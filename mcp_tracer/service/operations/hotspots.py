@@ -9,6 +9,7 @@ from pydantic import Field
 from mcp_tracer.analysis.text import duration, table
 from mcp_tracer.service.context import Call
 from mcp_tracer.service.operation import READ, READING, Command, Operation, Params, Result, Route
+from mcp_tracer.service.operations.stats import named
 from mcp_tracer.service.operations.times import instant_ns
 from mcp_tracer.service.operations.views import StatsView, asked, ns, stats_view
 
@@ -49,7 +50,7 @@ def render(result: HotspotsResult, params: HotspotsParams) -> str:
         return "Nothing was recorded there: `list_runs` shows what there is."
     rows = [
         (
-            f"{row.function} {row.file}:{row.line}",
+            f"{named(row)} {row.file}:{row.line}",
             duration(ns(row.self_time) or 0),
             duration(ns(row.total_time) or 0),
             f"{row.call_count:,}",

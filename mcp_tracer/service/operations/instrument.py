@@ -206,6 +206,7 @@ INSTRUMENT_FILES = Operation(
     render=render,
     deeds=deeds,
     prepare=prepare,
+    incomplete=lambda result: any(row.status == "failed" for row in result.files),
     routes=(
         Route("POST", "instrument/file"),
         Route("POST", "instrument/function"),

@@ -45,7 +45,7 @@ def files_of(tools: Tools, paths: Iterable[str], everything: bool, exclude: Iter
     named = list(paths)
     if not named:
         raise UserError("name at least one file, folder or glob in `paths`, or set `all` to true.")
-    return match(tools.project, named, suffixes=suffixes(tools), exclude=tuple(exclude), languages=wanted)
+    return match(tools.project, named, suffixes=suffixes(tools), exclude=skip, languages=wanted)
 
 
 def default_level(tools: Tools, file: str) -> Level:

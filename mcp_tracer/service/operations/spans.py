@@ -15,11 +15,15 @@ from mcp_tracer.service.operations.views import SpanView, span_view
 
 
 class SpansResult(Result):
-    """Spans of a list. `total` is None where counting would cost more than the page. `lines` are the same spans as text, a line each."""
+    """Spans of a list. `total` is None where counting would cost more than the page.
+
+    `note` explains an empty list. `lines` are the spans as text.
+    """
 
     spans: list[SpanView]
     total: int | None
     cursor: str | None
+    note: str = ""
     _lines: list[str] = PrivateAttr(default_factory=list[str])
 
     @property

@@ -10,9 +10,12 @@ from mcp_tracer.analysis.text import duration, table
 from mcp_tracer.model.errors import NotFound
 from mcp_tracer.service.context import Call
 from mcp_tracer.service.operation import READ, READING, Command, Operation, Params, Result, Route
+from mcp_tracer.service.operations.similar import similar
 from mcp_tracer.service.operations.views import StatsView, asked, ns, stats_view
 
 SHOWN = 40
+SITES = ("call", "await")
+"""Kinds of spans that level 3 adds for call expressions: what they called may have a span, and statistics, of its own."""
 
 
 class StatsParams(Params):
@@ -44,12 +47,12 @@ async def run(call: Call[StatsParams]) -> StatsResult:
 async def _nothing(call: Call[StatsParams]) -> str:
     params = call.params
     kind, name = ("function", params.function) if params.function else ("file", params.file or "")
-    near = await call.tools.store.names(kind, (name or "").split("/")[-1].split(".")[-1][:4], 5)
-    hint = f" Recorded ones that look similar: {', '.join(near)}." if near else ""
+    hint = await similar(call.tools, kind, name)
     return f"nothing was recorded for {kind} {name!r}.{hint} `get_status` shows what is instrumented."
 
 
 def _whole(rows: list[StatsView], file: str) -> StatsView:
+    rows = [row for row in rows if row.kind not in SITES] or rows
     calls, errors = sum(row.call_count for row in rows), sum(row.error_count for row in rows)
     total = sum(row.total_time for row in rows)
     slowest = max(rows, key=lambda row: row.max_duration)
@@ -74,7 +77,7 @@ def render(result: StatsResult, params: StatsParams) -> str:
     """A table, one row a function."""
     rows = [
         (
-            f"{row.function} {row.file}:{row.line}",
+            f"{named(row)} {row.file}:{row.line}",
             f"{row.call_count:,}",
             f"{row.error_count:,}",
             *(_time(value) for value in (row.avg_duration, row.p50, row.p95, row.p99, row.min_duration, row.max_duration)),
@@ -88,6 +91,11 @@ def render(result: StatsResult, params: StatsParams) -> str:
     whole = result.whole
     head = f"{whole.file}: {whole.call_count:,} calls, {whole.error_count:,} errors ({whole.error_rate:.2%})\n" if whole else ""
     return head + text + more
+
+
+def named(row: StatsView) -> str:
+    """The function's name; a call expression is said to be one."""
+    return f"{row.kind} {row.function}" if row.kind in SITES else row.function or ""
 
 
 def _time(milliseconds: float) -> str:

@@ -41,6 +41,7 @@ class StatusResult(Result):
     approval_required: bool
     refused: list[str]
     instrumented: list[StatusFile]
+    strays: list[str]
     last_run: RunView | None
     runs: int | None
     spans: int
@@ -64,6 +65,7 @@ async def run(call: Call[StatusParams]) -> StatusResult:
         approval_required=config.permissions["TRACING_AI_REQUIRE_APPROVAL"],
         refused=[name for name, allowed in config.permissions.items() if not allowed and name != "TRACING_AI_REQUIRE_APPROVAL"],
         instrumented=_files(tools),
+        strays=tools.workspace.strays(),
         last_run=run_view(runs.rows[0]) if runs.rows else None,
         runs=runs.total,
         spans=spans,
@@ -102,6 +104,11 @@ def render(result: StatusResult, params: StatusParams) -> str:
     lines += [f"  {_file_line(file)}" for file in result.instrumented[: params.limit]]
     if len(result.instrumented) > params.limit:
         lines.append(f"  … {len(result.instrumented) - params.limit} more: raise `limit`.")
+    if result.strays:
+        lines.append(
+            f"{counted(len(result.strays), 'more file')} with probes that the manifest does not know: {', '.join(result.strays[:5])}"
+        )
+        lines.append("  (renamed or checked out while instrumented; `uninstrument all=true` cleans them too)")
     lines.append(f"{result.spans:,} spans in {result.runs if result.runs is not None else 'some'} runs, {result.store_bytes / 1e6:.1f} MB")
     if not result.ingesting:
         lines.append("another server of this project takes the recordings in; answers here are the same")

@@ -75,7 +75,7 @@ def _files(call: Call[UninstrumentParams]) -> list[str]:
     params, tools = call.params, call.tools
     instrumented = tools.workspace.instrumented()
     if params.all:
-        return sorted(instrumented)
+        return sorted({*instrumented, *tools.workspace.strays()})
     if not params.paths:
         raise UserError("name at least one file, folder or glob in `paths`, or set `all` to true.")
     gone = [path for path in params.paths if path in instrumented]
@@ -169,6 +169,7 @@ UNINSTRUMENT_FILES = Operation(
     render=render,
     deeds=deeds,
     prepare=prepare,
+    incomplete=lambda result: any(row.how == "failed" for row in result.files),
     routes=(
         Route("POST", "uninstrument/file"),
         Route("POST", "uninstrument/function"),

@@ -1,0 +1,20 @@
+"""What a caller may have meant by a name that was not recorded."""
+
+from __future__ import annotations
+
+import difflib
+
+from mcp_tracer.service.context import Tools
+
+CONSIDERED = 20_000
+
+
+async def similar(tools: Tools, kind: str, name: str) -> str:
+    """` Did you mean …?`, or nothing. `kind` is file or function; last parts are compared too (`totl` is near `Cart.total`)."""
+    known = await tools.store.names(kind, "", CONSIDERED)
+    shortened = {one: one for one in known} | {
+        one.replace("/", ".").rpartition(".")[2] if kind == "function" else one: one for one in known
+    }
+    shortened |= {one.rpartition("/")[2]: one for one in known} if kind == "file" else {}
+    near = dict.fromkeys(shortened[match] for match in difflib.get_close_matches(name, shortened, n=3, cutoff=0.6))
+    return f" Did you mean {' or '.join(near)}?" if near else ""
