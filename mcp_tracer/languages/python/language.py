@@ -5,11 +5,12 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-from mcp_tracer.languages.python import listing, placement
+from mcp_tracer.languages.python import explicit, listing, placement
 from mcp_tracer.languages.python.text import SourceText
 from mcp_tracer.model.errors import UserError
 from mcp_tracer.model.level import Level
 from mcp_tracer.model.plan import FunctionInfo, Insertion, InstrumentRequest, Plan, Skipped, sha256
+from mcp_tracer.runtime.python.mcp_tracer_runtime import explicit as runtime_explicit
 from mcp_tracer.runtime.python.mcp_tracer_runtime import header
 
 _SHOWN = 8
@@ -29,40 +30,60 @@ class PythonLanguage:
     def plan(self, source: bytes, request: InstrumentRequest) -> Plan:
         """Plan the header for an uninstrumented source.
 
-        Raises UserError: unparsable (line and column), binary, an unknown function, or another style than `header`.
+        Raises UserError: unparsable (line and column), binary, an unknown function, or an unknown style.
         """
-        if request.style != "header":
-            raise UserError(f"Python files know the style 'header', not {request.style!r}.")
+        if request.style not in ("header", "explicit"):
+            raise UserError(f"Python files know the styles 'header' and 'explicit', not {request.style!r}.")
         text = SourceText(source, request.path)
         parsed = listing.read(source, request.path)
         wanted = _resolved(request, [listed.info.name for listed in parsed.functions])
         levels = {listed.info.name: _level(listed, request, wanted) for listed in parsed.functions}
         traced = tuple(listed.info for listed in parsed.functions if not listed.skipped and levels[listed.info.name] > 0)
-        insertions: tuple[Insertion, ...] = ()
+        visible, without = _visible(text, request, levels)
+        traced = tuple(info for info in traced if info.name not in without)
+        insertions: list[Insertion] = []
         if traced:
             place = placement.find(parsed.statements, text)
-            differing = {name: int(level) for name, level in levels.items() if level != request.level}
-            insertions = (Insertion(place.at, header.build(place.join, int(request.level), differing).encode("ascii")),)
+            if request.style == "explicit":
+                explicit.check_place(text, request.path, place.at)
+            insertions = [Insertion(place.at, _header(place.join, request, levels).encode("ascii")), *visible]
+            insertions.sort(key=lambda insertion: insertion.at)
         return Plan(
             path=request.path,
             language=self.name,
             level=request.level,
             source_sha256=sha256(source),
-            insertions=insertions,
+            insertions=tuple(insertions),
             functions=traced,
             levels={info.name: levels[info.name] for info in traced},
-            skipped=tuple(_skipped(parsed.functions, request, levels)),
+            skipped=tuple(_skipped(parsed.functions, request, levels, without)),
             mode=request.mode,
             style=request.style,
         )
 
     def is_instrumented(self, source: bytes) -> bool:
         """Whether the text holds our header."""
-        return header.present(source)
+        return header.present(source) or runtime_explicit.present(source)
 
     def strip(self, source: bytes) -> bytes:
         """Take the header out; all other bytes stay, whether or not the text parses."""
-        return header.strip(source)
+        return header.strip(runtime_explicit.strip(source))
+
+
+def _visible(text: SourceText, request: InstrumentRequest, levels: dict[str, Level]) -> tuple[list[Insertion], dict[str, str]]:
+    """(visible probes, {function: why it gets none}); none in header style."""
+    if request.style != "explicit":
+        return [], {}
+    if request.mode == "on_load":
+        raise UserError("visible probes stand in the file: take mode in_place for the style 'explicit'.", "style")
+    explicit.check(text.source, request.path)
+    return explicit.probes(text, request.path, levels)
+
+
+def _header(join: str, request: InstrumentRequest, levels: dict[str, Level]) -> str:
+    if request.style == "explicit":
+        return header.build_explicit(join)
+    return header.build(join, int(request.level), {name: int(level) for name, level in levels.items() if level != request.level})
 
 
 def _level(listed: listing.Listed, request: InstrumentRequest, wanted: dict[str, Level]) -> Level:
@@ -76,13 +97,17 @@ def _excluded(name: str, excluded: Iterable[str]) -> bool:
     return not {name, name.rpartition(".")[2]}.isdisjoint(excluded)
 
 
-def _skipped(functions: list[listing.Listed], request: InstrumentRequest, levels: dict[str, Level]) -> Iterable[Skipped]:
+def _skipped(
+    functions: list[listing.Listed], request: InstrumentRequest, levels: dict[str, Level], without: dict[str, str]
+) -> Iterable[Skipped]:
     if not functions:
         yield Skipped("", 1, "no functions in this file")
     for listed in functions:
         info = listed.info
         if listed.skipped:
             yield Skipped(info.name, info.line, listed.skipped)
+        elif info.name in without:
+            yield Skipped(info.name, info.line, without[info.name])
         elif levels[info.name] == 0 and _excluded(info.name, request.exclude_functions):
             yield Skipped(info.name, info.line, "excluded by TRACING_EXCLUDE_FUNCTIONS")
 

@@ -34,7 +34,10 @@ class InstrumentParams(PathParams):
         description="in_place: into the file, with a backup. on_load (Python): the file stays; run the program with `mcp-tracer run`. "
         "Default: as the file is instrumented now, else TRACING_MODE.",
     )
-    style: Literal["header"] = Field(default="header", description="Python only. header: one insertion on an existing line.")
+    style: Literal["header", "explicit"] = Field(
+        default="header",
+        description="Python only. header: one insertion on an existing line. explicit: visible probes, levels 1 to 3.",
+    )
     exclude: list[str] = Field(default_factory=list, description="Globs to leave out, e.g. `*.test.ts`.")
     languages: list[str] = Field(default_factory=list, description="With `all`: only these languages.")
     force: bool = Field(default=False, description="Write again where nothing would change, and lower levels that are higher.")

@@ -97,7 +97,7 @@ def test_what_is_not_python_text_is_refused(plan: Planned, source: bytes) -> Non
 
 def test_another_style_is_refused(plan: Planned) -> None:
     with pytest.raises(UserError, match="'header'"):
-        plan("def f(): return 1\n", style="explicit")
+        plan("def f(): return 1\n", style="unknown")
 
 
 def test_planning_twice_gives_the_same_digest(plan: Planned) -> None:

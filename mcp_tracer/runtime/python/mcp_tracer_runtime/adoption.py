@@ -2,7 +2,7 @@
 
 import sys
 
-from . import cache, faults, header, link, probes, state, transform
+from . import cache, explicit, faults, header, link, probes, state, transform
 
 
 def adopt(spec, frame):
@@ -18,6 +18,8 @@ def adopt(spec, frame):
 def _adopt(spec, frame):
     running = frame.f_code
     source = _source(frame)
+    if spec == explicit.SPEC:
+        spec, source = " ".join(["0", *("%s=%d" % pair for pair in explicit.levels(source).items())]), explicit.strip(source)
     code, table = _instrumented(source, spec, frame)
     swapped = link.swap(running, link.link(code, probes.linked(table, state.relative(running.co_filename), source)))
     late = [old for old, _ in swapped if old.co_firstlineno < frame.f_lineno]

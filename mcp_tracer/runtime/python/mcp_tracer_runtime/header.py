@@ -13,6 +13,8 @@ from __future__ import annotations
 
 import re
 
+from . import explicit
+
 MARKER = "#mcp-tracer:1 "
 _CODE = (
     r"\ntry:"
@@ -48,6 +50,13 @@ def build(join: str, level: int, levels: dict[str, int]) -> str:
     spec = " ".join([str(int(level))] + ["%s=%d" % (_escaped(name), value) for name, value in levels.items()])
     before, after = _JOIN[join]
     return before + 'exec("' + MARKER + join + _CODE.replace("{spec}", spec) + '",{})' + after
+
+
+def build_explicit(join: str) -> str:
+    """The header of a file with visible probes: it gives them their name, and they give the levels."""
+    before, after = _JOIN[join]
+    code = explicit.DEFINITION + _CODE.replace("{spec}", explicit.SPEC)
+    return before + 'exec("' + MARKER + join + code + '",{})' + after
 
 
 def _escaped(name: str) -> str:

@@ -1,0 +1,61 @@
+"""Explicit style at run time: the same spans as with the header, and a program that runs without the runtime."""
+
+from __future__ import annotations
+
+import shutil
+from typing import Any
+
+SOURCE = '''"""t"""
+import asyncio, inspect, traceback
+
+
+def leaf(n):
+    if n > 2:
+        raise ValueError(n)
+    return n + 1
+
+
+class A:
+    def twice(self, n):
+        """doc"""
+        return [leaf(leaf(n))]
+
+
+def numbers(n):
+    for i in range(n):
+        yield leaf(i)
+
+
+async def wait(n):
+    await asyncio.sleep(0)
+    return leaf(n)
+
+
+print(A().twice(1), list(numbers(2)), asyncio.run(wait(0)), inspect.signature(A.twice), A.twice.__doc__)
+try:
+    A().twice(3)
+except ValueError as error:
+    print([entry.lineno for entry in traceback.extract_tb(error.__traceback__)])
+'''
+
+
+def test_it_records_what_the_header_records(project: Any, python: str) -> None:
+    paths, outputs = [], []
+    for style in ("header", "explicit"):
+        project.write("program.py", SOURCE, 3, style=style)
+        done = project.run("program.py", python=python, MCP_TRACER_DEBUG="1")
+        assert (done.returncode, done.stderr) == (0, "")
+        outputs.append(done.stdout)
+        (run,) = project.runs()
+        paths.append([(span.path, span.definition["line"], span.definition.get("column"), span.flags) for span in run.spans])
+        (project.home / "spool").rename(project.home / style)
+    assert paths[0] == paths[1] != []
+    assert outputs[0] == outputs[1]
+
+
+def test_without_the_runtime_the_probes_do_nothing(project: Any, python: str) -> None:
+    project.write("plain.py", SOURCE, 0)
+    project.write("program.py", SOURCE, 3, style="explicit")
+    shutil.rmtree(project.home / "runtime")
+    with_probes, without = project.run("program.py", python=python), project.run("plain.py", python=python)
+    assert (with_probes.stdout, with_probes.stderr) == (without.stdout, without.stderr)
