@@ -60,7 +60,11 @@ def _after_execution(loader, hooks):
     execute = loader.exec_module
 
     def exec_module(module):
-        execute(module)
+        try:
+            execute(module)
+        except BaseException:
+            _waiting.setdefault(module.__name__, []).extend(hooks)  # the program may try again
+            raise
         for hook in hooks:
             _run(hook, module)
 
@@ -84,10 +88,33 @@ def _loader(file, entry):
 
 _LIBRARIES = {
     "sqlite3": ("sqlite", "install"),
+    "aiosqlite.core": ("sqlite", "install_aiosqlite"),
+    "psycopg2._psycopg": ("psycopg2_client", "install"),
+    "psycopg": ("psycopg_client", "install"),
+    "asyncpg": ("asyncpg_client", "install"),
+    "pymysql.cursors": ("mysql", "install"),
+    "aiomysql.cursors": ("mysql", "install_async"),
+    "sqlalchemy.engine.default": ("sqlalchemy_engine", "install"),
+    "redis.client": ("redis_client", "install"),
+    "redis.cluster": ("redis_client", "install_cluster"),
+    "redis.asyncio.client": ("redis_client", "install_async"),
+    "redis.asyncio.cluster": ("redis_client", "install_async_cluster"),
     "http.client": ("http_client", "install"),
-    "wsgiref.handlers": ("web", "install_wsgiref"),
-    "flask.app": ("web", "install_flask"),
-    "starlette.applications": ("web", "install_starlette"),
+    "httpx": ("httpx_client", "install"),
+    "httpx2": ("httpx_client", "install"),
+    "aiohttp.client": ("aiohttp_client", "install"),
+    "aiohttp.web_app": ("web_aiohttp", "install"),
+    "wsgiref.handlers": ("web_wsgi", "install_wsgiref"),
+    "gunicorn.workers.base": ("web_wsgi", "install_gunicorn"),
+    "gunicorn.workers.gasgi": ("web_asgi", "install_gunicorn"),
+    "werkzeug.serving": ("web_wsgi", "install_werkzeug"),
+    "flask.app": ("web_wsgi", "install_flask"),
+    "uvicorn.config": ("web_asgi", "install_uvicorn"),
+    "hypercorn.app_wrappers": ("web_asgi", "install_hypercorn"),
+    "starlette.applications": ("web_asgi", "install_starlette"),
+    "quart.app": ("web_asgi", "install_quart"),
+    "django.core.handlers.base": ("web_django", "install"),
     "subprocess": ("processes", "install"),
     "_pytest.runner": ("pytest_tests", "install"),
+    "unittest.case": ("unittest_tests", "install"),
 }

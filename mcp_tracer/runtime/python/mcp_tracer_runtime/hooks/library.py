@@ -1,14 +1,15 @@
 """What every hook needs: spans for calls into a library, below whatever traced function is running."""
 # ruff: noqa: TID252 - this package lives under two names; it must not know either
 
+from contextvars import ContextVar
 from time import perf_counter_ns
 
-from .. import exceptions, faults, msgpack, spans
+from .. import exceptions, faults, msgpack, spans, state
 from ..definitions import Function
 from ..spans import Span, cover, current, finish, prepare
-from ..values import encode
+from ..values import encode, type_name
 
-_PLAIN = (str, int, float, bool, bytes, type(None))
+_inside = ContextVar("mcp_tracer_library", default=None)  # the span of the library call that is running
 
 
 def function(name, kind):
@@ -16,11 +17,20 @@ def function(name, kind):
     return Function({"file": "", "name": name, "line": 0, "kind": kind, "params": []}, 2)
 
 
+def wanted(fn):
+    """Whether the settings let calls of this kind be recorded."""
+    return state.config.database if fn.fields["kind"] == "db" else state.config.http
+
+
 def begin(fn):
-    """A span for a call of `fn` below the current one; None where no traced function of level 2 or more is running."""
+    """A span for a call of `fn` below the current one. None where no traced function of level 2 or more is running, where the settings
+    switch this kind off, and where the call is part of another library's call of the same kind that has a span."""
     try:
         up = current.get()
-        if up is None or not up.trace.id or up.fn.level < 2:
+        if up is None or not up.trace.id or up.fn.level < 2 or not wanted(fn):
+            return None
+        outer = _inside.get()
+        if outer is not None and outer.up is up and outer.fn.fields["kind"] == fn.fields["kind"]:
             return None
         span = prepare(Span(), fn, up)
         span.start = perf_counter_ns()
@@ -39,15 +49,94 @@ def end(span, values, error=None):
     """End a span of `begin` with its attributes and the exception that left the call, if one did."""
     now = perf_counter_ns()
     try:
+        if error is not None:
+            values = {**values, "error.type": type_name(type(error))}
+            exceptions.record(span, error)
         if values:
             span.payload += attributes(values)
-        if error is not None:
-            exceptions.record(span, error)
         if span.up is not None:
             cover(span.up, span.start, now)
         finish(span, now)
     except Exception as fault:
         faults.note(fault)
+
+
+def _nothing(*_, **__):
+    return {}
+
+
+def told(describe, *arguments, **named):
+    """The attributes that `describe` makes of a call; {} where it fails, which is our fault and not the program's."""
+    try:
+        return describe(*arguments, **named) or {}
+    except Exception as error:
+        faults.note(error)
+        return {}
+
+
+def within():
+    """The span of the library call that is running; None outside of any."""
+    return _inside.get()
+
+
+def call(fn, describe, outcome=_nothing):
+    """For `patch`: a span around each call. `describe` makes attributes of the arguments, `outcome` of the result and the arguments."""
+
+    def make(original):
+        def traced(*arguments, **named):
+            span = begin(fn)
+            if span is None:
+                return original(*arguments, **named)
+            values = told(describe, *arguments, **named)
+            before = _inside.get()
+            _inside.set(span)
+            try:
+                result = original(*arguments, **named)
+            except BaseException as error:
+                _inside.set(before)
+                end(span, values, error)
+                raise
+            _inside.set(before)
+            end(span, {**values, **told(outcome, result, *arguments, **named)})
+            return result
+
+        return traced
+
+    return make
+
+
+def awaited(fn, describe, outcome=_nothing):
+    """As `call`, for a coroutine function."""
+
+    def make(original):
+        async def traced(*arguments, **named):
+            span = begin(fn)
+            if span is None:
+                return await original(*arguments, **named)
+            values = told(describe, *arguments, **named)
+            before = _inside.get()
+            _inside.set(span)
+            try:
+                result = await original(*arguments, **named)
+            except BaseException as error:
+                _inside.set(before)
+                end(span, values, error)
+                raise
+            _inside.set(before)
+            end(span, {**values, **told(outcome, result, *arguments, **named)})
+            return result
+
+        return traced
+
+    return make
+
+
+def patch(owner, **makers):
+    """Replace attributes of a class or module by what their makers make of them. All are looked up first: where one is missing (a version
+    that we do not know) nothing is replaced, and AttributeError is raised."""
+    originals = {name: getattr(owner, name) for name in makers}
+    for name, make in makers.items():
+        setattr(owner, name, dress(make(originals[name]), originals[name]))
 
 
 def dress(hooked, original):

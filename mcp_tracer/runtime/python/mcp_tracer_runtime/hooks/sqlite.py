@@ -1,7 +1,7 @@
 """sqlite3: one span a statement. Its types cannot be changed, so connections get a subclass that differs in nothing else."""
-# ruff: noqa: TID252 - this package lives under two names; it must not know either
 
-from .. import state
+from contextvars import copy_context
+
 from . import library
 
 
@@ -22,6 +22,18 @@ def install(module):
 
     library.dress(traced_connect, connect)
     module.connect = dbapi.connect = traced_connect
+
+
+def install_aiosqlite(module):
+    """Hook the way to aiosqlite's thread: a statement there belongs to who awaits it, not to who opened the connection."""
+
+    def make(execute):
+        async def carried(self, fn, *arguments, **named):
+            return await execute(self, copy_context().run, fn, *arguments, **named)
+
+        return carried
+
+    library.patch(module.Connection, _execute=make)
 
 
 def _connection(base, cursor_class):
@@ -54,7 +66,7 @@ def _cursor(base, execute_function, fetch_function):
         return _run(base.executescript, self, arguments, execute_function)
 
     def fetchall(self):
-        span = library.begin(fetch_function) if state.config.database else None
+        span = library.begin(fetch_function)
         if span is None:
             return base.fetchall(self)
         try:
@@ -72,7 +84,7 @@ def _cursor(base, execute_function, fetch_function):
 
 
 def _run(original, cursor, arguments, function):
-    span = library.begin(function) if state.config.database else None
+    span = library.begin(function)
     if span is None:
         return original(cursor, *arguments)
     values = {"db.system.name": "sqlite", "db.query.text": arguments[0] if arguments else None}

@@ -1,0 +1,74 @@
+"""httpx and httpx2, sync and async: one span a request, redirects counted singly."""
+# ruff: noqa: TID252 - this package lives under two names; it must not know either
+
+from .. import faults
+from . import library, urls
+
+_HEADER = "traceparent"
+
+
+def install(module):
+    """Hook the method in which a client hands one request to whatever transport it has."""
+    function = library.function(module.__name__ + ".request", "http-client")
+    traced = library.call(function, _describe, _outcome)
+    awaited = library.awaited(function, _describe, _outcome)
+    library.patch(module.Client, _send_single_request=lambda original: traced(_propagating(original)))
+    library.patch(module.AsyncClient, _send_single_request=lambda original: awaited(_propagating_async(original)))
+
+
+def _propagating(original):
+    def send(client, request, *arguments, **named):
+        ours = _add(request)
+        try:
+            return original(client, request, *arguments, **named)
+        finally:
+            _remove(request, ours)
+
+    return send
+
+
+def _propagating_async(original):
+    async def send(client, request, *arguments, **named):
+        ours = _add(request)
+        try:
+            return await original(client, request, *arguments, **named)
+        finally:
+            _remove(request, ours)
+
+    return send
+
+
+def _add(request):
+    """Whether `traceparent` was added; a header of the program's own stays."""
+    try:
+        span = library.within()
+        if span is None or span.fn.fields["kind"] != "http-client" or _HEADER in request.headers:
+            return False
+        request.headers[_HEADER] = library.parent_header(span)
+        return True
+    except Exception as error:
+        faults.note(error)
+        return False
+
+
+def _remove(request, ours):
+    """The program finds its request as it made it, and a redirect does not carry this span's header on."""
+    try:
+        if ours:
+            request.headers.pop(_HEADER, None)
+    except Exception as error:
+        faults.note(error)
+
+
+def _describe(_, request, *__, **___):
+    url = request.url
+    port = url.port or {"http": 80, "https": 443}.get(url.scheme)
+    return {
+        **urls.client(request.method, str(url.copy_with(password=None, username=None))),
+        "server.address": url.host,
+        "server.port": port,
+    }
+
+
+def _outcome(response, *_, **__):
+    return urls.answered(response.status_code)

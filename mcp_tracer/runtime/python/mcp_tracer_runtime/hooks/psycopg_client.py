@@ -1,0 +1,77 @@
+"""psycopg 3, sync and async: one span a statement. Connections execute through cursors, so cursors are all that is hooked."""
+
+from . import library, statements
+
+
+def install(module):
+    """Hook the client-side and server-side cursors; the other classes of cursors are made of these."""
+    plain = statements.cursor_methods("psycopg", _describe)
+    waiting = statements.cursor_methods("psycopg", _describe, library.awaited)
+    library.patch(module.Cursor, **plain, copy=_copy(library.function("psycopg.copy", "db")))
+    library.patch(module.AsyncCursor, **waiting, copy=_copy_async(library.function("psycopg.copy", "db")))
+    library.patch(module.ServerCursor, execute=plain["execute"])
+    library.patch(module.AsyncServerCursor, execute=waiting["execute"])
+
+
+def _describe(cursor, query=None, params=None, params_seq=None, **_):
+    parameters = params if params_seq is None else params_seq
+    return statements.described("postgresql", query, parameters, _place(cursor))
+
+
+def _place(cursor):
+    connection = cursor.connection
+    if connection.closed:
+        return {}
+    info = connection.info
+    return statements.place_of(info.host, info.port, info.dbname)
+
+
+def _copy(function):
+    """COPY is a context manager: the span is the time in which its block runs."""
+    contextlib = __import__("contextlib")
+
+    def make(original):
+        @contextlib.contextmanager
+        def traced(cursor, *arguments, **named):
+            span = library.begin(function)
+            if span is None:
+                with original(cursor, *arguments, **named) as copy:
+                    yield copy
+                return
+            values = library.told(_describe, cursor, *arguments, **named)
+            try:
+                with original(cursor, *arguments, **named) as copy:
+                    yield copy
+            except BaseException as error:
+                library.end(span, values, error)
+                raise
+            library.end(span, {**values, **library.told(statements.rows, cursor)})
+
+        return traced
+
+    return make
+
+
+def _copy_async(function):
+    contextlib = __import__("contextlib")
+
+    def make(original):
+        @contextlib.asynccontextmanager
+        async def traced(cursor, *arguments, **named):
+            span = library.begin(function)
+            if span is None:
+                async with original(cursor, *arguments, **named) as copy:
+                    yield copy
+                return
+            values = library.told(_describe, cursor, *arguments, **named)
+            try:
+                async with original(cursor, *arguments, **named) as copy:
+                    yield copy
+            except BaseException as error:
+                library.end(span, values, error)
+                raise
+            library.end(span, {**values, **library.told(statements.rows, cursor)})
+
+        return traced
+
+    return make

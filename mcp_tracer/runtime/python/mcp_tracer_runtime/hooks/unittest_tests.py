@@ -1,0 +1,91 @@
+"""unittest: each test is a trace, with its id. Under pytest the test is pytest's."""
+# ruff: noqa: TID252 - this package lives under two names; it must not know either
+
+from time import perf_counter_ns
+
+from .. import faults, spans, state
+from ..plain import close
+from ..spans import Span, current, prepare
+from . import library
+
+_LISTS = ("errors", "failures", "unexpectedSuccesses", "skipped", "expectedFailures")
+
+
+def install(module):
+    """Hook `TestCase.run`, from set-up to clean-up."""
+    function = library.function("test", "test")
+
+    def make(run):
+        def traced(self, result=None):
+            span = _begin(function, self)
+            if span is None:
+                return run(self, result)
+            before = _counts(result)
+            try:
+                given = run(self, result)
+            except BaseException:
+                _end(span, self, "fail")
+                raise
+            _end(span, self, _outcome(before, _counts(result if result is not None else given)))
+            return given
+
+        return traced
+
+    library.patch(module.TestCase, run=make)
+
+
+def _begin(function, case):
+    try:
+        up = current.get()
+        if not state.on or _is_in_test(up):
+            return None
+        name = _id(case)
+        span = prepare(Span(), function, None, {"type": "test", "name": name, "testId": name})
+        span.up = up
+        current.set(span)
+        # an asynchronous test runs in a context that was made with the case
+        own = case.__dict__.get("_asyncioTestContext")
+        if own is not None:
+            own.run(current.set, span)
+        span.start = perf_counter_ns()
+        return span
+    except Exception as error:
+        faults.note(error)
+        return None
+
+
+def _is_in_test(span):
+    while span is not None:
+        if span.fn.fields["kind"] == "test":
+            return True
+        span = span.up
+    return False
+
+
+def _id(case):
+    """As `TestCase.id` gives it, which the program may have replaced by code of its own."""
+    cls = type(case)
+    return "%s.%s.%s" % (cls.__module__, cls.__qualname__, case.__dict__.get("_testMethodName", "runTest"))
+
+
+def _counts(result):
+    return [len(getattr(result, name, None) or ()) for name in _LISTS]
+
+
+def _outcome(before, after):
+    """pass, fail or skip, by the list of the result that grew."""
+    errors, failures, unexpected, skipped, expected = (new > old for old, new in zip(before, after))  # noqa: B905 - `strict` needs Python 3.10
+    if errors or failures or unexpected:
+        return "fail"
+    return "skip" if skipped and not expected else "pass"
+
+
+def _end(span, case, outcome):
+    now = perf_counter_ns()
+    try:
+        if outcome == "fail":
+            span.flags |= spans.ERROR
+        span.payload += library.attributes({"test.case.name": _id(case), "test.case.result.status": outcome})
+        close(span, now)
+    except Exception as error:
+        faults.note(error)
