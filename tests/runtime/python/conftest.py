@@ -42,10 +42,18 @@ def decode(data: bytes) -> Any:
     return msgspec.msgpack.decode(data, ext_hook=lambda code, body: ("ext", code, _body(bytes(body), code in packed)))
 
 
+class Body(list[Any]):
+    """What an extension value holds; it may be a key of a map."""
+
+    def __hash__(self) -> int:  # type: ignore[override]
+        return hash(repr(self))
+
+
 def _body(data: bytes, packed: bool) -> Any:
     if not packed:
         return data.decode(errors="replace")
-    return msgspec.msgpack.decode(data, ext_hook=lambda code, body: ("ext", code, _body(bytes(body), code in (1, 2, 3, 4, 7, 9, 11))))
+    held = msgspec.msgpack.decode(data, ext_hook=lambda code, body: ("ext", code, _body(bytes(body), code in (1, 2, 3, 4, 7, 9, 11))))
+    return Body(held) if isinstance(held, list) else held
 
 
 def sections(payload: bytes) -> dict[str, Any]:

@@ -42,7 +42,9 @@ def _find(name: str) -> str | None:
 def _install(package: str) -> None:
     quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
     subprocess.run(["apt-get", "update", "-qq"], env=quiet, check=False, stdout=subprocess.DEVNULL)
-    subprocess.run(["apt-get", "install", "-y", "-qq", "--no-install-recommends", package], env=quiet, check=False, stdout=subprocess.DEVNULL)
+    subprocess.run(
+        ["apt-get", "install", "-y", "-qq", "--no-install-recommends", package], env=quiet, check=False, stdout=subprocess.DEVNULL
+    )
 
 
 def free_port() -> int:
@@ -129,7 +131,13 @@ def mariadb() -> Iterator[int]:
             f"GRANT ALL ON *.* TO {USER}@'localhost';\n"
         )
         first.chmod(0o644)
-        place = [f"--datadir={data}", f"--port={port}", "--bind-address=127.0.0.1", f"--socket={folder / 's'}", f"--pid-file={folder / 'p'}"]
+        place = [
+            f"--datadir={data}",
+            f"--port={port}",
+            "--bind-address=127.0.0.1",
+            f"--socket={folder / 's'}",
+            f"--pid-file={folder / 'p'}",
+        ]
         with running(folder, port, server, "--no-defaults", *user, *place, f"--init-file={first}", "--innodb-flush-log-at-trx-commit=0"):
             yield port
 

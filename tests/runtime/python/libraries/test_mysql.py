@@ -19,7 +19,7 @@ def place(port: int) -> dict[str, Any]:
 def test_pymysql(project: Any, mariadb: int) -> None:
     source = (
         HEAD
-        + '''
+        + """
 import pymysql, pymysql.cursors
 def work():
     base = pymysql.connect(database="shop", cursorclass=pymysql.cursors.DictCursor, **PLACE)
@@ -33,7 +33,7 @@ def work():
         except pymysql.err.ProgrammingError as error: assert error.args[0] == 1064
     base.close()
 work()
-'''
+"""
     )
     run = project.trace(source, PORT=str(mariadb))
     assert run.paths() == ["work", *["work > pymysql.execute"] * 4, "work > pymysql.executemany"]
@@ -55,7 +55,7 @@ work()
 def test_aiomysql(project: Any, mariadb: int) -> None:
     source = (
         HEAD
-        + '''
+        + """
 import aiomysql
 async def work():
     base = await aiomysql.connect(db="shop", **PLACE)
@@ -64,7 +64,7 @@ async def work():
         assert await cursor.fetchone() == (42,)
     base.close()
 asyncio.run(work())
-'''
+"""
     )
     run = project.trace(source, PORT=str(mariadb))
     spans = [span for span in run.of("aiomysql.execute") if "41" in str(span.sections["T"].get("db.query.parameters"))]
@@ -75,7 +75,7 @@ asyncio.run(work())
 def test_sqlalchemy_over_pymysql_records_each_statement_once(project: Any, mariadb: int) -> None:
     source = (
         HEAD
-        + f'''
+        + f"""
 from sqlalchemy import create_engine, text
 engine = create_engine("mysql+pymysql://tracer:{PASSWORD}@127.0.0.1:%d/shop" % PORT)
 with engine.connect(): pass
@@ -83,7 +83,7 @@ def work():
     with engine.connect() as base:
         assert base.execute(text("select 40 + :a"), {{"a": 2}}).scalar() == 42
 work()
-'''
+"""
     )
     run = project.trace(source, PORT=str(mariadb))
     assert run.paths() == ["work", "work > pymysql.execute"]

@@ -25,7 +25,7 @@ def secrets_stay(project: Any) -> None:
 def test_commands_and_pipelines(project: Any, redis: int) -> None:
     source = (
         HEAD
-        + '''
+        + """
 import redis
 def work():
     base = redis.Redis(**PLACE)
@@ -44,7 +44,7 @@ def work():
     except redis.ResponseError as error: assert "WRONGTYPE" in str(error)
     base.close()
 work()
-'''
+"""
     )
     run = project.trace(source, PORT=str(redis))
     assert set(run.paths()) == {"work", "work > redis.execute", "work > redis.pipeline"}
@@ -75,7 +75,7 @@ work()
 def test_asyncio(project: Any, redis: int) -> None:
     source = (
         HEAD
-        + '''
+        + """
 import redis.asyncio, inspect
 async def work():
     base = redis.asyncio.Redis(**PLACE)
@@ -86,7 +86,7 @@ async def work():
     await base.aclose()
 assert inspect.iscoroutinefunction(redis.asyncio.Redis.execute_command)
 asyncio.run(work())
-'''
+"""
     )
     run = project.trace(source, PORT=str(redis))
     assert run.paths() == ["work", *["work > redis.execute"] * 2, "work > redis.pipeline"]

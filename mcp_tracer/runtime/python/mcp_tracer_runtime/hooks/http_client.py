@@ -87,6 +87,10 @@ def _getresponse(getresponse):
     def traced(self, *arguments, **named):
         try:
             response = getresponse(self, *arguments, **named)
+        except TypeError as error:
+            if not arguments and not named:  # urllib3 1 asks with an argument of old, and then without
+                _close(self, {}, error)
+            raise
         except BaseException as error:
             _close(self, {}, error)
             raise

@@ -139,6 +139,14 @@ def patch(owner, **makers):
         setattr(owner, name, dress(make(originals[name]), originals[name]))
 
 
+def replace(holder, name, make):
+    """Replace what an object of the program holds, in the middle of the program's own call: a failure is counted and changes nothing."""
+    try:
+        setattr(holder, name, make(getattr(holder, name)))
+    except Exception as error:
+        faults.note(error)
+
+
 def dress(hooked, original):
     """Give a replacement the name, signature text and documentation of what it replaces."""
     for name in ("__name__", "__qualname__", "__doc__", "__module__"):

@@ -1,5 +1,7 @@
 """psycopg 3, sync and async: one span a statement. Connections execute through cursors, so cursors are all that is hooked."""
 
+from contextlib import asynccontextmanager, contextmanager
+
 from . import library, statements
 
 
@@ -28,10 +30,9 @@ def _place(cursor):
 
 def _copy(function):
     """COPY is a context manager: the span is the time in which its block runs."""
-    contextlib = __import__("contextlib")
 
     def make(original):
-        @contextlib.contextmanager
+        @contextmanager
         def traced(cursor, *arguments, **named):
             span = library.begin(function)
             if span is None:
@@ -53,10 +54,10 @@ def _copy(function):
 
 
 def _copy_async(function):
-    contextlib = __import__("contextlib")
+    """As `_copy`."""
 
     def make(original):
-        @contextlib.asynccontextmanager
+        @asynccontextmanager
         async def traced(cursor, *arguments, **named):
             span = library.begin(function)
             if span is None:

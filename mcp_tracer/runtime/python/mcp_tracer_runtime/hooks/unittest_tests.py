@@ -69,7 +69,9 @@ def _id(case):
 
 
 def _counts(result):
-    return [len(getattr(result, name, None) or ()) for name in _LISTS]
+    """How many entries each list of a result has; results of the program's own may lack them."""
+    lists = [getattr(result, name, None) for name in _LISTS]
+    return [len(entries) if type(entries) is list else 0 for entries in lists]
 
 
 def _outcome(before, after):

@@ -21,6 +21,7 @@ def _traced(application, by_server):
                 request.status = message.get("status")
             await send(message)
 
+        library.dress(traced_send, send)
         try:
             return await application(*arguments[: at + 2], traced_send, *arguments[at + 3 :], **named)
         except BaseException:
@@ -47,6 +48,10 @@ def _framework(call):
     return _traced(call, False)
 
 
+def _by_server(application):
+    return _traced(application, True)
+
+
 def install_starlette(module):
     """Hook `Starlette.__call__`; FastAPI is one."""
     library.patch(module.Starlette, __call__=_framework)
@@ -58,31 +63,31 @@ def install_quart(module):
 
 
 def install_uvicorn(module):
-    """Hook the loading of the application: it ends with the one that is called for each request."""
+    """Hook the running of the application for one request, in each of uvicorn's protocols."""
 
-    def make(load):
-        def traced(self):
-            load(self)
-            self.loaded_app = _traced(self.loaded_app, True)
+    def make(run):
+        def traced(self, app):
+            return run(self, _by_server(app))
 
         return traced
 
-    library.patch(module.Config, load=make)
+    cycle = next(held for name, held in vars(module).items() if name.endswith("RequestResponseCycle"))
+    library.patch(cycle, run_asgi=make)
 
 
 def install_hypercorn(module):
     """Hook the call of the application."""
-    library.patch(module.ASGIWrapper, __call__=lambda call: _traced(call, True))
+    library.patch(module.ASGIWrapper, __call__=_by_server)
 
 
 def install_gunicorn(module):
-    """Hook the loading of the application in gunicorn's own ASGI worker."""
+    """Hook the connections of gunicorn's own ASGI worker."""
 
-    def make(load):
-        def traced(self):
-            load(self)
-            self.asgi = _traced(self.asgi, True)
+    def make(create):
+        def traced(self, *arguments, **named):
+            create(self, *arguments, **named)
+            library.replace(self, "app", _by_server)
 
         return traced
 
-    library.patch(module.ASGIWorker, load_wsgi=make)
+    library.patch(module.ASGIProtocol, __init__=make)

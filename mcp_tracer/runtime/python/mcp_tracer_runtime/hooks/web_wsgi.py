@@ -5,7 +5,7 @@ from .. import faults
 from . import library
 from .served import Request
 
-_SYNC_WORKERS = frozenset(("gunicorn.workers.sync", "gunicorn.workers.gthread", "gunicorn.workers.base_async"))
+_WORKERS = ("SyncWorker", "ThreadWorker", "AsyncWorker")
 
 
 def _traced(application, by_server):
@@ -23,7 +23,7 @@ def _traced(application, by_server):
             return start_response(status, *more, **named)
 
         try:
-            body = application(*arguments[:-2], environ, started)
+            body = application(*arguments[:-2], environ, library.dress(started, start_response))
         except BaseException:
             request.failed()
             request.end()
@@ -35,6 +35,12 @@ def _traced(application, by_server):
         return body
 
     return library.dress(traced, application)
+
+
+def _by_server(application):
+    traced = _traced(application, True)
+    traced._mt_traced = True
+    return traced
 
 
 def _from_environ(environ, by_server):
@@ -106,13 +112,12 @@ def install_wsgiref(module):
 
 
 def install_werkzeug(module):
-    """Hook the server, for applications that have no hook of their own."""
+    """Hook the server, also for applications that have no hook of their own."""
 
     def make(create):
         def traced(self, *arguments, **named):
             create(self, *arguments, **named)
-            if not hasattr(type(self.app).__call__, "__wrapped__"):
-                self.app = _traced(self.app, True)
+            library.replace(self, "app", _by_server)
 
         return traced
 
@@ -120,14 +125,17 @@ def install_werkzeug(module):
 
 
 def install_gunicorn(module):
-    """Hook the loading of the application in workers that speak WSGI; others hand the same object to an ASGI server."""
+    """Hook the workers' handling of one request: the application is loaded long before, perhaps before tracing began."""
 
-    def make(load):
-        def traced(self):
-            load(self)
-            if not _SYNC_WORKERS.isdisjoint(base.__module__ for base in type(self).__mro__):
-                self.wsgi = _traced(self.wsgi, True)
+    def make(handle):
+        def traced(self, *arguments, **named):
+            if not hasattr(getattr(self, "wsgi", None), "_mt_traced"):
+                library.replace(self, "wsgi", _by_server)
+            return handle(self, *arguments, **named)
 
         return traced
 
-    library.patch(module.Worker, load_wsgi=make)
+    worker = next(held for name, held in vars(module).items() if name in _WORKERS)
+    for method in ("handle_request", "handle_http2_request"):
+        if hasattr(worker, method):
+            library.patch(worker, **{method: make})
