@@ -212,7 +212,7 @@ def test_gunicorn_workers_are_traced(project: Any, more: tuple[str, ...]) -> Non
         fetch(port, "6")
     finally:
         end(process)
-    assert "app > price" in loaded.names()
+    assert "request > app > price" in loaded.names()
 
 
 def test_uvicorn_reloads_into_traced_code(project: Any) -> None:
@@ -225,5 +225,5 @@ def test_uvicorn_reloads_into_traced_code(project: Any) -> None:
         fetch(port, "9")
     finally:
         end(process)
-    assert "asgi > price" in loaded.names()
+    assert "request > asgi > price" in loaded.names()
     assert len({run.run["pid"] for run in project.runs()}) >= 2
