@@ -76,7 +76,7 @@ class Stage:
 
     def backup(self, file: str) -> Path:
         """Where the original of an instrumented file lies."""
-        return self.root / ".ai-agents" / "logging" / "backups" / "original" / file
+        return self.root / ".ai-agents" / "logging" / "backups" / "original" / f"{file}.orig"
 
     def difference(self, file: str) -> list[str]:
         """`diff -u original instrumented`."""

@@ -17,6 +17,10 @@ class Cut:
     total: int
     kept: Any
 
+    def __hash__(self) -> int:
+        """By text: what is kept may be a mapping, and a value may be the key of a captured one."""
+        return hash((self.total, repr(self.kept)))
+
 
 @dataclass(frozen=True, slots=True)
 class Obj:
@@ -25,6 +29,10 @@ class Obj:
     type: str
     content: Any = None
 
+    def __hash__(self) -> int:
+        """By text, as for Cut."""
+        return hash((self.type, repr(self.content)))
+
 
 @dataclass(frozen=True, slots=True)
 class Sequence:
@@ -32,6 +40,10 @@ class Sequence:
 
     type: str
     items: tuple[Any, ...]
+
+    def __hash__(self) -> int:
+        """By text, as for Cut."""
+        return hash((self.type, repr(self.items)))
 
 
 @dataclass(frozen=True, slots=True)

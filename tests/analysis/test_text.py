@@ -1,9 +1,10 @@
+import msgspec
 import pytest
 from span_factory import span
 
 from mcp_tracer.analysis.text import duration, iso, left_out, span_line, table
 from mcp_tracer.model.span import Values
-from mcp_tracer.model.values import Cut, Mark, Obj, Sequence, jsonable, preview
+from mcp_tracer.model.values import Cut, Mark, Obj, Sequence, decode, jsonable, preview
 
 
 @pytest.mark.parametrize(
@@ -84,3 +85,8 @@ def test_marks_become_plain_json() -> None:
         "3": "<redacted jwt>",
         "d": "2025",
     }
+
+
+def test_an_object_may_be_the_key_of_a_captured_mapping() -> None:
+    key = msgspec.msgpack.Ext(4, msgspec.msgpack.encode(["Point", {"x": 1}]))
+    assert decode(msgspec.msgpack.encode({key: 2})) == {Obj("Point", {"x": 1}): 2}
