@@ -119,3 +119,16 @@ async def test_every_action_is_recorded_allowed_or_refused(house: House) -> None
     ]
     assert {entry.agent_name for entry in entries} == {"claude-code/2.1"}
     assert entries[-1].payload["context"]["functions_wrapped"] == 4
+
+
+async def test_an_approval_to_uninstrument_covers_no_file_that_turned_up_since(house: House) -> None:
+    await house.ask("instrument", paths=["shop.py"])
+    instrumented = house.read("shop.py")
+    house.set("TRACING_AI_REQUIRE_APPROVAL", "true")
+    with pytest.raises(Pending) as waiting:
+        await house.ask("uninstrument", all=True)
+    await house.service.tools.approvals.decide(waiting.value.request.id, True, "ada", "cli")
+    (house.project.root / "copy.py").write_bytes(instrumented)
+    with pytest.raises(Pending):
+        await house.ask("uninstrument", all=True)
+    assert house.read("copy.py") == instrumented

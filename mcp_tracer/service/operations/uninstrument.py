@@ -9,7 +9,7 @@ from pydantic import Field
 
 from mcp_tracer.model.errors import NotFound, TracerError, UserError
 from mcp_tracer.model.level import Level
-from mcp_tracer.model.plan import InstrumentRequest
+from mcp_tracer.model.plan import InstrumentRequest, sha256
 from mcp_tracer.service.context import Call, Tools
 from mcp_tracer.service.operation import UNINSTRUMENT, Command, Deed, Hints, Operation, PathParams, Prepared, Result, Route
 from mcp_tracer.service.operations.selection import digest_of, suffixes
@@ -58,11 +58,10 @@ async def run(call: Call[UninstrumentParams]) -> UninstrumentResult:
 async def prepare(call: Call[UninstrumentParams]) -> Prepared | None:
     """What would be restored, bound to the files' present contents."""
     tools, params = call.tools, call.params
-    files = _files(call)
+    files, known = _files(call), tools.workspace.instrumented()
     parts = [
-        f"{file}:{tools.workspace.state(file)}:{entry.sha256_after}"
+        f"{file}:{tools.workspace.state(file)}:{known[file].sha256_after if file in known else sha256(tools.workspace.original(file))}"
         for file in files
-        if (entry := tools.workspace.instrumented().get(file))
     ]
     what = f"functions {', '.join(params.functions)} of " if params.functions else ""
     names = ", ".join(files[:5]) + (f" and {len(files) - 5} more" if len(files) > 5 else "")
