@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from mcp_tracer.analysis.text import duration, label, place
-from mcp_tracer.analysis.tree import Node, build, walk
+from mcp_tracer.analysis.tree import Node, build
 from mcp_tracer.model.span import Span
 
 
@@ -105,8 +105,3 @@ def _draw_bar(bar: Bar, whole: int, width: int) -> str:
     indent = "  " * bar.span.depth
     took = duration(bar.span.duration_ns)
     return f"{picture} +{duration(bar.offset_ns)} {indent}{label(bar.span)} {took}{failed} {place(bar.span)}".rstrip()
-
-
-def spans_of(roots: Sequence[Node]) -> list[Span]:
-    """All spans of some trees, parents first."""
-    return [node.span for root in roots for node in walk(root)]

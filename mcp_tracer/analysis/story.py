@@ -15,11 +15,9 @@ SIBLINGS = 30
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """The lines, how many spans they speak for, and how many of the trace they leave out."""
+    """The lines; what they leave out is said in them."""
 
     lines: tuple[str, ...]
-    shown: int
-    left_out: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +38,7 @@ def tell(
     limit = int(budget_tokens * CHARACTERS_A_TOKEN)
     deepest = min(DEEPEST if max_depth is None else max_depth, max((_height(root) for root in roots), default=0))
     widest = _View(frozenset(_must_keep(roots)), deepest, min_duration_ns, SIBLINGS, partial)
-    story = Story((), 0, 0)
+    story = Story(())
     for siblings in (SIBLINGS, 8, 3):
         story = _deepest_that_fits(roots, replace(widest, siblings=siblings), limit)
         if _length(story) <= limit:
@@ -77,7 +75,7 @@ def _cut(story: Story, limit: int) -> Story:
             break
         kept.append(line)
     missing = len(story.lines) - len(kept)
-    return Story((*kept, f"… {missing} more lines: ask for one subtree with span_id, or raise max_tokens."), story.shown, story.left_out)
+    return Story((*kept, f"… {missing} more lines: ask for one subtree with span_id, or raise max_tokens."))
 
 
 def _must_keep(roots: Sequence[Node]) -> set[str]:
@@ -96,7 +94,6 @@ class _Teller:
     def __init__(self, view: _View) -> None:
         self._view = view
         self._lines: list[str] = []
-        self._shown = 0
 
     def tell(self, roots: Sequence[Node]) -> Story:
         """Preorder, iteratively."""
@@ -108,7 +105,7 @@ class _Teller:
                 continue
             self._line(depth, item)
             stack.extend(reversed([*self._level(item.first.children, depth + 1)]) if len(item.nodes) == 1 else ())
-        return Story(tuple(self._lines), self._shown, sum(root.size for root in roots) - self._shown)
+        return Story(tuple(self._lines))
 
     def _level(self, siblings: Sequence[Node], depth: int) -> Iterable[tuple[int, Fold | str]]:
         folds = fold(siblings)
@@ -148,9 +145,6 @@ class _Teller:
         text = span_line(node.span)
         if len(item.nodes) > 1:
             text = _folded(item, text)
-            self._shown += sum(other.size for other in item.nodes)
-        else:
-            self._shown += 1
         if node.span.error or len(item.nodes) > 1 or depth == 0:
             text += f" #{node.span.span_id}"
         self._lines.append("  " * depth + text)

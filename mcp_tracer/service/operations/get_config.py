@@ -13,6 +13,7 @@ from mcp_tracer.service.operations.views import asked
 from mcp_tracer.settings.file import Flag
 from mcp_tracer.settings.overrides import Overrides
 from mcp_tracer.settings.rules import rule_for
+from mcp_tracer.workspace.manifest import Entry
 
 
 class ConfigParams(Params):
@@ -64,17 +65,16 @@ def config_of(tools: Tools, file: str | None = None) -> ConfigResult:
         enabled=settings.enabled and over.enabled is not False,
         default_level=over.default_level if over.default_level is not None else settings.default_level,
         auto_instrument=over.auto_instrument if over.auto_instrument is not None else settings.auto_instrument,
-        files={name: _file(tools, name, overrides) for name in sorted(named)},
+        files={name: _file(tools, name, overrides, instrumented.get(name)) for name in sorted(named)},
         permissions={flag.value: loaded.allows(flag) for flag in Flag},
         settings=settings.model_dump(mode="json"),
         problems=[*loaded.problems, *problems],
     )
 
 
-def _file(tools: Tools, file: str, overrides: Overrides) -> FileConfig:
+def _file(tools: Tools, file: str, overrides: Overrides, entry: Entry | None) -> FileConfig:
     language = tools.workspace.language_of(file).name
     rule = rule_for(file, language, tools.settings(), overrides)
-    entry = tools.workspace.instrumented().get(file)
     return FileConfig(
         enabled=rule.enabled,
         level=rule.level,

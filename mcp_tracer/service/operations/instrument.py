@@ -16,6 +16,7 @@ from mcp_tracer.model.plan import InstrumentRequest
 from mcp_tracer.service.context import Call, Tools
 from mcp_tracer.service.operation import CHANGING, INSTRUMENT, Command, Deed, Operation, PathParams, Prepared, Result, Route
 from mcp_tracer.service.operations.selection import Planned, digest_of, files_of, plan_file, request_for
+from mcp_tracer.workspace.manifest import Entry
 
 SHOWN_FILES = 40
 SHOWN_FUNCTIONS = 12
@@ -97,13 +98,13 @@ async def _plans(call: Call[InstrumentParams]) -> list[Planned]:
     files = files_of(tools, params.paths, params.all, params.exclude, params.languages)
     if params.functions and len(files) != 1:
         raise UserError(f"`functions` needs exactly one file in `paths`; {len(files)} were named.")
-    return [plan_file(tools, _request(call, file)) for file in files]
+    known = tools.workspace.instrumented()
+    return [plan_file(tools, _request(call, file, known.get(file)), known.get(file)) for file in files]
 
 
-def _request(call: Call[InstrumentParams], file: str) -> InstrumentRequest:
+def _request(call: Call[InstrumentParams], file: str, before: Entry | None) -> InstrumentRequest:
     params = call.params
-    request = request_for(call.tools, file, params.level, params.functions, params.style, params.force)
-    before = call.tools.workspace.instrumented().get(file)
+    request = request_for(call.tools, file, before, params.level, params.functions, params.style, params.force)
     return replace(request, mode=params.mode or (before.mode if before else call.tools.settings().settings.mode))
 
 

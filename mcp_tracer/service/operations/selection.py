@@ -55,15 +55,16 @@ def default_level(tools: Tools, file: str) -> Level:
     return Level.of(rule.level or tools.settings().settings.default_level)
 
 
-def request_for(tools: Tools, file: str, level: int | None, functions: Iterable[str], style: str, force: bool) -> InstrumentRequest:
+def request_for(
+    tools: Tools, file: str, before: Entry | None, level: int | None, functions: Iterable[str], style: str, force: bool
+) -> InstrumentRequest:
     """The request for one file. Named functions join those that were instrumented before; the file's other functions stay as they are.
 
-    Where the file is instrumented already, a level goes up but not down, unless `force` says so.
+    `before` is the manifest's entry. Where the file is instrumented already, a level goes up but not down, unless `force` says so.
     """
     chosen = default_level(tools, file) if level is None else Level.of(level)
     excluded = tuple(tools.settings().settings.exclude_functions)
     names = list(functions)
-    before = tools.workspace.instrumented().get(file)
     if not names:
         base = max(chosen, Level(before.level)) if before and not force else chosen
         higher = {name: Level(own) for name, own in before.functions.items() if own > base} if before and not force else {}
@@ -77,9 +78,8 @@ def request_for(tools: Tools, file: str, level: int | None, functions: Iterable[
     )
 
 
-def plan_file(tools: Tools, request: InstrumentRequest) -> Planned:
+def plan_file(tools: Tools, request: InstrumentRequest, before: Entry | None) -> Planned:
     """Plan one file; a file that cannot be planned gives its reason instead of ending the whole call."""
-    before = tools.workspace.instrumented().get(request.path)
     functions = {name: int(level) for name, level in request.functions.items()}
     try:
         return Planned(request.path, tools.workspace.plan(request), functions, before=before)

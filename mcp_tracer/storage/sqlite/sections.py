@@ -133,7 +133,7 @@ def texts(payload: bytes) -> Iterator[str]:
     """Every text in a span's parameters, return, error messages and attributes, at any depth."""
     for tag, value in decoded(payload).items():
         if tag in "PRT":
-            yield from _texts(value)
+            yield from (leaf for leaf in _leaves(value) if isinstance(leaf, str))
         elif tag == "E":
             yield from _error_texts(value)
 
@@ -142,25 +142,11 @@ def numbers(payload: bytes) -> Iterator[str]:
     """Every number in a span's parameters, return and attributes, at any depth, as it is written in decimals."""
     for tag, value in decoded(payload).items():
         if tag in "PRT":
-            yield from _numbers(value)
+            yield from (_decimals(leaf) for leaf in _leaves(value) if isinstance(leaf, (int, float)) and not isinstance(leaf, bool))
 
 
-def _numbers(value: Any) -> Iterator[str]:
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        yield str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
-    elif isinstance(value, dict):
-        for key, item in cast("dict[Any, Any]", value).items():
-            yield from _numbers(key)
-            yield from _numbers(item)
-    elif isinstance(value, (list, tuple)):
-        for item in cast("Sequence[Any]", value):
-            yield from _numbers(item)
-    elif isinstance(value, Cut):
-        yield from _numbers(value.kept)
-    elif isinstance(value, Obj):
-        yield from _numbers(value.content)
-    elif isinstance(value, ValueSequence):
-        yield from _numbers(value.items)
+def _decimals(number: float) -> str:
+    return str(int(number)) if isinstance(number, float) and number.is_integer() else str(number)
 
 
 def _error_texts(content: Any) -> Iterator[str]:
@@ -171,25 +157,24 @@ def _error_texts(content: Any) -> Iterator[str]:
         error = error.cause
 
 
-def _texts(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
+def _leaves(value: Any) -> Iterator[Any]:
+    """What a captured value holds at any depth: the plain values, and the names of types and marks."""
+    if isinstance(value, dict):
         for key, item in cast("dict[Any, Any]", value).items():
-            yield from _texts(key)
-            yield from _texts(item)
+            yield from _leaves(key)
+            yield from _leaves(item)
     elif isinstance(value, (list, tuple)):
         for item in cast("Sequence[Any]", value):
-            yield from _texts(item)
+            yield from _leaves(item)
     elif isinstance(value, Cut):
-        yield from _texts(value.kept)
+        yield from _leaves(value.kept)
     elif isinstance(value, Obj):
         yield value.type
-        yield from _texts(value.content)
+        yield from _leaves(value.content)
     elif isinstance(value, ValueSequence):
-        yield from _texts(value.items)
-    elif isinstance(value, Mark):
-        yield value.text
+        yield from _leaves(value.items)
+    else:
+        yield value.text if isinstance(value, Mark) else value
 
 
 def _two(payload: bytes, tag: str) -> tuple[int, int] | None:
