@@ -23,7 +23,9 @@ sys.path.insert(0, str(Path(__file__).parent))  # for `loaded`
 
 ROOT = Path(__file__).parents[3]
 PROGRAMS = ROOT / "tests" / "programs" / "python"
+RUNTIME = ROOT / "mcp_tracer" / "runtime" / "python"
 TIMEOUT_SECONDS = 100
+CORES = ("python", "c")
 
 
 def installed_pythons() -> list[str]:
@@ -133,6 +135,7 @@ class Run:
         self.open: list[Span] = []
         self.events: list[tuple[int, dict[str, Any], dict[str, Any]]] = []
         self.header = np.frombuffer(path.read_bytes()[: layout.HEADER.itemsize], layout.HEADER)[0]
+        self.ns_per_tick = float(self.header["ns_per_tick"])
         for record, payload in _records(path.read_bytes()):
             self._take(record, payload)
         by_seq = {span.seq: span for span in self.spans} | {}
@@ -185,14 +188,24 @@ def _records(data: bytes) -> list[tuple[Any, bytes]]:
     return found
 
 
-class Project:
-    """A user's project with the runtime in it."""
+def compiled_cores(folder: Path) -> Path | None:
+    """`folder` with a C core for every installed Python; None where they cannot be compiled."""
+    for python in installed_pythons():
+        subprocess.run([python, str(RUNTIME / "mcp_tracer_runtime" / "build_core.py"), str(folder)], check=True, capture_output=True)
+    return folder if any(folder.glob("_core.*.so")) else None
 
-    def __init__(self, root: Path) -> None:
+
+class Project:
+    """A user's project with the runtime in it, and with the C cores of `cores` where the program shall use them."""
+
+    def __init__(self, root: Path, cores: Path | None = None) -> None:
         self.root, self.home = root, root / ".ai-agents" / "logging"
-        source = ROOT / "mcp_tracer" / "runtime"
-        shutil.copytree(source / "python", self.home / "runtime" / "python", ignore=shutil.ignore_patterns("__pycache__"))
-        shutil.copy(source / "redaction.json", self.home / "runtime")
+        self.core = "python" if cores is None else "c"
+        place = self.home / "runtime" / "python"
+        shutil.copytree(RUNTIME, place, ignore=shutil.ignore_patterns("__pycache__", "*.so"))
+        shutil.copy(RUNTIME.parent / "redaction.json", self.home / "runtime")
+        for path in cores.glob("*.so") if cores else ():
+            shutil.copy(path, place / "mcp_tracer_runtime")
         (self.home / "config").mkdir()
 
     def settings(self, text: str) -> None:
@@ -226,15 +239,24 @@ class Project:
         done = self.run("program.py", MCP_TRACER_DEBUG="1", **options)
         assert (done.returncode, done.stderr) == (0, "")
         (run,) = self.runs()
+        assert run.run["runtime"] == ("python" if self.core == "python" else "python-c")
         return run
 
     def runs(self) -> list[Run]:
         return [Run(path) for path in sorted((self.home / "spool").glob("*.spool"))]
 
 
-@pytest.fixture
-def project(tmp_path: Path) -> Project:
-    return Project(tmp_path / "project")
+@pytest.fixture(scope="session")
+def cores(tmp_path_factory: pytest.TempPathFactory) -> Path | None:
+    return compiled_cores(tmp_path_factory.mktemp("cores"))
+
+
+@pytest.fixture(params=CORES)
+def project(tmp_path: Path, cores: Path | None, request: pytest.FixtureRequest) -> Project:
+    """Every test runs on both cores: they write the same."""
+    if request.param == "c" and cores is None:
+        pytest.skip("no compiler or no headers")
+    return Project(tmp_path / "project", cores if request.param == "c" else None)
 
 
 @pytest.fixture(

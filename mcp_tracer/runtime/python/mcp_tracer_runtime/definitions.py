@@ -1,6 +1,7 @@
 """Definitions: what the small numbers of records stand for. Each is written before its first use."""
 
-from . import msgpack, state
+from . import clock, msgpack, state
+from .native import core
 from .redact import rules
 from .values import type_name
 
@@ -8,19 +9,17 @@ FUNCTION, SITE, ERROR, TRACE, RUN, THREAD, FILE = 1, 2, 3, 4, 5, 6, 7
 KIND_DEFINITION = 4
 
 
-class Function:
-    """A traced function or call site. `level` and the captures are what holds now; `defined` whether this spool file knows it."""
+class _Hot:
+    """What probes ask of a function at each call; the C core has it in a struct."""
 
     __slots__ = (
-        "as_site",
         "defined",
-        "fields",
         "head",
         "id",
-        "instrumented",
         "level",
         "max_depth",
         "min_ticks",
+        "names",
         "params",
         "returns",
         "room",
@@ -29,11 +28,17 @@ class Function:
         "waits",
     )
 
+
+class Function(_Hot if core is None else core.Function):
+    """A traced function or call site. `level` and the captures are what holds now; `defined` whether this spool file knows it."""
+
+    __slots__ = ("as_site", "fields", "instrumented")
+
     def __init__(self, fields, instrumented, as_site=False):
         self.fields, self.instrumented, self.as_site = fields, instrumented, as_site
         self.id = state.next_id()
         self.defined = False
-        names = fields.get("params") or fields.get("names") or ()
+        names = self.names = tuple(fields.get("params") or fields.get("names") or ())
         secret = [rules.secret_name(name) for name in names]
         self.secret = tuple(secret) if True in secret else ()
         self.head = b"P" + msgpack.array(len(names))
@@ -45,7 +50,7 @@ class Function:
         owner = self.fields.get("function") if self.as_site else self.fields["name"]
         now = config.function(self.fields["file"], owner, self.instrumented)
         self.level = now["level"]
-        self.room, self.max_depth, self.min_ticks = config.value_bytes, config.max_depth, config.min_ticks
+        self.room, self.max_depth, self.min_ticks = config.value_bytes, config.max_depth, clock.ticks(config.min_ns)
         deep = self.level >= 2
         self.params, self.returns = deep and now["captureParams"] is not False, deep and now["captureReturn"] is not False
         self.waits = now["captureAsync"] is not False

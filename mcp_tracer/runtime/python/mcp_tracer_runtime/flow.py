@@ -6,15 +6,15 @@ makes the resumer's span current again, at each resumption its own. One span cov
 """
 
 import sys
-from time import perf_counter_ns
 
 from . import exceptions, faults, spans, state
+from .clock import tick
 from .plain import parameters
 from .spans import FlowSpan, cover, current, finish, prepare
 from .values import encode
 
 _get, _set = current.get, current.set
-_delegates = {}  # id of a generator's frame -> span of the generator that delegates to it
+delegates = {}  # id of a generator's frame -> span of the generator that delegates to it
 
 
 class _Nothing:
@@ -34,7 +34,7 @@ def enter_coroutine(fn, *arguments):
         if up is not None and not up.awaiting and up.intervals is None:
             up.intervals = []  # its children may overlap: tasks started by plain code
         _set(span)
-        span.start = perf_counter_ns()
+        span.start = tick()
         return span
     except Exception as error:
         faults.note(error)
@@ -45,13 +45,13 @@ def enter_generator(fn, *arguments):
     """EG: first step of a generator."""
     try:
         up = resumer = _get()
-        if _delegates:
-            up = _delegates.get(id(sys._getframe(1)), up)
+        if delegates:
+            up = delegates.get(id(sys._getframe(1)), up)
         span = _begin(fn, up, arguments)
         span.up = resumer
         span.generator = True
         _set(span)
-        span.start = span.resumed = perf_counter_ns()
+        span.start = span.resumed = tick()
         return span
     except Exception as error:
         faults.note(error)
@@ -71,7 +71,7 @@ def _begin(fn, up, arguments):
 def await_begins(span, awaitable):
     """BW: `awaitable` will be awaited."""
     if not span.closed:
-        span.waited_since = perf_counter_ns()
+        span.waited_since = tick()
         span.awaiting = True
     return awaitable
 
@@ -79,7 +79,7 @@ def await_begins(span, awaitable):
 def await_ended(span, value):
     """W: it gave `value`."""
     if not span.closed and span.awaiting:
-        _count_wait(span, perf_counter_ns())
+        _count_wait(span, tick())
     return value
 
 
@@ -109,7 +109,7 @@ def delegating(span, iterable):
             frame = getattr(iterable, "gi_frame", None) if type(iterable) is _GENERATOR else None
             if frame is not None:
                 span.delegate = id(frame)
-                _delegates[span.delegate] = span
+                delegates[span.delegate] = span
             _suspend(span)
     except Exception as error:
         faults.note(error)
@@ -117,7 +117,7 @@ def delegating(span, iterable):
 
 
 def _suspend(span):
-    now = perf_counter_ns()
+    now = tick()
     up = span.up
     if _get() is span:
         _set(up)
@@ -138,7 +138,7 @@ def resumed(span, value):
 
 def _resume(span):
     if span.delegate is not None:
-        _delegates.pop(span.delegate, None)
+        delegates.pop(span.delegate, None)
         span.delegate = None
     if span.resumed:
         return
@@ -146,7 +146,7 @@ def _resume(span):
     if up is not span:
         span.up = up
         _set(span)
-    span.resumed = now = perf_counter_ns()
+    span.resumed = now = tick()
     away = now - span.waited_since
     span.suspended += away
     span.covered += away
@@ -158,12 +158,12 @@ def unwind(span):
     """CU: an exception may have been caught: one of a call, one that ended an await, or one thrown into a generator at its yield."""
     try:
         if not span.closed:
-            _wake(span, perf_counter_ns())
+            wake(span, tick())
     except Exception as error:
         faults.note(error)
 
 
-def _wake(span, now):
+def wake(span, now):
     """Make `span` current again, ending what an exception jumped over."""
     if span.awaiting:
         _count_wait(span, now)
@@ -200,7 +200,7 @@ def mark(span):
     """CM: an exception leaves it. Closing a generator is none."""
     try:
         if not span.closed:
-            _wake(span, perf_counter_ns())
+            wake(span, tick())
             error = sys.exc_info()[1]
             if type(error) is not GeneratorExit:
                 exceptions.record(span, error)
@@ -212,10 +212,10 @@ def end(span):
     """CF: it is over."""
     if span.closed:
         return
-    now = perf_counter_ns()
+    now = tick()
     span.closed = True
     try:
-        _wake(span, now)
+        wake(span, now)
         up = span.up
         if _get() is span:
             _set(up)

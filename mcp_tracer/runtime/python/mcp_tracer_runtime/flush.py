@@ -4,9 +4,9 @@ settings changed. It starts with the first span and ends before a fork, so a pro
 
 import sys
 from _thread import allocate_lock, start_new_thread
-from time import perf_counter_ns, sleep
+from time import sleep
 
-from . import faults, spans, state
+from . import clock, faults, spans, state
 
 _OPEN_AFTER_SECONDS = 0.5
 _wake = None
@@ -78,8 +78,8 @@ def _loop(wake, ended):
 
 def write_open(age_ns):
     """Write each open span once that started at least `age_ns` ago."""
-    limit = perf_counter_ns() - age_ns
-    for span in list(spans.live.values()):
-        if not span.announced and getattr(span, "start", limit + 1) <= limit:  # another thread may be making it
+    limit = clock.tick() - clock.ticks(age_ns)
+    for span in spans.open_spans():
+        if not span.announced and 0 < getattr(span, "start", 0) <= limit:  # another thread may be making it
             span.announced = True
             spans.write_open(span)

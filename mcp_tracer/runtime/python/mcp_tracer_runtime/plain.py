@@ -2,15 +2,15 @@
 
 import sys
 from _thread import get_ident
-from time import perf_counter_ns
 
 from . import exceptions, faults, spans, state
+from .clock import tick
 from .spans import WIDE, Span, cover, current, finish, light, prepare
 from .values import _BY_ID as _by_id
 from .values import DEPTH, encode, named
 
 _get, _set = current.get, current.set
-_live, _next_seq = spans.live, state.next_seq
+_live, _next_seq = spans.live, spans.next_seq
 
 
 def enter(fn, *arguments):
@@ -42,7 +42,7 @@ def enter(fn, *arguments):
                     payload += encoder(value, room, DEPTH, ()) if encoder is not None else encode(value, room)
             span.payload = payload
         _set(span)
-        span.start = perf_counter_ns()
+        span.start = tick()
     except Exception as error:
         faults.note(error)
         light(fn)
@@ -50,7 +50,7 @@ def enter(fn, *arguments):
 
 def leave(fn, value):
     """R: it returns `value`, which is passed on. The common case of `spans.finish` is spelled out."""
-    now = perf_counter_ns()
+    now = tick()
     try:
         span = _get()
         if span is None or span.fn is not fn:
@@ -106,7 +106,7 @@ def leave(fn, value):
 
 def fail(fn):
     """Z: an exception leaves it."""
-    now = perf_counter_ns()
+    now = tick()
     try:
         span = own(fn, now)
         if span is not None:
@@ -119,7 +119,7 @@ def fail(fn):
 def returning(fn, value):
     """RV: `return value` was reached, but a `finally` or `with` still runs."""
     try:
-        span = own(fn, perf_counter_ns())
+        span = own(fn, tick())
         if span is not None and span.record and fn.returns:
             span.result = b"R" + encode(value, state.config.value_bytes)
     except Exception as error:
@@ -130,7 +130,7 @@ def returning(fn, value):
 def mark(fn):
     """M: an exception leaves it; F follows."""
     try:
-        span = own(fn, perf_counter_ns())
+        span = own(fn, tick())
         if span is not None:
             exceptions.record(span, sys.exc_info()[1])
     except Exception as error:
@@ -139,7 +139,7 @@ def mark(fn):
 
 def end(fn):
     """F: it is over."""
-    now = perf_counter_ns()
+    now = tick()
     try:
         span = own(fn, now)
         if span is not None:
@@ -173,13 +173,13 @@ def abandon(fn, error):
         span = span.up
     if span is not None:
         _set(span.up)
-        spans.live.pop(span.seq, None)
+        spans.forget(span)
 
 
 def unwind(fn):
     """U: an exception of a call in `fn` may have been caught."""
     try:
-        own(fn, perf_counter_ns())
+        own(fn, tick())
     except Exception as error:
         faults.note(error)
 

@@ -9,6 +9,7 @@ exception; LF hides the local from `locals()`.
 
 from . import flow, plain, sites
 from .definitions import FILE, Function, write
+from .native import core
 
 table = {}
 
@@ -41,6 +42,9 @@ def install():
     """Fill the table with the functions of this package."""
     for module in (plain, flow, sites):
         table.update(module.PROBES)
+    if core is not None:
+        core.connect(own=plain.own, wake=flow.wake, delegates=flow.delegates)
+        table.update({name: getattr(core, name) for name in table if hasattr(core, name)})
 
 
 def _define_file(file, source):

@@ -30,6 +30,7 @@ class Rules:
             ]
             self._any = re.compile("|".join("(?%s:%s)" % ("i" if "i" in s["flags"] else "", s["pattern"]) for s in rules["shapes"]))
             self.shortest = int(rules.get("minLength", 0))
+            self._needs = _needs(rules["shapes"])
         except (OSError, ValueError, KeyError, TypeError) as error:
             from . import faults
 
@@ -50,6 +51,13 @@ class Rules:
                 self._names[name] = known
         return known
 
+    def lend(self, take):
+        """Give the rules to a core: `take(exact, suffix, contains, shortest, digits, literals)`. Not without the file: it then withholds all."""
+        if not self._loaded:
+            self._load()
+        if self._any is not None:
+            take(self._exact, self._suffix, self._contains, self.shortest, *self._needs)
+
     def shape(self, text):
         """The name of the secret shape that `text` holds; None if it holds none."""
         if not self._loaded:
@@ -61,6 +69,15 @@ class Rules:
                 if not luhn or _luhn(match.group()):
                     return name
         return None
+
+
+def _needs(shapes):
+    """(digits, literals): a text in which neither so many digits nor any of the literals stands holds no shape. (0, ()) if a shape says
+    nothing about it."""
+    literals = tuple(literal.encode() for shape in shapes for literal in shape.get("needs", ()))
+    digits = [shape["digits"] for shape in shapes if "digits" in shape]
+    told = all("needs" in shape or "digits" in shape for shape in shapes)
+    return (min(digits, default=1 << 30), literals) if told else (0, ())
 
 
 def _luhn(text):

@@ -3,9 +3,10 @@
 import atexit
 import os
 import sys
-from time import perf_counter_ns
 
 from . import definitions, faults, msgpack, state
+from .clock import tick
+from .native import core
 from .spool import Spool
 
 exit_code = None
@@ -32,7 +33,7 @@ def _description(parent_run):
         "runId": run_id.hex(), "parentRunId": parent_run, "argv": _arguments(), "cwd": os.getcwd(), "language": "python",
         "version": "%d.%d.%d" % sys.version_info[:3], "pid": os.getpid(), "gitCommit": commit, "gitBranch": branch,
         "hostname": os.uname().nodename if hasattr(os, "uname") else os.environ.get("COMPUTERNAME", ""),
-        "runtime": "python", "projectRoot": state.PROJECT,
+        "runtime": "python" if core is None else "python-c", "projectRoot": state.PROJECT,
     }  # fmt: skip
     return {key: value for key, value in fields.items() if value is not None}
 
@@ -122,7 +123,7 @@ def finish():
         if name:
             fields["error"] = name
         payload = msgpack.plain(fields)
-        state.spool.put((perf_counter_ns(), 0, 0, 0, 0, 0, 0, len(payload), 0, 0, 6, 0, 0, 1), payload)
+        state.spool.put((tick(), 0, 0, 0, 0, 0, 0, len(payload), 0, 0, 6, 0, 0, 1), payload)
         state.spool.close()
         spans.errors.ids.clear()  # classes of the program, which keep its modules alive
         _outlive_modules()

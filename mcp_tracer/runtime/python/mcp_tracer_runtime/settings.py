@@ -3,6 +3,8 @@ environment."""
 
 import os
 
+_LARGE = 1 << 50  # no setting means more than that; C takes it
+
 
 class Settings:
     """The settings that matter while a program runs. A malformed value counts as the default."""
@@ -17,7 +19,7 @@ class Settings:
                 result = kind(values.get(name, default))
             except ValueError:
                 return default
-            return result if result >= 0 else default
+            return min(result, _LARGE) if result >= 0 else default
 
         general = _section(overrides, "global")
         self.enabled = flag("TRACING_ENABLED") and flag("TRACING_STORE_TRACES") and general.get("enabled") is not False
@@ -33,7 +35,7 @@ class Settings:
         self.sample_rate = min(1.0, number("TRACING_SAMPLE_RATE", 1.0, float))
         self.max_depth = number("TRACING_MAX_DEPTH", 50)
         self.flush_seconds = max(0.05, number("TRACING_FLUSH_INTERVAL", 5000) / 1000)
-        self.min_ticks = int(number("TRACING_MIN_DURATION", 0, float) * 1000000)
+        self.min_ns = int(number("TRACING_MIN_DURATION", 0, float) * 1000000)
         self.spool_bytes = int(number("TRACING_MAX_STORAGE_GB", 5.0, float) * (1 << 30) / 5)  # one process must not take all of it
         self.excluded = frozenset(name.strip() for name in values.get("TRACING_EXCLUDE_FUNCTIONS", "").split(",") if name.strip())
         self._known = {}

@@ -1,8 +1,7 @@
 """Probes of level 3 and above: call sites, awaits, values, lines."""
 
-from time import perf_counter_ns
-
 from . import faults, msgpack, state
+from .clock import tick
 from .plain import abandon, close, own
 from .spans import Span, current, event, light, prepare
 from .values import encode, named
@@ -14,12 +13,12 @@ _text, _map = msgpack.text, msgpack.map
 def open_call(site, last):
     """P: everything of a call but `last` is evaluated and it will begin now. Passes `last` on."""
     try:
-        up = _get()
-        span = prepare(Span(), site, up)
         if site.level < 3:
-            span.record, span.seq = False, up.seq if up is not None else 0
-        _set(span)
-        span.start = perf_counter_ns()
+            light(site).start = tick()
+        else:
+            span = prepare(Span(), site, _get())
+            _set(span)
+            span.start = tick()
     except Exception as error:
         faults.note(error)
         light(site)
@@ -28,7 +27,7 @@ def open_call(site, last):
 
 def close_call(site, value):
     """A: the call gave `value`, which is written unless a traced function below has written it already."""
-    now = perf_counter_ns()
+    now = tick()
     try:
         span = _get()
         if span is None or span.fn is not site:

@@ -8,9 +8,11 @@ reset with a token: who ends restores what it found, and only where its own span
 import os
 from _thread import get_ident
 from contextvars import ContextVar
-from time import perf_counter_ns
+from itertools import count
 
-from . import definitions, flush, msgpack, state
+from . import definitions, faults, flush, msgpack, state
+from .clock import tick
+from .native import core
 
 ERROR, SUSPENDED, LEFT_OUT, OPEN = 1, 2, 4, 8
 WIDE = 0xFFFFFFFF
@@ -18,6 +20,7 @@ MAX_EVENTS = 10000  # of one span; further ones are left out, and the span says 
 
 current = ContextVar("mcp_tracer_span", default=None)
 live = {}  # seq -> open span, for the flush
+next_seq = count(1).__next__
 _get, _set = current.get, current.set
 
 
@@ -99,6 +102,7 @@ def begin_process():
     global thread_ids
     traces, errors, threads = _Traces(), definitions.Errors(), definitions.Threads(_main_thread())
     thread_ids = threads.ids
+    forget_threads()
 
 
 def _main_thread():
@@ -145,9 +149,7 @@ def prepare(span, fn, up, root=_PLAIN_ROOT, remote=None):
         if thread != up.thread and up.intervals is None:
             up.intervals = []
     if level and span.trace.id and span.depth <= fn.max_depth:
-        span.record = True
-        span.seq = seq = state.next_seq()
-        live[seq] = span
+        opened(span)
         if not fn.defined:
             fn.define()
     else:
@@ -156,13 +158,37 @@ def prepare(span, fn, up, root=_PLAIN_ROOT, remote=None):
     return span
 
 
+def opened(span):
+    """`span` is to be recorded: give it its number and remember it."""
+    span.record = True
+    span.seq = seq = next_seq()
+    live[seq] = span
+
+
+def open_spans():
+    """Recorded spans that have not ended, oldest first."""
+    return list(live.values())
+
+
+def forget(span):
+    """Drop `span` from the open ones."""
+    live.pop(span.seq, None)
+
+
+forget_all = live.clear
+
+
+def forget_threads():
+    """Identities of threads mean other threads now."""
+
+
 def light(fn):
     """A span that is not recorded, for when preparing the real one failed: entering and leaving must stay in balance."""
     span = Span()
     up = _get()
     span.fn, span.up, span.record, span.payload = fn, up, False, b""
     span.covered = span.flags = span.start = span.thread = 0
-    span.seq, span.depth, span.trace = (up.seq, up.depth, up.trace) if up is not None else (0, 0, NOT_RECORDED)
+    span.seq, span.depth, span.trace = (up.seq, up.depth, up.trace) if up is not None else (0, 0, UNDECIDED)
     span.parent = span.seq
     _set(span)
     return span
@@ -193,6 +219,11 @@ def merged(intervals):
     return out
 
 
+def covered_by(intervals):
+    """Ticks that they cover together."""
+    return sum(end - begin for begin, end in merged(intervals))
+
+
 def finish(span, now):
     """Write an ended span. Its parent has been told about its time."""
     if not span.record:
@@ -202,7 +233,7 @@ def finish(span, now):
     duration = now - start
     own = duration - span.covered
     if span.intervals:
-        own -= sum(end - begin for begin, end in merged(span.intervals))
+        own -= covered_by(span.intervals)
     if duration < span.fn.min_ticks and not span.announced:
         return
     if span.result and not span.flags & ERROR:
@@ -221,7 +252,7 @@ def write_open(span):
     """Write a span that has not ended (kind 2)."""
     payload, thread = span.payload, threads.id(span.thread)
     span_fields = (span.seq, span.parent, span.trace.id, span.fn.id, len(payload), span.depth, thread, 2, span.flags | OPEN, 0, 1)
-    state.spool.put((span.start, min(perf_counter_ns() - span.start, WIDE - 1), 0, *span_fields), payload)
+    state.spool.put((span.start, min(tick() - span.start, WIDE - 1), 0, *span_fields), payload)
 
 
 def event(span, site, payload):
@@ -234,13 +265,13 @@ def event(span, site, payload):
         return
     if not site.defined:
         site.define()
-    state.spool.put((perf_counter_ns(), 0, 0, span.seq, span.events, span.trace.id, site.id, len(payload), 0, 0, 3, 0, 0, 1), payload)
+    state.spool.put((tick(), 0, 0, span.seq, span.events, span.trace.id, site.id, len(payload), 0, 0, 3, 0, 0, 1), payload)
 
 
 def after_fork(parent_salt):
     """Spans that the child inherited are the parent's to write; what the child starts below them names them from afar."""
     begin_process()
-    live.clear()
+    forget_all()
     span, renamed = current.get(), {}
     while span is not None:
         if span.record and span.trace.id not in renamed:
@@ -249,3 +280,19 @@ def after_fork(parent_salt):
             span.trace = renamed.get(span.trace.id, span.trace)
         span.record, span.seq = False, 0
         span = span.up
+
+
+if core is not None:
+    Span, FlowSpan = core.Span, core.FlowSpan
+    opened, open_spans, forget, forget_all, forget_threads = core.opened, core.open_spans, core.forget, core.forget_all, core.forget_threads
+    light, cover, finish, event = core.light, core.cover, core.finish, core.event
+    core.connect(
+        current=current,
+        note=faults.note,
+        prepare=prepare,
+        undecided=UNDECIDED,
+        merged=merged,
+        covered_by=covered_by,
+        thread_id=lambda ident: threads.id(ident),
+        stopped=lambda reason: faults.say_once("tracing stopped: " + reason),
+    )

@@ -6,9 +6,9 @@ import struct
 import zlib
 from _thread import allocate_lock
 from collections import deque
-from time import perf_counter_ns, time_ns
 
-from . import faults
+from . import clock, faults
+from .native import core
 
 SLOT, HEADER_SIZE, CHUNK_HEADER, RECORD = 65536, 4096, 32, 48
 OPEN, SEALED = 1, 2
@@ -21,13 +21,27 @@ _kept = []
 _pack_record = _RECORD.pack_into
 
 
-class Spool:
-    """Appends records to one file. Safe under threads, signal handlers and finalizers: whoever finds it busy leaves the record to the
-    one at work."""
+class _File:
+    """A spool file with its header, under its final name."""
 
     def __init__(self, folder, run_id, salt, limit_bytes):
         self.run_id, self.salt, self.limit_bytes = run_id, salt, limit_bytes
         self.path = os.path.join(folder, "%s.%d.spool" % (run_id.hex(), os.getpid()))
+        temporary = self.path + ".tmp"
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0)
+        self.file = os.open(temporary, flags, 0o600)
+        numbers = (*clock.origin(), salt, run_id, os.getpid(), os.getppid(), process_start())
+        os.write(self.file, _HEADER.pack(b"MTSPOOL\x01", 1, 1, SLOT, *numbers).ljust(HEADER_SIZE, b"\0"))
+        self.identity = _identity(self.file)
+        os.rename(temporary, self.path)
+
+
+class _PythonSpool(_File):
+    """Appends records to one file. Safe under threads, signal handlers and finalizers: whoever finds it busy leaves the record to the
+    one at work."""
+
+    def __init__(self, folder, run_id, salt, limit_bytes):
+        super().__init__(folder, run_id, salt, limit_bytes)
         self.waiting = deque()
         self.lock = allocate_lock()
         self.closed = False
@@ -35,30 +49,7 @@ class Spool:
         self.allocated = 0  # slots
         self.next_slot = 0
         self.window = self.words = None
-        self._create()
         self._open_chunk(1)
-
-    def _create(self):
-        temporary = self.path + ".tmp"
-        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0)
-        self.file = os.open(temporary, flags, 0o600)
-        head = _HEADER.pack(
-            b"MTSPOOL\x01",
-            1,
-            1,
-            SLOT,
-            time_ns(),
-            perf_counter_ns(),
-            1.0,
-            self.salt,
-            self.run_id,
-            os.getpid(),
-            os.getppid(),
-            process_start(),
-        )
-        os.write(self.file, head.ljust(HEADER_SIZE, b"\0"))
-        self.identity = _identity(self.file)
-        os.rename(temporary, self.path)
 
     def put(self, fields, payload):
         """Append one record: `fields` as in the format, payload length and all, then its payload."""
@@ -215,6 +206,31 @@ def _identity(descriptor):
     except OSError:
         return None
     return (status.st_dev, status.st_ino)
+
+
+class _CoreSpool(_File):
+    """The same, written by the C core."""
+
+    def __init__(self, folder, run_id, salt, limit_bytes):
+        super().__init__(folder, run_id, salt, limit_bytes)
+        self.put = core.put
+        core.spool_open(self.file, limit_bytes, os.fsencode(self.path))
+
+    @property
+    def dropped(self):
+        """Records for which there was no room."""
+        return core.facts()["dropped"]
+
+    def close(self):
+        """Seal what is open and give unused space back."""
+        core.spool_close()
+
+    def forget(self):
+        """In a forked child: leave the parent's file alone."""
+        core.spool_forget()
+
+
+Spool = _PythonSpool if core is None else _CoreSpool
 
 
 def process_start():

@@ -16,7 +16,6 @@ spool = None
 files = settings.Files(os.path.join(HOME, "config"))
 config = settings.Settings({}, {})
 functions = []  # every traced Function, for settings that change and for forks
-next_seq = count(1).__next__
 next_id = count(1).__next__  # functions and sites
 next_file = count(1).__next__
 on_change = []  # called after settings were read again

@@ -42,6 +42,7 @@ def _adopt_thread(thread):
 
     if spans.threads is not None:
         spans.threads.ids.pop(get_ident(), None)  # the system reuses identities
+        spans.forget_threads()
     span = thread.__dict__.pop("_mt_span", None)
     if span is not None and current.get() is None:
         current.set(span)

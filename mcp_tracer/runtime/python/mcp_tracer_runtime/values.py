@@ -8,6 +8,7 @@ import sys
 from itertools import islice
 
 from . import msgpack
+from .native import core
 from .redact import BY_NAME, rules
 
 DEPTH, ITEMS, TEXT = 4, 20, 1000
@@ -287,3 +288,30 @@ _LAZY = {
     "collections.Counter": _dict,
     "re.Pattern": _described,
 }
+
+
+def plan(cls):
+    """How the C core reads instances of `cls`: (msgpack of the type's name, its length, fields), where a field is a slot's descriptor or
+    None for the instance's dictionary; None where `_object` must look at each instance."""
+    bases = _mro(cls)
+    name = type_name(cls)
+    if name in _LAZY or any(_has(bases, base) for base in (tuple, BaseException, dict, str)):
+        return None
+    fields = []
+    for base in bases:
+        namespace = _namespace(base)
+        if type(namespace.get("__dict__")) is _GetSet:
+            if not _flags(base) & _HEAP_TYPE:
+                return None
+            fields.append(None)
+        if "__slots__" in namespace:
+            fields += [member for key, member in namespace.items() if type(member) is _Member and not key.startswith("__")]
+    return _text(name), len(name), tuple(fields)
+
+
+_flags = type.__dict__["__flags__"].__get__
+_HEAP_TYPE = 0x200  # in `__flags__`: made by a `class` statement
+if core is not None:
+    core.connect(encode=encode, plan=plan)
+    rules.lend(core.redaction)
+    encode, named = core.encode, core.named

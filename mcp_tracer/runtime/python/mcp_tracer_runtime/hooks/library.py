@@ -2,9 +2,9 @@
 # ruff: noqa: TID252 - this package lives under two names; it must not know either
 
 from contextvars import ContextVar
-from time import perf_counter_ns
 
 from .. import exceptions, faults, msgpack, spans, state
+from ..clock import tick
 from ..definitions import Function
 from ..spans import Span, cover, current, finish, prepare
 from ..values import encode, type_name
@@ -33,7 +33,7 @@ def begin(fn):
         if outer is not None and outer.up is up and outer.fn.fields["kind"] == fn.fields["kind"]:
             return None
         span = prepare(Span(), fn, up)
-        span.start = perf_counter_ns()
+        span.start = tick()
         return span if span.record else None
     except Exception as error:
         faults.note(error)
@@ -47,7 +47,7 @@ def attributes(values):
 
 def end(span, values, error=None):
     """End a span of `begin` with its attributes and the exception that left the call, if one did."""
-    now = perf_counter_ns()
+    now = tick()
     try:
         if error is not None:
             values = {**values, "error.type": type_name(type(error))}

@@ -1,9 +1,8 @@
 """pytest: each test is a trace, with its node id, from its fixtures' set-up to their tear-down."""
 # ruff: noqa: TID252 - this package lives under two names; it must not know either
 
-from time import perf_counter_ns
-
 from .. import faults, run, spans, state
+from ..clock import tick
 from ..plain import close
 from ..spans import Span, current, prepare
 from . import library
@@ -38,7 +37,7 @@ def _begin(function, item):
         span = prepare(Span(), function, None, {"type": "test", "name": item.nodeid, "testId": item.nodeid})
         span.up = current.get()
         current.set(span)
-        span.start = perf_counter_ns()
+        span.start = tick()
         return span
     except Exception as error:
         faults.note(error)
@@ -48,7 +47,7 @@ def _begin(function, item):
 def _end(span, item, reports):
     if span is None:
         return
-    now = perf_counter_ns()
+    now = tick()
     try:
         failed = reports is None or any(report.failed for report in reports)
         skipped = not failed and any(report.skipped for report in reports)

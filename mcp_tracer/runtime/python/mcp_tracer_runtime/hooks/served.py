@@ -2,9 +2,9 @@
 # ruff: noqa: TID252 - this package lives under two names; it must not know either
 
 import sys
-from time import perf_counter_ns
 
 from .. import definitions, exceptions, faults, flow, spans, state
+from ..clock import tick
 from ..spans import FlowSpan, current, prepare
 from . import library, urls
 
@@ -40,7 +40,7 @@ class Request:
         span.up = up
         self.values = {"http.request.method": method, "url.full": url}
         current.set(span)
-        span.start = perf_counter_ns()
+        span.start = tick()
         self.span = span
 
     def failed(self):

@@ -1,9 +1,8 @@
 """unittest: each test is a trace, with its id. Under pytest the test is pytest's."""
 # ruff: noqa: TID252 - this package lives under two names; it must not know either
 
-from time import perf_counter_ns
-
 from .. import faults, spans, state
+from ..clock import tick
 from ..plain import close
 from ..spans import Span, current, prepare
 from . import library
@@ -47,7 +46,7 @@ def _begin(function, case):
         own = case.__dict__.get("_asyncioTestContext")
         if own is not None:
             own.run(current.set, span)
-        span.start = perf_counter_ns()
+        span.start = tick()
         return span
     except Exception as error:
         faults.note(error)
@@ -83,7 +82,7 @@ def _outcome(before, after):
 
 
 def _end(span, case, outcome):
-    now = perf_counter_ns()
+    now = tick()
     try:
         if outcome == "fail":
             span.flags |= spans.ERROR

@@ -1,0 +1,345 @@
+/* Probes of plain functions and of call sites: plain.py and sites.py say what each is for. No probe lets an exception out: a fault of ours
+ * is counted, and the program's own exception is being handled, not raised, while a probe runs. */
+
+/* The current span as a Span, NULL for none. -1 through `failed` where memory is out. */
+static inline Span *current_span(PyThreadState *ts)
+{
+    PyObject *value = current_get(ts);
+    if (unlikely(value == NULL)) {
+        PyErr_Clear();
+        return NULL;
+    }
+    return likely(IS_SPAN(value)) ? (Span *)value : NULL;
+}
+
+/* Make `s` (its reference is taken over) current below `up`, which it holds already. */
+static inline int publish(PyThreadState *ts, Span *s)
+{
+    return current_set(ts, (PyObject *)s);
+}
+
+/* Entering failed: the span that was made, if any, goes, and one that is not recorded takes its place. */
+static NEVER_INLINE void enter_lightly(PyThreadState *ts, Function *fn, Span *s)
+{
+    Span *up;
+    note_fault();
+    if (s != NULL) {
+        span_unlink(s);
+        Py_DECREF(s);
+    }
+    up = current_span(ts);
+    s = span_plain(fn, up);
+    if (s == NULL || current_set(ts, (PyObject *)s) < 0)
+        PyErr_Clear();
+}
+
+/* A probe that ends `fn` failed: make what was current before it current again. */
+static NEVER_INLINE void abandon(PyThreadState *ts, Function *fn)
+{
+    Span *s;
+    note_fault();
+    for (s = current_span(ts); s != NULL && s->fn != fn; s = s->up)
+        ;
+    if (s != NULL) {
+        PyObject *up = s->up != NULL ? (PyObject *)s->up : Py_None;
+        span_unlink(s);
+        Py_INCREF(up);
+        if (current_set(ts, up) < 0)
+            PyErr_Clear();
+    }
+}
+
+static int put_parameters(Span *s, Function *fn, PyObject *const *values, Py_ssize_t count)
+{
+    Bytes *b = &s->payload;
+    Above above = {{NULL}, 0};
+    PyObject *secret = fn->secret;
+    Py_ssize_t secrets = secret != NULL && PyTuple_Check(secret) ? PyTuple_GET_SIZE(secret) : 0;
+    if (put_raw(b, PyBytes_AS_STRING(fn->head), (size_t)PyBytes_GET_SIZE(fn->head)) < 0)
+        return -1;
+    for (Py_ssize_t i = 0; i < count; i++) {
+        PyObject *value = values[i];
+        if (unlikely(i < secrets && PyTuple_GET_ITEM(secret, i) == Py_True && value != Py_None && !PyBool_Check(value))) {
+            static const u8 by_name[] = {0xD6, 5, 'n', 'a', 'm', 'e'};
+            if (put_raw(b, by_name, 6) < 0)
+                return -1;
+        }
+        else if (encode_value(b, value, (Py_ssize_t)fn->room, VALUE_DEPTH, &above) < 0)
+            return -1;
+    }
+    s->shown = b->length;
+    return 0;
+}
+
+static inline int put_result(Span *s, Function *fn, PyObject *value)
+{
+    Above above = {{NULL}, 0};
+    NEED(&s->payload, 10);
+    put1(&s->payload, 'R');
+    if (encode_value(&s->payload, value, (Py_ssize_t)fn->room, VALUE_DEPTH, &above) < 0)
+        return -1;
+    s->shown = s->payload.length;
+    return 0;
+}
+
+/* Section R as bytes, for a `return` that a finally may still overrule. */
+static int keep_result(Span *s, Function *fn, PyObject *value)
+{
+    u8 own[256];
+    Bytes b = {own, 0, sizeof own, own};
+    Above above = {{NULL}, 0};
+    PyObject *result = NULL;
+    put1(&b, 'R');
+    if (encode_value(&b, value, (Py_ssize_t)fn->room, VALUE_DEPTH, &above) == 0)
+        result = PyBytes_FromStringAndSize((char *)b.data, b.length);
+    bytes_free(&b);
+    if (result == NULL)
+        return -1;
+    Py_XSETREF(s->result, result);
+    return 0;
+}
+
+/* E(fn, *arguments) */
+static PyObject *probe_enter(PyObject *self, PyObject *const *args, Py_ssize_t count)
+{
+    Function *fn = (Function *)args[0];
+    PyThreadState *ts = PyThreadState_Get();
+    Span *up = current_span(ts), *s = span_new(&Span_Type);
+    if (unlikely(s == NULL || span_prepare(s, fn, up, ts) < 0 || (count > 1 && s->record && fn->params && put_parameters(s, fn, args + 1, count - 1) < 0)))
+        enter_lightly(ts, fn, s);
+    else {
+        if (unlikely(current_set(ts, (PyObject *)s) < 0))
+            PyErr_Clear();
+        else
+            s->start = ticks();
+    }
+    Py_RETURN_NONE;
+}
+
+/* The current span of `fn`; what an exception jumped over ends. NULL where it has none, -1 through `failed`. */
+static inline Span *own_span(PyThreadState *ts, Function *fn, u64 now, int *failed)
+{
+    Span *s = current_span(ts);
+    *failed = 0;
+    if (likely(s != NULL && s->fn == fn))
+        return s;
+    for (; s != NULL && s->fn != fn; s = s->up)
+        ;
+    if (s != NULL) {
+        PyObject *found = PyObject_CallFunction(py.own, "OK", (PyObject *)fn, (unsigned long long)now);
+        if (found == NULL) {
+            *failed = 1;
+            return NULL;
+        }
+        Py_DECREF(found); /* current, so its context holds it */
+        return IS_SPAN(found) ? (Span *)found : NULL;
+    }
+    return NULL;
+}
+
+/* Take `s`, the current span, off: its reference is the caller's, and what was before it is current. */
+static inline int take_off(PyThreadState *ts, Span *s)
+{
+    PyObject **place = current_place(ts);
+    if (likely(place != NULL && *place == (PyObject *)s && s->up != NULL)) {
+        Py_INCREF(s->up);
+        *place = (PyObject *)s->up;
+        ((Variable *)current_var)->cached = NULL;
+        return 0;
+    }
+    {
+        PyObject *up = s->up != NULL ? (PyObject *)s->up : Py_None;
+        Py_INCREF(s);
+        Py_INCREF(up);
+        return current_set(ts, up);
+    }
+}
+
+static inline int cover_up(Span *s, u64 start, u64 now)
+{
+    Span *up = s->up;
+    if (up == NULL)
+        return 0;
+    if (likely(!up->awaiting && up->intervals == NULL)) {
+        up->covered += (i64)(now - start);
+        return 0;
+    }
+    return cover(up, start, now);
+}
+
+static PyObject *returned(PyObject *value)
+{
+    Py_INCREF(value);
+    return value;
+}
+
+/* R(fn, value) -> value */
+static PyObject *probe_leave(PyObject *self, PyObject *const *args, Py_ssize_t count)
+{
+    u64 now = ticks();
+    Function *fn = (Function *)args[0];
+    PyObject *value = args[1];
+    PyThreadState *ts = PyThreadState_Get();
+    int failed;
+    Span *s = own_span(ts, fn, now, &failed);
+    if (likely(s != NULL)) {
+        if (unlikely(take_off(ts, s) < 0))
+            failed = 1;
+        else if (unlikely(cover_up(s, s->start, now) < 0 || (s->record && fn->returns && put_result(s, fn, value) < 0) || finish(s, now) < 0))
+            note_fault();
+        if (!failed) {
+            span_unlink(s);
+            Py_DECREF(s);
+        }
+    }
+    if (unlikely(failed))
+        abandon(ts, fn);
+    return returned(value);
+}
+
+/* RV(fn, value) -> value: a `finally` or `with` still runs */
+static PyObject *probe_returning(PyObject *self, PyObject *const *args, Py_ssize_t count)
+{
+    Function *fn = (Function *)args[0];
+    int failed;
+    Span *s = own_span(PyThreadState_Get(), fn, ticks(), &failed);
+    if (failed)
+        note_fault();
+    else if (s != NULL && s->record && fn->returns) {
+        Py_INCREF(s);
+        if (keep_result(s, fn, args[1]) < 0)
+            note_fault();
+        Py_DECREF(s);
+    }
+    return returned(args[1]);
+}
+
+/* F(fn) */
+static PyObject *probe_end(PyObject *self, PyObject *const *args, Py_ssize_t count)
+{
+    u64 now = ticks();
+    Function *fn = (Function *)args[0];
+    PyThreadState *ts = PyThreadState_Get();
+    int failed;
+    Span *s = own_span(ts, fn, now, &failed);
+    if (s != NULL) {
+        if (take_off(ts, s) < 0)
+            failed = 1;
+        else {
+            if (cover_up(s, s->start, now) < 0 || finish(s, now) < 0)
+                note_fault();
+            span_unlink(s);
+            Py_DECREF(s);
+        }
+    }
+    if (failed)
+        abandon(ts, fn);
+    Py_RETURN_NONE;
+}
+
+/* U(fn) */
+static PyObject *probe_unwind(PyObject *self, PyObject *const *args, Py_ssize_t count)
+{
+    int failed;
+    own_span(PyThreadState_Get(), (Function *)args[0], ticks(), &failed);
+    if (failed)
+        note_fault();
+    Py_RETURN_NONE;
+}
+
+/* P(site, last) -> last */
+static PyObject *probe_open_call(PyObject *self, PyObject *const *args, Py_ssize_t count)
+{
+    Function *site = (Function *)args[0];
+    PyThreadState *ts = PyThreadState_Get();
+    Span *up = current_span(ts), *s;
+    if (unlikely(site->level < 3)) {
+        s = span_plain(site, up);
+        if (s == NULL || current_set(ts, (PyObject *)s) < 0)
+            note_fault();
+        else
+            s->start = ticks();
+        return returned(args[1]);
+    }
+    s = span_new(&Span_Type);
+    if (unlikely(s == NULL || span_prepare(s, site, up, ts) < 0))
+        enter_lightly(ts, site, s);
+    else if (unlikely(current_set(ts, (PyObject *)s) < 0))
+        PyErr_Clear();
+    else
+        s->start = ticks();
+    return returned(args[1]);
+}
+
+/* A(site, value) -> value */
+static PyObject *probe_close_call(PyObject *self, PyObject *const *args, Py_ssize_t count)
+{
+    u64 now = ticks();
+    Function *site = (Function *)args[0];
+    PyThreadState *ts = PyThreadState_Get();
+    int failed;
+    Span *s = own_span(ts, site, now, &failed);
+    if (likely(s != NULL)) {
+        if (unlikely(take_off(ts, s) < 0))
+            failed = 1;
+        else {
+            int alone = s->covered == 0 && s->intervals == NULL; /* else a traced function below wrote the value */
+            if (cover_up(s, s->start, now) < 0 || (s->record && site->returns && alone && put_result(s, site, args[1]) < 0) || finish(s, now) < 0)
+                note_fault();
+            span_unlink(s);
+            Py_DECREF(s);
+        }
+    }
+    if (unlikely(failed))
+        abandon(ts, site);
+    return returned(args[1]);
+}
+
+/* V(site, *values) */
+static PyObject *probe_values(PyObject *self, PyObject *const *args, Py_ssize_t count)
+{
+    Function *site = (Function *)args[0];
+    Span *s = current_span(PyThreadState_Get());
+    u8 own[512];
+    Bytes b = {own, 0, sizeof own, own};
+    Above above = {{NULL}, 0};
+    int failed = 0, pairs = 0;
+    PyObject *names = site->names, *wanted = site->variables;
+    if (s == NULL || !s->record || site->level < 4 || wanted == NULL || wanted == Py_False || names == NULL || !PyTuple_Check(names))
+        Py_RETURN_NONE;
+    Py_INCREF(s);
+    b.length = 6; /* V and the widest head of a map */
+    for (Py_ssize_t i = 1; i < count && i <= PyTuple_GET_SIZE(names) && !failed; i++) {
+        PyObject *name = PyTuple_GET_ITEM(names, i - 1);
+        if (wanted != Py_True) {
+            int in = PySet_Contains(wanted, name);
+            failed = in < 0;
+            if (in <= 0)
+                continue;
+        }
+        failed = put_text(&b, name, PyUnicode_GET_LENGTH(name)) < 0 || encode_named(&b, name, args[i], (Py_ssize_t)site->room, VALUE_DEPTH, &above) < 0;
+        pairs++;
+    }
+    if (!failed && pairs) {
+        u8 head[8] = {'V'};
+        Bytes h = {head, 1, sizeof head, head};
+        failed = put_head(&h, 0x80, 0xDE, (size_t)pairs) < 0;
+        memcpy(b.data + 6 - h.length, head, h.length);
+        failed = failed || event(s, site, b.data + 6 - h.length, b.length - 6 + h.length) < 0;
+    }
+    if (failed)
+        note_fault();
+    bytes_free(&b);
+    Py_DECREF(s);
+    Py_RETURN_NONE;
+}
+
+/* L(site) */
+static PyObject *probe_line(PyObject *self, PyObject *const *args, Py_ssize_t count)
+{
+    Function *site = (Function *)args[0];
+    Span *s = current_span(PyThreadState_Get());
+    if (s != NULL && site->level >= 5 && event(s, site, (const u8 *)"", 0) < 0)
+        note_fault();
+    Py_RETURN_NONE;
+}

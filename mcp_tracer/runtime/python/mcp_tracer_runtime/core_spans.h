@@ -1,0 +1,624 @@
+/* Functions and spans as both sides see them: the attributes that definitions.py and spans.py use are members of these structs. */
+enum { FLAG_ERROR = 1, FLAG_SUSPENDED = 2, FLAG_LEFT_OUT = 4, FLAG_OPEN = 8 };
+#define WIDE 0xFFFFFFFFu
+#define MAX_EVENTS 10000u
+#define MAX_FREE 512
+
+/* --- Function: what the hot probes ask of a function or call site. definitions.Function derives from it. --- */
+typedef struct {
+    PyObject_HEAD
+    unsigned int id;
+    int level;
+    long long max_depth, room;
+    unsigned long long min_ticks;
+    char defined, params, returns, waits;
+    PyObject *head;      /* bytes: the tag of section P and the array's head */
+    PyObject *secret;    /* tuple of bool, () where no parameter is secret */
+    PyObject *names;     /* tuple: of parameters or variables */
+    PyObject *variables; /* True, False or a frozenset */
+} Function;
+
+static PyMemberDef function_members[] = {
+    {"id", T_UINT, offsetof(Function, id), 0, NULL},
+    {"level", T_INT, offsetof(Function, level), 0, NULL},
+    {"max_depth", T_LONGLONG, offsetof(Function, max_depth), 0, NULL},
+    {"room", T_LONGLONG, offsetof(Function, room), 0, NULL},
+    {"min_ticks", T_ULONGLONG, offsetof(Function, min_ticks), 0, NULL},
+    {"defined", T_BOOL, offsetof(Function, defined), 0, NULL},
+    {"params", T_BOOL, offsetof(Function, params), 0, NULL},
+    {"returns", T_BOOL, offsetof(Function, returns), 0, NULL},
+    {"waits", T_BOOL, offsetof(Function, waits), 0, NULL},
+    {"head", T_OBJECT_EX, offsetof(Function, head), 0, NULL},
+    {"secret", T_OBJECT_EX, offsetof(Function, secret), 0, NULL},
+    {"names", T_OBJECT_EX, offsetof(Function, names), 0, NULL},
+    {"variables", T_OBJECT_EX, offsetof(Function, variables), 0, NULL},
+    {NULL, 0, 0, 0, NULL},
+};
+
+static void function_dealloc(PyObject *self)
+{
+    Function *fn = (Function *)self;
+    Py_XDECREF(fn->head);
+    Py_XDECREF(fn->secret);
+    Py_XDECREF(fn->names);
+    Py_XDECREF(fn->variables);
+    Py_TYPE(self)->tp_free(self);
+}
+
+static PyTypeObject Function_Type = {
+    PyVarObject_HEAD_INIT(NULL, 0)
+    .tp_name = "mcp_tracer_runtime._core.Function",
+    .tp_basicsize = sizeof(Function),
+    .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE,
+    .tp_new = PyType_GenericNew,
+    .tp_dealloc = function_dealloc,
+    .tp_members = function_members,
+};
+
+/* --- Span and FlowSpan --- */
+typedef struct Span {
+    PyObject_HEAD
+    Function *fn;
+    struct Span *up;             /* what was current before; NULL: nothing */
+    PyObject *trace;
+    u32 trace_id, seq, parent;
+    u64 start;
+    i64 covered;
+    unsigned long thread;
+    u32 depth, err, events;
+    u8 flags;
+    char record, announced, awaiting, closed, generator, linked;
+    PyObject *intervals;         /* list of (start, end); NULL: children do not overlap */
+    PyObject *result;            /* section R of a `return` that a finally follows; NULL: none */
+    Bytes payload;               /* what stands behind `shown` is being written and not to be read yet */
+    u32 shown;
+    struct Span *older, *newer;  /* neighbours among the open ones */
+    u64 resumed, suspended, waited_since; /* of coroutines and generators */
+    u32 resumes;
+    PyObject *delegate;
+    u8 own[96];
+} Span;
+
+static PyTypeObject Span_Type, FlowSpan_Type;
+static Span open_ends = {.older = &open_ends, .newer = &open_ends};
+static Span *free_spans;
+static int free_count;
+static u32 last_seq;
+
+#define IS_SPAN(o) (Py_TYPE(o) == &Span_Type || Py_TYPE(o) == &FlowSpan_Type)
+
+static inline void span_link(Span *s)
+{
+    s->older = open_ends.older;
+    s->newer = &open_ends;
+    open_ends.older->newer = s;
+    open_ends.older = s;
+    s->linked = 1;
+}
+
+static inline void span_unlink(Span *s)
+{
+    if (s->linked) {
+        s->older->newer = s->newer;
+        s->newer->older = s->older;
+        s->linked = 0;
+    }
+}
+
+static inline Span *span_new(PyTypeObject *type)
+{
+    Span *s = free_spans;
+    if (likely(s != NULL)) {
+        free_spans = s->up;
+        free_count--;
+        PyObject_Init((PyObject *)s, type);
+    }
+    else {
+        s = PyObject_New(Span, type);
+        if (s == NULL)
+            return NULL;
+    }
+    memset((char *)s + offsetof(Span, fn), 0, offsetof(Span, own) - offsetof(Span, fn));
+    s->payload.data = s->payload.own = s->own;
+    s->payload.room = sizeof s->own;
+    return s;
+}
+
+/* Frees a chain of spans without recursion: each may hold the last reference to the one it was called from. */
+static void span_dealloc(PyObject *self)
+{
+    Span *s = (Span *)self;
+    for (;;) {
+        Span *up = s->up;
+        span_unlink(s);
+        bytes_free(&s->payload);
+        Py_XDECREF(s->fn);
+        Py_XDECREF(s->trace);
+        Py_XDECREF(s->intervals);
+        Py_XDECREF(s->result);
+        Py_XDECREF(s->delegate);
+        if (free_count < MAX_FREE) {
+            s->up = free_spans;
+            free_spans = s;
+            free_count++;
+        }
+        else
+            PyObject_Free(s);
+        if (up == NULL || !IS_SPAN(up))
+            return;
+        if (Py_REFCNT(up) > 1) {
+            Py_DECREF(up);
+            return;
+        }
+        s = up;
+    }
+}
+
+static PyObject *span_make(PyTypeObject *type, PyObject *args, PyObject *named)
+{
+    return (PyObject *)span_new(type);
+}
+
+static PyObject *get_up(PyObject *self, void *unused)
+{
+    Span *up = ((Span *)self)->up;
+    PyObject *answer = up != NULL ? (PyObject *)up : Py_None;
+    Py_INCREF(answer);
+    return answer;
+}
+
+static int set_up(PyObject *self, PyObject *value, void *unused)
+{
+    Span *old = ((Span *)self)->up;
+    if (value == NULL || (value != Py_None && !IS_SPAN(value))) {
+        PyErr_SetString(PyExc_TypeError, "a span or None");
+        return -1;
+    }
+    if (value == Py_None)
+        value = NULL;
+    Py_XINCREF(value);
+    ((Span *)self)->up = (Span *)value;
+    Py_XDECREF(old);
+    return 0;
+}
+
+static PyObject *get_trace(PyObject *self, void *unused)
+{
+    PyObject *trace = ((Span *)self)->trace;
+    if (trace == NULL) {
+        PyErr_SetString(PyExc_AttributeError, "trace");
+        return NULL;
+    }
+    Py_INCREF(trace);
+    return trace;
+}
+
+static int set_trace(PyObject *self, PyObject *value, void *unused)
+{
+    Span *s = (Span *)self;
+    PyObject *id = value != NULL ? PyObject_GetAttrString(value, "id") : NULL;
+    unsigned long number;
+    if (id == NULL)
+        return -1;
+    number = PyLong_AsUnsignedLong(id);
+    Py_DECREF(id);
+    if (number == (unsigned long)-1 && PyErr_Occurred())
+        return -1;
+    s->trace_id = (u32)number;
+    Py_INCREF(value);
+    Py_XSETREF(s->trace, value);
+    return 0;
+}
+
+static PyObject *get_payload(PyObject *self, void *unused)
+{
+    Span *s = (Span *)self;
+    return PyBytes_FromStringAndSize((char *)s->payload.data, s->shown);
+}
+
+static int set_payload(PyObject *self, PyObject *value, void *unused)
+{
+    Span *s = (Span *)self;
+    if (value == NULL || !PyBytes_Check(value)) {
+        PyErr_SetString(PyExc_TypeError, "bytes expected");
+        return -1;
+    }
+    s->payload.length = s->shown = 0;
+    if (put_raw(&s->payload, PyBytes_AS_STRING(value), (size_t)PyBytes_GET_SIZE(value)) < 0)
+        return -1;
+    s->shown = s->payload.length;
+    return 0;
+}
+
+static PyObject *get_intervals(PyObject *self, void *unused)
+{
+    PyObject *intervals = ((Span *)self)->intervals;
+    if (intervals == NULL)
+        intervals = Py_None;
+    Py_INCREF(intervals);
+    return intervals;
+}
+
+static int set_intervals(PyObject *self, PyObject *value, void *unused)
+{
+    if (value == Py_None)
+        value = NULL;
+    else if (value == NULL || !PyList_CheckExact(value)) {
+        PyErr_SetString(PyExc_TypeError, "a list or None");
+        return -1;
+    }
+    Py_XINCREF(value);
+    Py_XSETREF(((Span *)self)->intervals, value);
+    return 0;
+}
+
+static PyObject *get_result(PyObject *self, void *unused)
+{
+    PyObject *result = ((Span *)self)->result;
+    if (result == NULL)
+        return PyBytes_FromStringAndSize("", 0);
+    Py_INCREF(result);
+    return result;
+}
+
+static int set_result(PyObject *self, PyObject *value, void *unused)
+{
+    if (value == NULL || !PyBytes_Check(value)) {
+        PyErr_SetString(PyExc_TypeError, "bytes expected");
+        return -1;
+    }
+    Py_INCREF(value);
+    Py_XSETREF(((Span *)self)->result, value);
+    return 0;
+}
+
+static PyObject *get_held(PyObject *self, void *unused)
+{
+    return PyBool_FromLong(Py_TYPE(self) == &FlowSpan_Type);
+}
+
+static PyGetSetDef span_getset[] = {
+    {"up", get_up, set_up, NULL, NULL},
+    {"trace", get_trace, set_trace, NULL, NULL},
+    {"payload", get_payload, set_payload, NULL, NULL},
+    {"intervals", get_intervals, set_intervals, NULL, NULL},
+    {"result", get_result, set_result, NULL, NULL},
+    {"held", get_held, NULL, NULL, NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+static PyMemberDef span_members[] = {
+    {"fn", T_OBJECT_EX, offsetof(Span, fn), 0, NULL},
+    {"seq", T_UINT, offsetof(Span, seq), 0, NULL},
+    {"parent", T_UINT, offsetof(Span, parent), 0, NULL},
+    {"start", T_ULONGLONG, offsetof(Span, start), 0, NULL},
+    {"covered", T_LONGLONG, offsetof(Span, covered), 0, NULL},
+    {"thread", T_ULONG, offsetof(Span, thread), 0, NULL},
+    {"depth", T_UINT, offsetof(Span, depth), 0, NULL},
+    {"err", T_UINT, offsetof(Span, err), 0, NULL},
+    {"events", T_UINT, offsetof(Span, events), 0, NULL},
+    {"flags", T_UBYTE, offsetof(Span, flags), 0, NULL},
+    {"record", T_BOOL, offsetof(Span, record), 0, NULL},
+    {"announced", T_BOOL, offsetof(Span, announced), 0, NULL},
+    {"awaiting", T_BOOL, offsetof(Span, awaiting), 0, NULL},
+    {"closed", T_BOOL, offsetof(Span, closed), 0, NULL},
+    {"generator", T_BOOL, offsetof(Span, generator), 0, NULL},
+    {"resumed", T_ULONGLONG, offsetof(Span, resumed), 0, NULL},
+    {"suspended", T_ULONGLONG, offsetof(Span, suspended), 0, NULL},
+    {"waited_since", T_ULONGLONG, offsetof(Span, waited_since), 0, NULL},
+    {"resumes", T_UINT, offsetof(Span, resumes), 0, NULL},
+    {"delegate", T_OBJECT, offsetof(Span, delegate), 0, NULL},
+    {NULL, 0, 0, 0, NULL},
+};
+
+static PyTypeObject Span_Type = {
+    PyVarObject_HEAD_INIT(NULL, 0)
+    .tp_name = "mcp_tracer_runtime._core.Span",
+    .tp_basicsize = sizeof(Span),
+    .tp_flags = Py_TPFLAGS_DEFAULT,
+    .tp_new = span_make,
+    .tp_dealloc = span_dealloc,
+    .tp_members = span_members,
+    .tp_getset = span_getset,
+};
+static PyTypeObject FlowSpan_Type = {
+    PyVarObject_HEAD_INIT(NULL, 0)
+    .tp_name = "mcp_tracer_runtime._core.FlowSpan",
+    .tp_basicsize = sizeof(Span),
+    .tp_flags = Py_TPFLAGS_DEFAULT,
+    .tp_new = span_make,
+    .tp_dealloc = span_dealloc,
+};
+
+/* --- threads: ids of the last few that ended a span --- */
+static struct { unsigned long ident; u32 id_plus_1; } known_threads[16];
+
+static inline int thread_known(unsigned long ident, u16 *id)
+{
+    size_t place = (ident >> 8 ^ ident >> 14) & 15;
+    if (likely(known_threads[place].ident == ident && known_threads[place].id_plus_1)) {
+        *id = (u16)(known_threads[place].id_plus_1 - 1);
+        return 1;
+    }
+    return 0;
+}
+
+static NEVER_INLINE int thread_ask(unsigned long ident, u16 *id)
+{
+    size_t place = (ident >> 8 ^ ident >> 14) & 15;
+    PyObject *answer = PyObject_CallFunction(py.thread_id, "k", ident);
+    if (answer == NULL)
+        return -1;
+    *id = (u16)PyLong_AsUnsignedLongMask(answer);
+    known_threads[place].ident = ident;
+    known_threads[place].id_plus_1 = *id + 1u;
+    Py_DECREF(answer);
+    return 0;
+}
+
+static PyObject *span_forget_threads(PyObject *self, PyObject *unused)
+{
+    memset(known_threads, 0, sizeof known_threads);
+    Py_RETURN_NONE;
+}
+
+/* --- preparing --- */
+static inline void span_open(Span *s)
+{
+    s->record = 1;
+    s->seq = ++last_seq;
+    span_link(s);
+}
+
+static int own_intervals(Span *up)
+{
+    if (up->intervals == NULL && (up->intervals = PyList_New(0)) == NULL)
+        return -1;
+    return 0;
+}
+
+static int define(Function *fn)
+{
+    PyObject *answer = PyObject_CallMethod((PyObject *)fn, "define", NULL);
+    Py_XDECREF(answer);
+    return answer == NULL ? -1 : 0;
+}
+
+/* Fill `s`, new, for `fn` under `up` (a span or NULL), as spans.prepare does. -1 with an exception set. */
+static int span_prepare(Span *s, Function *fn, Span *up, PyThreadState *ts)
+{
+    int level = fn->level;
+    if (unlikely(up == NULL || (level && up->trace == py.undecided))) {
+        PyObject *answer = PyObject_CallFunctionObjArgs(py.prepare, (PyObject *)s, (PyObject *)fn, up != NULL ? (PyObject *)up : Py_None, NULL);
+        Py_XDECREF(answer);
+        return answer == NULL ? -1 : 0;
+    }
+    Py_INCREF(fn);
+    s->fn = fn;
+    Py_INCREF(up);
+    s->up = up;
+    s->trace = up->trace;
+    Py_XINCREF(s->trace);
+    s->trace_id = up->trace_id;
+    s->parent = up->seq;
+    s->depth = up->depth + (level != 0);
+    s->thread = ts->thread_id;
+    if (unlikely(s->thread != up->thread && up->intervals == NULL) && own_intervals(up) < 0)
+        return -1;
+    if (likely(level && s->trace_id && s->depth <= fn->max_depth)) {
+        span_open(s);
+        if (unlikely(!fn->defined) && define(fn) < 0)
+            return -1;
+    }
+    else
+        s->seq = up->seq;
+    return 0;
+}
+
+/* A span that is not recorded: entering and leaving must stay in balance when preparing the real one failed. */
+static Span *span_plain(Function *fn, Span *up)
+{
+    Span *s = span_new(&Span_Type);
+    if (s == NULL)
+        return NULL;
+    Py_INCREF(fn);
+    s->fn = fn;
+    s->trace = up != NULL && up->trace != NULL ? up->trace : py.undecided;
+    Py_XINCREF(s->trace);
+    if (up != NULL) {
+        Py_INCREF(up);
+        s->up = up;
+        s->trace_id = up->trace_id;
+        s->seq = s->parent = up->seq;
+        s->depth = up->depth;
+        s->thread = up->thread;
+    }
+    return s;
+}
+
+/* --- ending --- */
+static int cover(Span *up, u64 start, u64 now)
+{
+    if (up->awaiting) {
+        if (start < up->waited_since)
+            up->covered += (i64)(up->waited_since - start);
+    }
+    else if (up->intervals == NULL)
+        up->covered += (i64)(now - start);
+    else {
+        PyObject *pair = Py_BuildValue("KK", (unsigned long long)start, (unsigned long long)now);
+        if (pair == NULL || PyList_Append(up->intervals, pair) < 0) {
+            Py_XDECREF(pair);
+            return -1;
+        }
+        Py_DECREF(pair);
+        if (PyList_GET_SIZE(up->intervals) > 256) {
+            PyObject *joined = PyObject_CallFunctionObjArgs(py.merged, up->intervals, NULL);
+            if (joined == NULL)
+                return -1;
+            Py_SETREF(up->intervals, joined);
+        }
+    }
+    return 0;
+}
+
+/* Write an ended span whose parent knows about its time. -1 with an exception set. */
+static int finish(Span *s, u64 now)
+{
+    u64 duration = now > s->start ? now - s->start : 0;
+    i64 own = (i64)duration - s->covered;
+    u16 thread = 0;
+    Record *r;
+    if (!s->record)
+        return 0;
+    span_unlink(s);
+    if (unlikely(s->intervals != NULL && PyList_GET_SIZE(s->intervals) > 0)) {
+        PyObject *sum = PyObject_CallFunctionObjArgs(py.covered_by, s->intervals, NULL);
+        if (sum == NULL)
+            return -1;
+        own -= PyLong_AsLongLong(sum);
+        Py_DECREF(sum);
+    }
+    if (own < 0)
+        own = 0;
+    if (unlikely(duration < s->fn->min_ticks && !s->announced))
+        return 0;
+    if (unlikely(s->result != NULL && !(s->flags & FLAG_ERROR))
+        && put_raw(&s->payload, PyBytes_AS_STRING(s->result), (size_t)PyBytes_GET_SIZE(s->result)) < 0)
+        return -1;
+    if (unlikely(duration >= WIDE)) {
+        NEED(&s->payload, 32);
+        put1(&s->payload, 'W');
+        put1(&s->payload, 0x92);
+        put_unsigned(&s->payload, duration);
+        put_unsigned(&s->payload, (u64)own);
+        duration = WIDE;
+        own = WIDE;
+    }
+    if (unlikely(!thread_known(s->thread, &thread)) && thread_ask(s->thread, &thread) < 0)
+        return -1;
+    r = spool_place(s->payload.length);
+    if (likely(r != NULL)) {
+        size_t length = s->payload.length;
+        memcpy(spool.top - length, s->payload.data, length);
+        r->tick = s->start;
+        r->duration = (u32)duration;
+        r->self = (u32)own;
+        r->seq = s->seq;
+        r->parent = s->parent;
+        r->trace = s->trace_id;
+        r->fn = s->fn->id;
+        r->length = (u32)length;
+        r->depth = s->depth > 65535 ? 65535 : (u16)s->depth;
+        r->thread = thread;
+        r->kind = KIND_SPAN;
+        r->flags = s->flags;
+        r->err = (u16)s->err;
+        r->count = 1;
+        spool_commit(length);
+    }
+    return 0;
+}
+
+/* An event of `s` at `site` with whole sections as payload. */
+static int event(Span *s, Function *site, const u8 *data, size_t length)
+{
+    Record *r;
+    if (!s->record || site->level == 0)
+        return 0;
+    if (++s->events > MAX_EVENTS) {
+        s->flags |= FLAG_LEFT_OUT;
+        return 0;
+    }
+    if (!site->defined && define(site) < 0)
+        return -1;
+    r = spool_place(length);
+    if (r != NULL) {
+        memcpy(spool.top - length, data, length);
+        *r = (Record){ticks(), 0, 0, s->seq, s->events, s->trace_id, site->id, (u32)length, 0, 0, KIND_EVENT, 0, 0, 1};
+        spool_commit(length);
+    }
+    return 0;
+}
+
+/* --- the same for the Python side --- */
+static PyObject *span_opened(PyObject *self, PyObject *const *args, Py_ssize_t count)
+{
+    if (!IS_SPAN(args[0]))
+        return PyErr_Format(PyExc_TypeError, "a span expected");
+    span_open((Span *)args[0]);
+    Py_RETURN_NONE;
+}
+
+static PyObject *span_finish(PyObject *self, PyObject *const *args, Py_ssize_t count)
+{
+    u64 now = PyLong_AsUnsignedLongLong(args[1]);
+    if (!IS_SPAN(args[0]) || PyErr_Occurred() || finish((Span *)args[0], now) < 0)
+        return PyErr_Occurred() ? NULL : PyErr_Format(PyExc_TypeError, "a span expected");
+    Py_RETURN_NONE;
+}
+
+static PyObject *span_cover(PyObject *self, PyObject *const *args, Py_ssize_t count)
+{
+    u64 start = PyLong_AsUnsignedLongLong(args[1]), now = PyLong_AsUnsignedLongLong(args[2]);
+    if (!IS_SPAN(args[0]) || PyErr_Occurred() || cover((Span *)args[0], start, now) < 0)
+        return PyErr_Occurred() ? NULL : PyErr_Format(PyExc_TypeError, "a span expected");
+    Py_RETURN_NONE;
+}
+
+static PyObject *span_event(PyObject *self, PyObject *const *args, Py_ssize_t count)
+{
+    if (!IS_SPAN(args[0]) || !PyObject_TypeCheck(args[1], &Function_Type) || !PyBytes_Check(args[2]))
+        return PyErr_Format(PyExc_TypeError, "event(span, site, bytes)");
+    if (event((Span *)args[0], (Function *)args[1], (u8 *)PyBytes_AS_STRING(args[2]), (size_t)PyBytes_GET_SIZE(args[2])) < 0)
+        return NULL;
+    Py_RETURN_NONE;
+}
+
+/* light(fn): make a span current that is not recorded */
+static PyObject *span_light(PyObject *self, PyObject *const *args, Py_ssize_t count)
+{
+    PyThreadState *ts = PyThreadState_Get();
+    PyObject *up = current_get(ts);
+    Span *s;
+    if (up == NULL || !PyObject_TypeCheck(args[0], &Function_Type))
+        return NULL;
+    s = span_plain((Function *)args[0], up == Py_None ? NULL : (Span *)up);
+    if (s == NULL)
+        return NULL;
+    Py_INCREF(s);
+    if (current_set(ts, (PyObject *)s) < 0)
+        Py_CLEAR(s);
+    return (PyObject *)s;
+}
+
+/* open_spans() -> the recorded spans that have not ended, oldest first */
+static PyObject *span_open_list(PyObject *self, PyObject *unused)
+{
+    PyObject *list = PyList_New(0);
+    for (Span *s = open_ends.newer; list != NULL && s != &open_ends; s = s->newer) /* appending to a list runs no Python code */
+        if (PyList_Append(list, (PyObject *)s) < 0)
+            Py_CLEAR(list);
+    return list;
+}
+
+static PyObject *span_forget(PyObject *self, PyObject *span)
+{
+    if (IS_SPAN(span))
+        span_unlink((Span *)span);
+    Py_RETURN_NONE;
+}
+
+/* forget_all(): in a forked child, what is open belongs to the parent */
+static PyObject *span_forget_all(PyObject *self, PyObject *unused)
+{
+    while (open_ends.newer != &open_ends)
+        span_unlink(open_ends.newer);
+    Py_RETURN_NONE;
+}
+
+/* facts() -> what this core found out about its surroundings; for tests and reports */
+static PyObject *core_facts(PyObject *self, PyObject *unused)
+{
+    return Py_BuildValue("{s:O,s:O,s:d,s:K}", "context_in_place", layout_known ? Py_True : Py_False, "counter", use_counter ? Py_True : Py_False,
+                         "ns_per_tick", ns_per_tick, "dropped", (unsigned long long)spool.dropped);
+}
