@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +28,7 @@ IGNORED = (
 _RUNTIME_SUFFIXES = (".py", ".cjs", ".mjs", ".js", ".json", ".c", ".h", ".so", ".pyd", ".node")
 _REMOVABLE = (".py", ".cjs", ".mjs", ".js", ".json", ".c", ".h")
 _VERSION_FILE = "VERSION"
+_CORE_TIMEOUT_SECONDS = 90
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +55,38 @@ def initialise(project: Project) -> InitReport:
     if not project.env_file.exists():
         atomic_write(project.env_file, (resources.template_home() / "config" / ".env.tracing").read_bytes())
     _note(project, project.runtime_dir, not refresh_runtime(project), created, kept)
+    compile_cores(project)
     return InitReport(tuple(created), tuple(kept), _ignore_generated(project))
+
+
+def compile_cores(project: Project) -> None:
+    """Compile the runtime's C core for the Pythons that this project seems to use. Quiet: where it fails, tracing runs in Python."""
+    builder = project.runtime_dir / "python" / "mcp_tracer_runtime" / "build_core.py"
+    if not builder.is_file():
+        return
+    with contextlib.ExitStack() as stack:
+        running: list[subprocess.Popen[bytes]] = []
+        for python in project_pythons(project.root):
+            with contextlib.suppress(OSError):
+                process = subprocess.Popen(
+                    [python, "-I", str(builder)], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+                )
+                stack.callback(process.kill)
+                running.append(process)
+        for process in running:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(_CORE_TIMEOUT_SECONDS)
+
+
+def project_pythons(root: Path) -> list[str]:
+    """Interpreters that may run the project's programs: its own environments, the active one, the first on PATH, the one that runs us."""
+    places = [root / ".venv", root / "venv", *([Path(active)] if (active := os.environ.get("VIRTUAL_ENV")) else [])]
+    found = [str(place / "bin" / "python") for place in places if (place / "bin" / "python").is_file()]
+    found += [path for name in ("python3", "python") if (path := shutil.which(name))]
+    unique: dict[str, str] = {}
+    for path in [*found, sys.executable]:
+        unique.setdefault(os.path.realpath(path), path)  # environments of one interpreter share one core
+    return list(unique.values())
 
 
 def refresh_runtime(project: Project) -> bool:

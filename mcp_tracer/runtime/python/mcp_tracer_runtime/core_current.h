@@ -17,6 +17,7 @@ static PyObject *current_var;
 static u32 var_hash;
 static int layout_known;
 static PyTypeObject *bitmap_type, *array_type;
+static Py_ssize_t likely_index; /* where in its node our variable stood last: saves counting bits */
 
 /* The leaf of our variable in `trie`, or NULL. `sole`: whether nothing but its context holds it. */
 static inline PyObject **leaf(Trie *trie, int *sole)
@@ -30,9 +31,12 @@ static inline PyObject **leaf(Trie *trie, int *sole)
             BitmapNode *map = (BitmapNode *)node;
             u32 bit = 1u << (hash & 31);
             PyObject **pair;
+            if (likely(likely_index < Py_SIZE(map) && map->array[likely_index] == current_var))
+                return &map->array[likely_index + 1];
             if (!(map->bitmap & bit))
                 return NULL;
-            pair = &map->array[2 * __builtin_popcount(map->bitmap & (bit - 1))];
+            likely_index = 2 * __builtin_popcount(map->bitmap & (bit - 1));
+            pair = &map->array[likely_index];
             if (likely(pair[0] == current_var))
                 return &pair[1];
             if (pair[0] != NULL)
@@ -68,7 +72,6 @@ static inline PyObject *current_get(PyThreadState *ts)
     if (PyContextVar_Get(current_var, Py_None, &value) < 0)
         return NULL;
     Py_DECREF(value); /* its context holds it */
-    ((void)0);
     return value;
 }
 
@@ -84,7 +87,7 @@ static NEVER_INLINE int current_set_properly(PyObject *value)
     return 0;
 }
 
-/* The place where the current span may be replaced, or NULL where only a proper set will do. */
+/* The place where the current span may be replaced, or NULL where only a proper set will do. Good until Python code runs. */
 static inline PyObject **current_place(PyThreadState *ts)
 {
     int sole;
@@ -95,6 +98,11 @@ static inline PyObject **current_place(PyThreadState *ts)
     return likely(sole) ? slot : NULL;
 }
 
+static inline void forget_cached(void)
+{
+    ((Variable *)current_var)->cached = NULL; /* what ContextVar.get remembers between two context switches */
+}
+
 /* Make `value` (a reference is taken over) current. -1 with an exception set. */
 static inline int current_set(PyThreadState *ts, PyObject *value)
 {
@@ -102,16 +110,11 @@ static inline int current_set(PyThreadState *ts, PyObject *value)
     if (likely(slot != NULL)) {
         PyObject *old = *slot;
         *slot = value;
-        ((Variable *)current_var)->cached = NULL; /* what ContextVar.get remembers between two context switches */
+        forget_cached();
         Py_DECREF(old);
         return 0;
     }
     return current_set_properly(value);
-}
-
-static PyObject *as_type(PyObject *a, PyObject *b)
-{
-    return PyContextVar_Set(a, b);
 }
 
 /* Try the layout out in a context of its own. */
@@ -159,7 +162,7 @@ static void learn_layout(void)
     }
     for (int i = 0; i < 64; i++) { /* enough for the root to become an array */
         fillers[i] = PyContextVar_New("filler", NULL);
-        if (fillers[i] == NULL || (token = as_type(fillers[i], Py_None)) == NULL)
+        if (fillers[i] == NULL || (token = PyContextVar_Set(fillers[i], Py_None)) == NULL)
             goto end;
         Py_DECREF(token);
     }

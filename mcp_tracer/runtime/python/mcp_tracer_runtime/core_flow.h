@@ -34,7 +34,7 @@ static PyObject *flow_nothing(Function *fn)
 /* EC(fn, *arguments) -> span */
 static PyObject *probe_enter_coroutine(PyObject *self, PyObject *const *args, Py_ssize_t count)
 {
-    PyThreadState *ts = PyThreadState_Get();
+    PyThreadState *ts = thread_state();
     Function *fn = (Function *)args[0];
     Span *up = current_span(ts), *s = flow_begin(ts, fn, up, args, count);
     if (s == NULL)
@@ -51,7 +51,7 @@ static PyObject *probe_enter_coroutine(PyObject *self, PyObject *const *args, Py
 /* EG(fn, *arguments) -> span */
 static PyObject *probe_enter_generator(PyObject *self, PyObject *const *args, Py_ssize_t count)
 {
-    PyThreadState *ts = PyThreadState_Get();
+    PyThreadState *ts = thread_state();
     Function *fn = (Function *)args[0];
     Span *resumer = current_span(ts), *up = resumer, *s;
     if (unlikely(py.delegates != NULL && PyDict_GET_SIZE(py.delegates) > 0)) {
@@ -114,7 +114,7 @@ static PyObject *probe_yielding(PyObject *self, PyObject *const *args, Py_ssize_
 {
     Span *s = FLOW(args[0]);
     if (likely(s != NULL && !s->closed)) {
-        PyThreadState *ts = PyThreadState_Get();
+        PyThreadState *ts = thread_state();
         u64 now = ticks();
         if (current_span(ts) == s) {
             PyObject *up = s->up != NULL ? (PyObject *)s->up : Py_None;
@@ -162,7 +162,7 @@ static int flow_resume(PyThreadState *ts, Span *s)
 static PyObject *probe_resumed(PyObject *self, PyObject *const *args, Py_ssize_t count)
 {
     Span *s = FLOW(args[0]);
-    if (likely(s != NULL && !s->closed) && flow_resume(PyThreadState_Get(), s) < 0)
+    if (likely(s != NULL && !s->closed) && flow_resume(thread_state(), s) < 0)
         note_fault();
     return returned(args[1]);
 }
@@ -188,7 +188,7 @@ static int flow_wake(PyThreadState *ts, Span *s, u64 now)
 static PyObject *probe_flow_unwind(PyObject *self, PyObject *const *args, Py_ssize_t count)
 {
     Span *s = FLOW(args[0]);
-    if (s != NULL && !s->closed && flow_wake(PyThreadState_Get(), s, ticks()) < 0)
+    if (s != NULL && !s->closed && flow_wake(thread_state(), s, ticks()) < 0)
         note_fault();
     Py_RETURN_NONE;
 }
@@ -206,7 +206,7 @@ static PyObject *probe_flow_returning(PyObject *self, PyObject *const *args, Py_
 static PyObject *probe_flow_end(PyObject *self, PyObject *const *args, Py_ssize_t count)
 {
     Span *s = FLOW(args[0]);
-    PyThreadState *ts = PyThreadState_Get();
+    PyThreadState *ts = thread_state();
     u64 now = ticks();
     int failed = 0;
     if (s == NULL || s->closed)

@@ -1,6 +1,22 @@
 /* Probes of plain functions and of call sites: plain.py and sites.py say what each is for. No probe lets an exception out: a fault of ours
  * is counted, and the program's own exception is being handled, not raised, while a probe runs. */
 
+static inline PyThreadState *thread_state(void)
+{
+#if PY_VERSION_HEX >= 0x030d0000
+    return PyThreadState_GetUnchecked();
+#else
+    return _PyThreadState_UncheckedGet();
+#endif
+}
+
+static inline PyObject *returned(PyObject *value)
+{
+    Py_INCREF(value);
+    return value;
+}
+
+
 /* The current span as a Span, NULL for none. -1 through `failed` where memory is out. */
 static inline Span *current_span(PyThreadState *ts)
 {
@@ -10,12 +26,6 @@ static inline Span *current_span(PyThreadState *ts)
         return NULL;
     }
     return likely(IS_SPAN(value)) ? (Span *)value : NULL;
-}
-
-/* Make `s` (its reference is taken over) current below `up`, which it holds already. */
-static inline int publish(PyThreadState *ts, Span *s)
-{
-    return current_set(ts, (PyObject *)s);
 }
 
 /* Entering failed: the span that was made, if any, goes, and one that is not recorded takes its place. */
@@ -52,10 +62,15 @@ static NEVER_INLINE void abandon(PyThreadState *ts, Function *fn)
 static int put_parameters(Span *s, Function *fn, PyObject *const *values, Py_ssize_t count)
 {
     Bytes *b = &s->payload;
-    Above above = {{NULL}, 0};
+    Above above;
     PyObject *secret = fn->secret;
     Py_ssize_t secrets = secret != NULL && PyTuple_Check(secret) ? PyTuple_GET_SIZE(secret) : 0;
-    if (put_raw(b, PyBytes_AS_STRING(fn->head), (size_t)PyBytes_GET_SIZE(fn->head)) < 0)
+    above.count = 0;
+    if (likely(PyBytes_GET_SIZE(fn->head) == 2)) { /* a new span has room for that */
+        memcpy(b->data + b->length, PyBytes_AS_STRING(fn->head), 2);
+        b->length += 2;
+    }
+    else if (put_raw(b, PyBytes_AS_STRING(fn->head), (size_t)PyBytes_GET_SIZE(fn->head)) < 0)
         return -1;
     for (Py_ssize_t i = 0; i < count; i++) {
         PyObject *value = values[i];
@@ -73,7 +88,8 @@ static int put_parameters(Span *s, Function *fn, PyObject *const *values, Py_ssi
 
 static inline int put_result(Span *s, Function *fn, PyObject *value)
 {
-    Above above = {{NULL}, 0};
+    Above above;
+    above.count = 0;
     NEED(&s->payload, 10);
     put1(&s->payload, 'R');
     if (encode_value(&s->payload, value, (Py_ssize_t)fn->room, VALUE_DEPTH, &above) < 0)
@@ -87,8 +103,9 @@ static int keep_result(Span *s, Function *fn, PyObject *value)
 {
     u8 own[256];
     Bytes b = {own, 0, sizeof own, own};
-    Above above = {{NULL}, 0};
+    Above above;
     PyObject *result = NULL;
+    above.count = 0;
     put1(&b, 'R');
     if (encode_value(&b, value, (Py_ssize_t)fn->room, VALUE_DEPTH, &above) == 0)
         result = PyBytes_FromStringAndSize((char *)b.data, b.length);
@@ -103,10 +120,18 @@ static int keep_result(Span *s, Function *fn, PyObject *value)
 static PyObject *probe_enter(PyObject *self, PyObject *const *args, Py_ssize_t count)
 {
     Function *fn = (Function *)args[0];
-    PyThreadState *ts = PyThreadState_Get();
-    Span *up = current_span(ts), *s = span_new(&Span_Type);
+    PyThreadState *ts = thread_state();
+    PyObject **place = current_place(ts);
+    Span *up = likely(place != NULL && IS_SPAN(*place)) ? (Span *)*place : current_span(ts), *s = span_new(&Span_Type);
+    unsigned ran = python_ran;
     if (unlikely(s == NULL || span_prepare(s, fn, up, ts) < 0 || (count > 1 && s->record && fn->params && put_parameters(s, fn, args + 1, count - 1) < 0)))
         enter_lightly(ts, fn, s);
+    else if (likely(place != NULL && ran == python_ran && *place == (PyObject *)up)) {
+        *place = (PyObject *)s;
+        forget_cached();
+        Py_DECREF(up); /* the context's reference; the new span holds one */
+        s->start = ticks();
+    }
     else {
         if (unlikely(current_set(ts, (PyObject *)s) < 0))
             PyErr_Clear();
@@ -167,21 +192,30 @@ static inline int cover_up(Span *s, u64 start, u64 now)
     return cover(up, start, now);
 }
 
-static PyObject *returned(PyObject *value)
-{
-    Py_INCREF(value);
-    return value;
-}
-
 /* R(fn, value) -> value */
 static PyObject *probe_leave(PyObject *self, PyObject *const *args, Py_ssize_t count)
 {
     u64 now = ticks();
     Function *fn = (Function *)args[0];
     PyObject *value = args[1];
-    PyThreadState *ts = PyThreadState_Get();
+    PyThreadState *ts = thread_state();
+    PyObject **place = current_place(ts);
     int failed;
-    Span *s = own_span(ts, fn, now, &failed);
+    Span *s;
+    if (likely(place != NULL && IS_SPAN(*place))) {
+        s = (Span *)*place;
+        if (likely(s->fn == fn && s->up != NULL && !s->up->awaiting && s->up->intervals == NULL)) { /* the common case of what follows */
+            Py_INCREF(s->up);
+            *place = (PyObject *)s->up;
+            forget_cached();
+            s->up->covered += (i64)(now - s->start);
+            if (s->record && unlikely((fn->returns && put_result(s, fn, value) < 0) || finish(s, now) < 0))
+                note_fault();
+            Py_DECREF(s);
+            return returned(value);
+        }
+    }
+    s = own_span(ts, fn, now, &failed);
     if (likely(s != NULL)) {
         if (unlikely(take_off(ts, s) < 0))
             failed = 1;
@@ -202,7 +236,7 @@ static PyObject *probe_returning(PyObject *self, PyObject *const *args, Py_ssize
 {
     Function *fn = (Function *)args[0];
     int failed;
-    Span *s = own_span(PyThreadState_Get(), fn, ticks(), &failed);
+    Span *s = own_span(thread_state(), fn, ticks(), &failed);
     if (failed)
         note_fault();
     else if (s != NULL && s->record && fn->returns) {
@@ -219,7 +253,7 @@ static PyObject *probe_end(PyObject *self, PyObject *const *args, Py_ssize_t cou
 {
     u64 now = ticks();
     Function *fn = (Function *)args[0];
-    PyThreadState *ts = PyThreadState_Get();
+    PyThreadState *ts = thread_state();
     int failed;
     Span *s = own_span(ts, fn, now, &failed);
     if (s != NULL) {
@@ -241,7 +275,7 @@ static PyObject *probe_end(PyObject *self, PyObject *const *args, Py_ssize_t cou
 static PyObject *probe_unwind(PyObject *self, PyObject *const *args, Py_ssize_t count)
 {
     int failed;
-    own_span(PyThreadState_Get(), (Function *)args[0], ticks(), &failed);
+    own_span(thread_state(), (Function *)args[0], ticks(), &failed);
     if (failed)
         note_fault();
     Py_RETURN_NONE;
@@ -251,7 +285,7 @@ static PyObject *probe_unwind(PyObject *self, PyObject *const *args, Py_ssize_t 
 static PyObject *probe_open_call(PyObject *self, PyObject *const *args, Py_ssize_t count)
 {
     Function *site = (Function *)args[0];
-    PyThreadState *ts = PyThreadState_Get();
+    PyThreadState *ts = thread_state();
     Span *up = current_span(ts), *s;
     if (unlikely(site->level < 3)) {
         s = span_plain(site, up);
@@ -276,7 +310,7 @@ static PyObject *probe_close_call(PyObject *self, PyObject *const *args, Py_ssiz
 {
     u64 now = ticks();
     Function *site = (Function *)args[0];
-    PyThreadState *ts = PyThreadState_Get();
+    PyThreadState *ts = thread_state();
     int failed;
     Span *s = own_span(ts, site, now, &failed);
     if (likely(s != NULL)) {
@@ -299,15 +333,16 @@ static PyObject *probe_close_call(PyObject *self, PyObject *const *args, Py_ssiz
 static PyObject *probe_values(PyObject *self, PyObject *const *args, Py_ssize_t count)
 {
     Function *site = (Function *)args[0];
-    Span *s = current_span(PyThreadState_Get());
+    Span *s = current_span(thread_state());
     u8 own[512];
     Bytes b = {own, 0, sizeof own, own};
-    Above above = {{NULL}, 0};
+    Above above;
     int failed = 0, pairs = 0;
     PyObject *names = site->names, *wanted = site->variables;
     if (s == NULL || !s->record || site->level < 4 || wanted == NULL || wanted == Py_False || names == NULL || !PyTuple_Check(names))
         Py_RETURN_NONE;
     Py_INCREF(s);
+    above.count = 0;
     b.length = 6; /* V and the widest head of a map */
     for (Py_ssize_t i = 1; i < count && i <= PyTuple_GET_SIZE(names) && !failed; i++) {
         PyObject *name = PyTuple_GET_ITEM(names, i - 1);
@@ -338,7 +373,7 @@ static PyObject *probe_values(PyObject *self, PyObject *const *args, Py_ssize_t 
 static PyObject *probe_line(PyObject *self, PyObject *const *args, Py_ssize_t count)
 {
     Function *site = (Function *)args[0];
-    Span *s = current_span(PyThreadState_Get());
+    Span *s = current_span(thread_state());
     if (s != NULL && site->level >= 5 && event(s, site, (const u8 *)"", 0) < 0)
         note_fault();
     Py_RETURN_NONE;

@@ -61,18 +61,18 @@ typedef struct Span {
     Function *fn;
     struct Span *up;             /* what was current before; NULL: nothing */
     PyObject *trace;
-    u32 trace_id, seq, parent;
-    u64 start;
-    i64 covered;
+    struct Span *older, *newer;  /* neighbours among the open ones, while `linked` */
     unsigned long thread;
-    u32 depth, err, events;
+    Bytes payload;               /* what stands behind `shown` is being written and not to be read yet */
+    u32 trace_id, seq, parent, depth;
+    u64 start;                   /* from here to `shown`: zero in every new span */
+    i64 covered;
+    u32 err, events;
     u8 flags;
     char record, announced, awaiting, closed, generator, linked;
     PyObject *intervals;         /* list of (start, end); NULL: children do not overlap */
     PyObject *result;            /* section R of a `return` that a finally follows; NULL: none */
-    Bytes payload;               /* what stands behind `shown` is being written and not to be read yet */
     u32 shown;
-    struct Span *older, *newer;  /* neighbours among the open ones */
     u64 resumed, suspended, waited_since; /* of coroutines and generators */
     u32 resumes;
     PyObject *delegate;
@@ -111,16 +111,31 @@ static inline Span *span_new(PyTypeObject *type)
     if (likely(s != NULL)) {
         free_spans = s->up;
         free_count--;
+#if defined(Py_DEBUG) || defined(Py_TRACE_REFS)
         PyObject_Init((PyObject *)s, type);
+#else
+        Py_SET_TYPE(s, type);
+        Py_SET_REFCNT(s, 1);
+#endif
     }
     else {
         s = PyObject_New(Span, type);
         if (s == NULL)
             return NULL;
     }
-    memset((char *)s + offsetof(Span, fn), 0, offsetof(Span, own) - offsetof(Span, fn));
+    s->fn = NULL;
+    s->up = NULL;
+    s->trace = NULL;
+    s->trace_id = s->seq = s->parent = s->depth = 0;
+    s->thread = 0;
+    memset((char *)s + offsetof(Span, start), 0, offsetof(Span, resumed) - offsetof(Span, start));
+    if (type == &FlowSpan_Type) /* plain spans never look there */
+        memset((char *)s + offsetof(Span, resumed), 0, offsetof(Span, own) - offsetof(Span, resumed));
+    else
+        s->delegate = NULL;
     s->payload.data = s->payload.own = s->own;
     s->payload.room = sizeof s->own;
+    s->payload.length = 0;
     return s;
 }
 
@@ -384,9 +399,10 @@ static int define(Function *fn)
 }
 
 /* Fill `s`, new, for `fn` under `up` (a span or NULL), as spans.prepare does. -1 with an exception set. */
-static int span_prepare(Span *s, Function *fn, Span *up, PyThreadState *ts)
+static inline int span_prepare(Span *s, Function *fn, Span *up, PyThreadState *ts)
 {
     int level = fn->level;
+    python_ran += up == NULL || !fn->defined;
     if (unlikely(up == NULL || (level && up->trace == py.undecided))) {
         PyObject *answer = PyObject_CallFunctionObjArgs(py.prepare, (PyObject *)s, (PyObject *)fn, up != NULL ? (PyObject *)up : Py_None, NULL);
         Py_XDECREF(answer);
@@ -461,8 +477,29 @@ static int cover(Span *up, u64 start, u64 now)
     return 0;
 }
 
+/* Small payloads without a call: eight bytes at a time, the last eight overlapping. */
+static inline void copy_payload(u8 *to, const u8 *from, size_t length)
+{
+    if (unlikely(length > 64)) {
+        memcpy(to, from, length);
+        return;
+    }
+    if (length >= 8) {
+        u64 word;
+        for (size_t i = 0; i + 8 < length; i += 8) {
+            memcpy(&word, from + i, 8);
+            memcpy(to + i, &word, 8);
+        }
+        memcpy(&word, from + length - 8, 8);
+        memcpy(to + length - 8, &word, 8);
+    }
+    else
+        for (size_t i = 0; i < length; i++)
+            to[i] = from[i];
+}
+
 /* Write an ended span whose parent knows about its time. -1 with an exception set. */
-static int finish(Span *s, u64 now)
+static inline int finish(Span *s, u64 now)
 {
     u64 duration = now > s->start ? now - s->start : 0;
     i64 own = (i64)duration - s->covered;
@@ -499,7 +536,7 @@ static int finish(Span *s, u64 now)
     r = spool_place(s->payload.length);
     if (likely(r != NULL)) {
         size_t length = s->payload.length;
-        memcpy(spool.top - length, s->payload.data, length);
+        copy_payload(spool.top - length, s->payload.data, length);
         r->tick = s->start;
         r->duration = (u32)duration;
         r->self = (u32)own;

@@ -394,14 +394,17 @@ typedef struct {
 } Plan;
 static Plan plans[1024];
 
-typedef struct { const PyObject *id[16]; int count; } Above;
+/* The containers that a value stands in. `id` stays as it is until used: clearing it would cost more than most values. */
+typedef struct { int count; const PyObject *id[16]; } Above;
 
+static unsigned python_ran; /* counts calls into Python: what was looked up before may be out of date after one */
 static int encode_value(Bytes *b, PyObject *value, Py_ssize_t room, int depth, Above *above);
 
 static int encode_in_python(Bytes *b, PyObject *value, Py_ssize_t room, int depth, Above *above)
 {
     PyObject *ids, *encoded = NULL;
     int answer = -1;
+    python_ran++;
     if (py.encode == NULL || (ids = PyTuple_New(above->count)) == NULL)
         return -1;
     for (int i = 0; i < above->count; i++) {
@@ -615,6 +618,7 @@ static NEVER_INLINE int plan_class(Plan *plan, PyTypeObject *type)
         return -1;
     _PyType_Lookup(type, any_name); /* gives the class its version tag */
     fresh.tag = type->tp_version_tag;
+    python_ran++;
     if ((told = PyObject_CallFunctionObjArgs(py.plan, (PyObject *)type, NULL)) == NULL)
         return -1;
     if (PyTuple_Check(told) && PyTuple_GET_SIZE(told) == 3) { /* (msgpack of the name, its length, fields) */
@@ -803,6 +807,10 @@ static int encode_value(Bytes *b, PyObject *value, Py_ssize_t room, int depth, A
     PyTypeObject *type = Py_TYPE(value);
     if (type == &PyLong_Type) {
         int overflow;
+#if PY_VERSION_HEX >= 0x030c0000
+        if (likely(PyUnstable_Long_IsCompact((PyLongObject *)value)))
+            return put_signed(b, PyUnstable_Long_CompactValue((PyLongObject *)value));
+#endif
         long long number = PyLong_AsLongLongAndOverflow(value, &overflow);
         return likely(!overflow) ? put_signed(b, number) : encode_in_python(b, value, room, depth, above);
     }
@@ -838,10 +846,11 @@ static PyObject *encoded(PyObject *name, PyObject *const *args, Py_ssize_t count
 {
     u8 own[512];
     Bytes b = {own, 0, sizeof own, own};
-    Above above = {{NULL}, 0};
+    Above above;
     Py_ssize_t room = count > 1 ? PyLong_AsSsize_t(args[1]) : 10000;
     long depth = count > 2 ? PyLong_AsLong(args[2]) : VALUE_DEPTH;
     PyObject *result = NULL;
+    above.count = 0;
     if (PyErr_Occurred())
         return NULL;
     if (count > 3)

@@ -311,6 +311,7 @@ def plan(cls):
 
 _flags = type.__dict__["__flags__"].__get__
 _HEAP_TYPE = 0x200  # in `__flags__`: made by a `class` statement
+encode_in_python, named_in_python = encode, named
 if core is not None:
     core.connect(encode=encode, plan=plan)
     rules.lend(core.redaction)
