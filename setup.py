@@ -34,7 +34,9 @@ def _ships(path: Path) -> bool:
 def c_cores() -> list[Extension]:
     """C extensions whose source exists. Optional: where no compiler is at hand the pure-Python path does the same, slower."""
     return [
-        Extension(name, sources=[source.as_posix()], depends=[path.as_posix() for path in sorted(source.parent.glob("core_*.h"))], optional=True)
+        Extension(
+            name, sources=[source.as_posix()], depends=[path.as_posix() for path in sorted(source.parent.glob("core_*.h"))], optional=True
+        )
         for name, source in C_CORES.items()
         if (ROOT / source).is_file()
     ]

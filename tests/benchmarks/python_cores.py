@@ -57,7 +57,10 @@ class Figure:
 
 def main() -> None:
     asked = arguments()
-    lines = [f"Commit {commit()}; {os.cpu_count()} shared cores, {platform.machine()}; least CPU time of {asked.rounds} interleaved rounds.", ""]
+    lines = [
+        f"Commit {commit()}; {os.cpu_count()} shared cores, {platform.machine()}; least CPU time of {asked.rounds} interleaved rounds.",
+        "",
+    ]
     for python in asked.python:
         with tempfile.TemporaryDirectory() as folder:
             lines += measure(python, Path(folder), asked)
@@ -96,10 +99,16 @@ def libraries(python: str, version: str) -> Path:
 
 
 def measure(python: str, folder: Path, asked: argparse.Namespace) -> list[str]:
-    version = subprocess.run([python, "-c", "import platform; print(platform.python_version())"], capture_output=True, text=True).stdout.strip()
+    version = subprocess.run(
+        [python, "-c", "import platform; print(platform.python_version())"], capture_output=True, text=True
+    ).stdout.strip()
     installed = libraries(python, version)
     projects = {level: project(folder / str(level), level, installed, python) for level in [0, *asked.levels]}
-    lines = [f"## CPython {version}", "", "| workload | untraced ms | calls | " + " | ".join(f"{c} L{n}" for c in asked.cores for n in asked.levels) + " |"]
+    lines = [
+        f"## CPython {version}",
+        "",
+        "| workload | untraced ms | calls | " + " | ".join(f"{c} L{n}" for c in asked.cores for n in asked.levels) + " |",
+    ]
     lines += ["|---" * (3 + len(asked.cores) * len(asked.levels)) + "|"]
     for name in asked.workloads:
         variants = [(0, "python")] + [(level, core) for core in asked.cores for level in asked.levels]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import struct
@@ -189,9 +190,12 @@ def _records(data: bytes) -> list[tuple[Any, bytes]]:
 
 
 def compiled_cores(folder: Path) -> Path | None:
-    """`folder` with a C core for every installed Python; None where they cannot be compiled."""
-    for python in installed_pythons():
-        subprocess.run([python, str(RUNTIME / "mcp_tracer_runtime" / "build_core.py"), str(folder)], check=True, capture_output=True)
+    """`folder` with a C core for every installed Python; None where they cannot be compiled. One worker compiles, the others wait."""
+    folder.mkdir(exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        for python in installed_pythons():
+            subprocess.run([python, str(RUNTIME / "mcp_tracer_runtime" / "build_core.py"), str(folder)], check=True, capture_output=True)
     return folder if any(folder.glob("_core.*.so")) else None
 
 
@@ -248,7 +252,8 @@ class Project:
 
 @pytest.fixture(scope="session")
 def cores(tmp_path_factory: pytest.TempPathFactory) -> Path | None:
-    return compiled_cores(tmp_path_factory.mktemp("cores"))
+    base = tmp_path_factory.getbasetemp()
+    return compiled_cores((base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "cores")
 
 
 @pytest.fixture(params=CORES)

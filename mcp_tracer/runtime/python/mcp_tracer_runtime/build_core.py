@@ -76,7 +76,8 @@ def _compiler():
 def _try(path):
     """Load the new file in a process of its own: what crashes there must not lie where programs load it."""
     code = (
-        "import _imp;from _frozen_importlib import ModuleSpec;m=_imp.create_dynamic(ModuleSpec('_core',None,origin=%r));_imp.exec_dynamic(m);"
+        "import _imp;from _frozen_importlib import ModuleSpec;m=_imp.create_dynamic(ModuleSpec('_core',None,origin=%r));"
+        "_imp.exec_dynamic(m);"
         "import contextvars as c;m.connect(current=c.ContextVar('x',default=None));assert m.encode([1,'a'])==b'\\x92\\x01\\xa1a'"
     )
     done = subprocess.run(

@@ -12,7 +12,7 @@ def _files():
     import _imp
 
     folder = os.path.dirname(os.path.abspath(__file__))
-    names = ["." + sys.implementation.cache_tag + ".so"] + _imp.extension_suffixes()[:1]
+    names = ["." + sys.implementation.cache_tag + ".so", *_imp.extension_suffixes()[:1]]
     return [path for path in (os.path.join(folder, "_core" + name) for name in names) if os.path.isfile(path)]
 
 

@@ -52,7 +52,10 @@ class Rules:
         return known
 
     def lend(self, take):
-        """Give the rules to a core: `take(exact, suffix, contains, shortest, digits, literals)`. Not without the file: it then withholds all."""
+        """Give the rules to a core by `take(exact, suffix, contains, shortest, digits, literals)`.
+
+        Without the file nothing is given, and the core withholds all.
+        """
         if not self._loaded:
             self._load()
         if self._any is not None:
