@@ -1,5 +1,7 @@
 """Definitions: what the small numbers of records stand for. Each is written before its first use."""
 
+from itertools import count
+
 from . import clock, msgpack, state
 from .native import core
 from .redact import rules
@@ -58,9 +60,9 @@ class Function(_Hot if core is None else core.Function):
         self.variables = frozenset(wanted) if isinstance(wanted, list) else wanted is not False and self.level >= 4
 
     def define(self):
-        """Write the definition."""
-        self.defined = True
+        """Write the definition. Only then is it said to be defined: another thread may use it at any moment, twice written does no harm."""
         write(SITE if self.as_site else FUNCTION, self.id, {key: value for key, value in self.fields.items() if value is not None})
+        self.defined = True
 
 
 class Errors:
@@ -68,13 +70,15 @@ class Errors:
 
     def __init__(self):
         self.ids = {}
+        self.next = count(1).__next__
 
     def id(self, cls):
         """The id of an exception class."""
         known = self.ids.get(cls)
         if known is None:
-            known = self.ids[cls] = min(len(self.ids) + 1, 65535)
+            known = min(self.next(), 65535)
             write(ERROR, known, {"name": type_name(cls)})
+            self.ids[cls] = known
         return known
 
 
@@ -83,13 +87,15 @@ class Threads:
 
     def __init__(self, main):
         self.ids = {main: 0}
+        self.next = count(1).__next__
 
     def id(self, ident):
         """The id of the thread with this identity, which is the current one."""
         known = self.ids.get(ident)
         if known is None:
-            known = self.ids[ident] = min(len(self.ids), 65535)
+            known = min(self.next(), 65535)
             write(THREAD, known, {"name": _thread_name(ident)})
+            self.ids[ident] = known
         return known
 
 
