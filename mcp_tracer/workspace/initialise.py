@@ -55,7 +55,6 @@ def initialise(project: Project) -> InitReport:
     if not project.env_file.exists():
         atomic_write(project.env_file, (resources.template_home() / "config" / ".env.tracing").read_bytes())
     _note(project, project.runtime_dir, not refresh_runtime(project), created, kept)
-    compile_cores(project)
     return InitReport(tuple(created), tuple(kept), _ignore_generated(project))
 
 

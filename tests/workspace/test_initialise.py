@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 import pytest
 
 from mcp_tracer import resources
 from mcp_tracer.model.errors import UserError
-from mcp_tracer.workspace.initialise import IGNORED, initialise, refresh_runtime
+from mcp_tracer.workspace import initialise as initialising
+from mcp_tracer.workspace.initialise import IGNORED, compile_cores, initialise, project_pythons, refresh_runtime
 from mcp_tracer.workspace.project import Project
 
 
@@ -86,3 +90,20 @@ def test_a_place_that_cannot_be_written_names_the_fix(tmp_path, shipped):
 def test_the_shipped_template_and_runtime_are_found():
     assert (resources.template_home() / "config" / ".env.tracing").is_file()
     assert (resources.runtime_home() / "redaction.json").is_file()
+
+
+def test_the_runtime_is_compiled_for_the_projects_pythons_and_a_compiler_need_not_be_there(empty, monkeypatch):
+    initialise(empty)
+    monkeypatch.setattr(initialising, "project_pythons", lambda root: [sys.executable, str(root / "gone")])
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setenv("CC", "no-such-compiler")
+    compile_cores(empty)
+    assert not list(empty.runtime_dir.rglob("*.tmp"))
+
+
+def test_a_projects_environments_come_before_the_python_on_the_path(empty):
+    python = empty.root / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.symlink_to(sys.executable)
+    assert project_pythons(empty.root)[0] == str(python)
+    assert not [path for path in project_pythons(empty.root)[1:] if Path(path).resolve() == Path(sys.executable).resolve()]

@@ -10,7 +10,7 @@ import typer
 from mcp_tracer.faces.cli.asking import JsonOption, ProjectOption, asked
 from mcp_tracer.faces.cli.calling import failures, tell
 from mcp_tracer.model.errors import UserError
-from mcp_tracer.workspace.initialise import InitReport, initialise
+from mcp_tracer.workspace.initialise import InitReport, compile_cores, initialise
 from mcp_tracer.workspace.project import Project
 
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")]
@@ -24,6 +24,7 @@ def init(ctx: typer.Context, yes: YesOption = False, project: ProjectOption = No
         if not yes and not place.is_initialised:
             _confirm(place)
         report = initialise(place)
+        compile_cores(place)
         body = {"root": str(place.root), "created": report.created, "kept": report.kept, "gitignoreChanged": report.gitignore_changed}
         tell(body, lambda: _text(place, report), wanted)
 
