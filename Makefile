@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help setup test demo lint types check-docs docs bench clean
+.PHONY: help setup test demo lint types check-docs docs bench proofs clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -45,6 +45,9 @@ docs: setup ## Write the documents' generated parts anew
 bench: setup ## What lies in tests/benchmarks
 	@echo "Benchmarks live in tests/benchmarks, one script each."
 	@for script in $(sort $(wildcard tests/benchmarks/bench_*.py)); do echo "== $$script"; $(BIN)/python "$$script"; done
+
+proofs: setup ## Nightly-sized proofs, one script each in tests/proofs; results go to tests/proofs/results
+	@for script in $(sort $(wildcard tests/proofs/proof_*.py)); do echo "== $$script"; $(BIN)/python "$$script" $(ARGS); done
 
 clean: ## Remove what the other targets made
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .import_linter_cache .hypothesis $(NODE_FOLDERS:%=%/node_modules)
