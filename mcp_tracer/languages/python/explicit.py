@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import re
-import warnings
 from collections.abc import Iterable, Iterator, Mapping
 
 from mcp_tracer.languages.python.text import SourceText
@@ -32,10 +31,10 @@ def probes(text: SourceText, path: str, levels: Mapping[str, int]) -> tuple[list
     """(insertions, {function: why it gets none}) for the functions that have a level. Raises UserError for a level above 3."""
     if any(level > HIGHEST for level in levels.values()):
         raise UserError(f"the style 'explicit' knows the levels 1 to {HIGHEST}: take the style 'header' for more.", "level")
-    tree = _tree(text, path)
+    _tree(text, path)
     marks: list[tuple[int, int, str]] = []
     without: dict[str, str] = {}
-    for entry in inventory.functions(tree):
+    for entry in text.entries:
         level = 0 if entry.skipped else levels.get(entry.name, 0)
         if level <= 0:
             continue
@@ -62,9 +61,7 @@ def check_place(text: SourceText, path: str, at: int) -> None:
 
 def _tree(text: SourceText, path: str) -> ast.Module:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return ast.parse(text.source, path)
+        return text.tree
     except SyntaxError as error:
         raise UserError(f"{path} is newer than the Python that runs this ({error.msg}): take the style 'header'.", "too_new") from None
 

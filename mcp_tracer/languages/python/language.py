@@ -24,8 +24,7 @@ class PythonLanguage:
 
     def functions(self, source: bytes, path: str) -> tuple[FunctionInfo, ...]:
         """Every function of the file, in source order. Raises UserError with line and column where it cannot be parsed."""
-        SourceText(source, path)
-        return tuple(listed.info for listed in listing.read(source, path).functions)
+        return tuple(listed.info for listed in listing.read(SourceText(source, path), path).functions)
 
     def plan(self, source: bytes, request: InstrumentRequest) -> Plan:
         """Plan the header for an uninstrumented source.
@@ -35,7 +34,7 @@ class PythonLanguage:
         if request.style not in ("header", "explicit"):
             raise UserError(f"Python files know the styles 'header' and 'explicit', not {request.style!r}.")
         text = SourceText(source, request.path)
-        parsed = listing.read(source, request.path)
+        parsed = listing.read(text, request.path)
         wanted = _resolved(request, [listed.info.name for listed in parsed.functions])
         levels = {listed.info.name: _level(listed, request, wanted) for listed in parsed.functions}
         traced = tuple(listed.info for listed in parsed.functions if not listed.skipped and levels[listed.info.name] > 0)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import ast
-import warnings
 from dataclasses import dataclass
 
 from mcp_tracer.languages.python import newer, placement
+from mcp_tracer.languages.python.text import SourceText
 from mcp_tracer.model.errors import UserError
 from mcp_tracer.model.plan import FunctionInfo
 from mcp_tracer.runtime.python.mcp_tracer_runtime import inventory
@@ -28,20 +27,18 @@ class Listing:
     statements: list[placement.Statement]
 
 
-def read(source: bytes, path: str) -> Listing:
-    """Parse `source`. Raises UserError with line and column where neither parser can."""
+def read(text: SourceText, path: str) -> Listing:
+    """Parse the file. Raises UserError with line and column where neither parser can."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            tree = ast.parse(source, path)
+        tree, entries = text.tree, text.entries
     except SyntaxError as error:
-        listing = newer.read(source)
+        listing = newer.read(text.source)
         if listing is None:
             raise UserError(_explained(error, path), code="unparsable") from None
         return Listing([Listed(info, reason) for info, reason in listing[0]], listing[1])
     except (ValueError, RecursionError, MemoryError) as error:
         raise UserError(f"{path} cannot be parsed: {error}.", code="unparsable") from None
-    return Listing([_listed(entry) for entry in inventory.functions(tree)], placement.statements(tree))
+    return Listing([_listed(entry) for entry in entries], placement.statements(tree))
 
 
 def _listed(entry: inventory.Entry) -> Listed:

@@ -89,7 +89,7 @@ def _blank_line(first: int, last: int, text: SourceText) -> Place | None:
         continued = number > 1 and text.line(number - 1).rstrip("\r\n").endswith("\\")
         unfinished = number == text.line_count and line != ""
         if not line.strip() and not continued and not unfinished:
-            return Place(text.byte(text.starts[number - 1]), "l")
+            return Place(text.at(number), "l")
     return None
 
 

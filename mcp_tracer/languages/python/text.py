@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import ast
 import io
 import re
 import tokenize
+import warnings
+from bisect import bisect_right
 from functools import cached_property
+from itertools import accumulate
 
 from mcp_tracer.model.errors import UserError
+from mcp_tracer.runtime.python.mcp_tracer_runtime import inventory
 
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _COOKIE = re.compile(r"^[ \t\f]*#.*?coding[:=][ \t]*[-\w.]+")
+_YIELD = re.compile("yield")
 _UTF8 = ("utf-8", "utf-8-sig")
 
 
@@ -28,9 +34,30 @@ class SourceText:
         self.source = source
 
     @cached_property
+    def tree(self) -> ast.Module:
+        """The syntax tree, parsed once for all who ask. Raises what `ast.parse` raises; nobody may change it."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return ast.parse(self.source)
+
+    @cached_property
+    def entries(self) -> list[inventory.Entry]:
+        """Every function of the tree, in source order."""
+        lines = [bisect_right(self.starts, match.start()) for match in _YIELD.finditer(self.text)]
+        return inventory.functions(self.tree, lines)
+
+    @cached_property
     def starts(self) -> list[int]:
         """Where each line starts, in characters; line 1 is at index 0."""
-        return [0, *(match.end() for match in _LINE_END.finditer(self.text))]
+        if "\r" in self.text:
+            return [0, *(match.end() for match in _LINE_END.finditer(self.text))]
+        return [0, *accumulate(len(line) + 1 for line in self.text.split("\n")[:-1])]
+
+    @cached_property
+    def _byte_starts(self) -> list[int]:
+        """Where each line starts, in bytes. Only for UTF-8, whose line ends are single bytes and nothing else's."""
+        mark = 3 if self.encoding == "utf-8-sig" else 0
+        return list(accumulate(map(len, self.source[mark:].splitlines(keepends=True)), initial=mark))
 
     @property
     def line_count(self) -> int:
@@ -44,6 +71,8 @@ class SourceText:
 
     def at(self, line: int, column: int = 0) -> int:
         """Byte offset of (line from 1, column in UTF-8 bytes), as `ast` counts."""
+        if self.encoding in _UTF8:
+            return self._byte_starts[line - 1] + column
         prefix = self.line(line).encode("utf-8", "surrogatepass")[:column].decode("utf-8", "surrogatepass")
         return self.byte(self.starts[line - 1] + len(prefix))
 

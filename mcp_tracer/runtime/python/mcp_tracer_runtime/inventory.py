@@ -45,33 +45,53 @@ class Entry:
         self.name, self.node, self.kind, self.params, self.skipped = name, node, kind, params, skipped
 
 
-def functions(tree: ast.AST) -> list[Entry]:
-    """Every `def` of a module tree in source order, nested ones too."""
+def functions(tree: ast.AST, yield_lines: list[int] | None = None) -> list[Entry]:
+    """Every `def` of a module tree in source order, nested ones too.
+
+    `yield_lines` are the numbers of all lines that hold the word `yield`, where the caller has the text: it spares most of the walking.
+    """
     found: list[Entry] = []
-    _collect(tree, "", False, found)
+    _collect(tree, "", False, found, yield_lines)
     return found
 
 
-def _collect(node: ast.AST, prefix: str, in_class: bool, found: list[Entry]) -> None:
-    for child in ast.iter_child_nodes(node):
-        if isinstance(child, _FUNCTIONS):
-            entry = describe(child, prefix, in_class)
-            found.append(entry)
-            _collect(child, entry.name + ".", False, found)
-        elif isinstance(child, ast.ClassDef):
-            _collect(child, prefix + child.name + ".", True, found)
-        elif isinstance(child, (ast.stmt, ast.ExceptHandler)) or type(child).__name__ == "match_case":
-            _collect(child, prefix, in_class, found)
+def _collect(node: ast.AST, prefix: str, in_class: bool, found: list[Entry], yield_lines: list[int] | None) -> None:
+    for block in _BLOCKS.get(type(node), ()):
+        for child in getattr(node, block):
+            if isinstance(child, _FUNCTIONS):
+                entry = describe(child, prefix, in_class, yield_lines)
+                found.append(entry)
+                _collect(child, entry.name + ".", False, found, yield_lines)
+            elif isinstance(child, ast.ClassDef):
+                _collect(child, prefix + child.name + ".", True, found, yield_lines)
+            elif type(child) in _BLOCKS:
+                _collect(child, prefix, in_class, found, yield_lines)
 
 
-def describe(node: ast.FunctionDef | ast.AsyncFunctionDef, prefix: str, in_class: bool) -> Entry:
-    """The Entry of one `def`; `prefix` is the qualified name around it with its dot, or ''."""
-    yields = _yields(node)
+def _blocks() -> dict[type, tuple[str, ...]]:
+    """The fields that hold statements, of every kind of node that has such; in source order."""
+    kinds = [ast.Module, ast.ExceptHandler, *ast.stmt.__subclasses__()]
+    kinds += [ast.match_case] if hasattr(ast, "match_case") else []
+    holding = ("body", "handlers", "orelse", "finalbody", "cases")
+    found = {kind: tuple(name for name in kind._fields if name in holding) for kind in kinds}
+    return {kind: names for kind, names in found.items() if names}
+
+
+_BLOCKS = _blocks()
+
+
+def describe(node: ast.FunctionDef | ast.AsyncFunctionDef, prefix: str, in_class: bool, yield_lines: list[int] | None = None) -> Entry:
+    """The Entry of one `def`; `prefix` is the qualified name around it with its dot, or ''. `yield_lines`: see `functions`."""
+    yields = _may_yield(node, yield_lines) and _yields(node)
     if isinstance(node, ast.AsyncFunctionDef):
         kind = "async-generator" if yields else "coroutine"
     else:
         kind = "generator" if yields else "method" if in_class else "function"
     return Entry(prefix + node.name, node, kind, parameters(node.args), _reason(node))
+
+
+def _may_yield(node: ast.FunctionDef | ast.AsyncFunctionDef, yield_lines: list[int] | None) -> bool:
+    return yield_lines is None or any(node.lineno <= line <= (node.end_lineno or line) for line in yield_lines)
 
 
 def parameters(args: ast.arguments) -> list[str]:
