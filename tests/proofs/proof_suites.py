@@ -1,0 +1,84 @@
+"""Released packages' own test suites give the same results traced: uninstrumented, and at levels 1, 2, 3 and 5, in place and on load.
+
+`python tests/proofs/proof_suites.py [NAME…]`. Slow: every suite runs a dozen times. Source distributions, environments and what pytest said
+last are kept in the cache folder (--cache, else $MCP_TRACER_PROOFS, else build/proofs).
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import runpy
+import shutil
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parents[1])]
+
+from suites import comparing, reporting  # noqa: E402
+from suites.packages import ALL, NAMED, Suite  # noqa: E402
+from suites.place import Broken, prepare  # noqa: E402
+from suites.trial import Way  # noqa: E402
+
+
+def main() -> int:
+    """Exit status 1 where a suite differs without a known reason, or could not be tried."""
+    asked = _arguments()
+    table = runpy.run_path(asked.table)["ALL"] if asked.table else NAMED if asked.named else ALL
+    suites = [suite for suite in table if not asked.names or suite.name in asked.names]
+    unknown = set(asked.names) - {suite.name for suite in suites}
+    if unknown:
+        sys.exit(f"Not in the table: {', '.join(sorted(unknown))}")
+    asked.cache.mkdir(parents=True, exist_ok=True)
+    results = [_one(suite, asked) for suite in suites]
+    if asked.write:
+        print(f"written: {reporting.write(results)}")
+    bad = [result.title for result in results if not result.good]
+    print(f"{len(results) - len(bad)} of {len(results)} suites give the same" + (f"; not so: {', '.join(bad)}" if bad else ""))
+    return 1 if bad else 0
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", help="packages of the table (default: all)")
+    parser.add_argument("--table", help="a Python file whose ALL holds other suites (`suites.packages.Suite`)")
+    parser.add_argument("--named", action="store_true", help="only those that the proof has to hold for")
+    parser.add_argument("--python", default=shutil.which("python3.12") or sys.executable, help="the interpreter to test with")
+    parser.add_argument("--core", choices=("c", "python"), default="c")
+    parser.add_argument(
+        "--ways", default="in_place:1235,explicit:123,on_load:1235,in_place+:2,on_load+:25", help="style[+ with tests]:levels,…"
+    )
+    parser.add_argument("--cache", type=Path, default=Path(os.environ.get("MCP_TRACER_PROOFS", "build/proofs")).resolve())
+    parser.add_argument("--no-write", dest="write", action="store_false", help="leave results/suites_python.md as it is")
+    return parser.parse_args()
+
+
+def ways(text: str) -> list[Way]:
+    """`in_place:12,on_load+:5` as ways."""
+    pairs = [part.partition(":") for part in text.split(",")]
+    return [Way(style.rstrip("+"), int(level), style.endswith("+")) for style, _, levels in pairs for level in levels]
+
+
+def _one(suite: Suite, asked: argparse.Namespace) -> reporting.Result:
+    result = reporting.Result(suite, asked.core)
+    print(f"== {suite.name} {suite.version}", flush=True)
+    try:
+        place = prepare(suite, asked.cache, asked.python, asked.core)
+        place.begin()
+        result.python = place.version
+        result.baseline = comparing.baseline(place)
+        print(reporting.baseline_line(result.baseline), flush=True)
+        for way in ways(asked.ways) if result.baseline.tests else []:
+            result.compared.append(comparing.compare(place, result.baseline, way))
+            print(reporting.line(result.compared[-1]), flush=True)
+            reporting.keep_output(place, result.compared[-1])
+        place.end()
+    except Broken as error:
+        result.broken = str(error)
+        print(f"   could not be tried: {error}", flush=True)
+    return result
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Released packages' own test suites, run untraced and traced: fetching, running, comparing, reporting."""

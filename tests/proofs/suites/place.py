@@ -1,0 +1,127 @@
+"""Where a package's suite runs: its source distribution unpacked, an interpreter with what its tests need, the tracer beside it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from suites.packages import PYTEST, Suite
+
+ROOT = Path(__file__).resolve().parents[3]
+PLUGIN = Path(__file__).parent / "plugin"
+PREPARE_S = 900
+COMMAND = [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(ROOT)!r}); from mcp_tracer.faces.cli.main import main; main()"]
+
+
+class Broken(Exception):
+    """The place cannot be set up: nothing was learned about the tracer."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """An unpacked package below `home`, ready to be tested by `python`."""
+
+    suite: Suite
+    home: Path
+    project: Path
+    python: Path
+    core: str
+    version: str  # of the interpreter, e.g. 3.12
+
+    def tracer(self, *arguments: str) -> Any:
+        """The parsed answer of `mcp-tracer … --json` for the project."""
+        command = [*COMMAND, *arguments, "--project", str(self.project), "--json"]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PREPARE_S, check=False)
+        if done.returncode != 0:
+            raise Broken(f"mcp-tracer {' '.join(arguments)} ended with {done.returncode}: {done.stdout[-2000:]}{done.stderr[-2000:]}")
+        return json.loads(done.stdout)
+
+    def begin(self) -> None:
+        """Lay the tracer's home anew, with the C core for this place's interpreter."""
+        self.end()
+        self.tracer("init", "--yes")
+        builder = self.project / ".ai-agents/logging/runtime/python/mcp_tracer_runtime/build_core.py"
+        built = _run([str(self.python), str(builder)], self.home).stdout.strip()
+        if self.core == "c" and not built:
+            raise Broken(f"the C core could not be built for {self.python}")
+
+    def end(self) -> None:
+        """Take the tracer's home away."""
+        shutil.rmtree(self.project / ".ai-agents", ignore_errors=True)
+
+    def hashes(self) -> dict[str, str]:
+        """sha256 of every Python file outside the tracer's home."""
+        files = (path for path in self.project.rglob("*.py*") if path.is_file() and not _ours(path.relative_to(self.project)))
+        return {str(path.relative_to(self.project)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def _ours(path: Path) -> bool:
+    return bool({".ai-agents", "__pycache__", ".pytest_cache", ".hypothesis", ".mypy_cache"}.intersection(path.parts))
+
+
+def prepare(suite: Suite, cache: Path, interpreter: str, core: str) -> Place:
+    """The place of `suite` for `interpreter` (a command or path), made now unless the cache holds it."""
+    version = _run([interpreter, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"], cache).stdout.strip()
+    home = cache / f"{suite.name}-{suite.version}-py{version}"
+    place = Place(suite, home, home / "project", home / "venv/bin/python", core, version)
+    stamp = hashlib.sha256(repr((PYTEST, suite.needs, suite.install, suite.extra_files)).encode()).hexdigest()
+    ready = home / "ready"
+    if ready.is_file():
+        told = json.loads(ready.read_text())
+        place.end()
+        if told["stamp"] == stamp and told["hashes"] == place.hashes():
+            return place
+    shutil.rmtree(home, ignore_errors=True)
+    home.mkdir(parents=True)
+    _unpack(_fetched(suite, cache / "sdists", interpreter), place.project)
+    _run([interpreter, "-m", "venv", str(home / "venv")], home)
+    pip = [str(place.python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    _run([*pip, PYTEST, *suite.needs.split()], home)
+    if suite.install:
+        _run([*pip, "--no-deps", "--editable", str(place.project)], home)
+    for name, text in suite.extra_files:
+        (place.project / name).write_text(text)
+    ready.write_text(json.dumps({"stamp": stamp, "hashes": place.hashes()}))
+    return place
+
+
+def _fetched(suite: Suite, folder: Path, interpreter: str) -> Path:
+    """The source distribution, downloaded once."""
+    folder.mkdir(parents=True, exist_ok=True)
+    pattern = f"{suite.name.replace('-', '[-_.]')}-{suite.version}.tar.gz"
+    found = [
+        path
+        for path in folder.iterdir()
+        if path.match(pattern) or path.name.lower() == f"{suite.name.replace('-', '_')}-{suite.version}.tar.gz"
+    ]
+    if not found:
+        download = [interpreter, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", ":all:", "-d", str(folder)]
+        before = set(folder.iterdir())
+        _run([*download, f"{suite.name}=={suite.version}"], folder)
+        found = list(set(folder.iterdir()) - before)
+    return found[0]
+
+
+def _unpack(archive: Path, project: Path) -> None:
+    beside = project.with_name("unpacked")
+    with tarfile.open(archive) as tar:
+        tar.extractall(beside, filter="data") if sys.version_info >= (3, 12) else tar.extractall(beside)
+    (only,) = beside.iterdir()
+    only.rename(project)
+    beside.rmdir()
+
+
+def _run(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
+    environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV")}
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=PREPARE_S, check=False)
+    if done.returncode != 0:
+        raise Broken(f"{' '.join(command)} ended with {done.returncode}: {done.stdout[-3000:]}{done.stderr[-3000:]}")
+    return done
