@@ -35,6 +35,7 @@ class Place:
     python: Path
     core: str
     version: str  # of the interpreter, e.g. 3.12
+    path: str = ""  # what PYTHONPATH gets: where the package is found that is not installed
 
     def tracer(self, *arguments: str) -> Any:
         """The parsed answer of `mcp-tracer … --json` for the project."""
@@ -90,6 +91,14 @@ def prepare(suite: Suite, cache: Path, interpreter: str, core: str) -> Place:
     for name, text in suite.extra_files:
         (place.project / name).write_text(text)
     ready.write_text(json.dumps({"stamp": stamp, "hashes": place.hashes()}))
+    return place
+
+
+def borrowed(suite: Suite, home: Path, core: str) -> Place:
+    """The place of `suite` for this very interpreter, which has what the tests need; the package is found by its path."""
+    version = "{}.{}".format(*sys.version_info)
+    place = Place(suite, home, home / "project", Path(sys.executable), core, version, str(home / "project" / Path(suite.source).parent))
+    _unpack(_fetched(suite, home / "sdists", sys.executable), place.project)
     return place
 
 

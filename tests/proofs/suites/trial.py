@@ -71,7 +71,8 @@ def run(place: Place, way: Way | None, only: Sequence[str] = ()) -> Outcome:
 def _environment(place: Place, result: Path) -> dict[str, str]:
     kept = {name: os.environ[name] for name in ("HOME", "LANG", "TMPDIR", "MCP_TRACER_DEBUG") if name in os.environ}
     path = f"{place.python.parent}:{os.environ.get('PATH', '')}"
-    ours = {"PATH": path, "PYTHONPATH": str(PLUGIN), "PYTHONHASHSEED": "0", "SUITE_OUTCOMES": str(result), "MCP_TRACER_CORE": place.core}
+    packages = os.pathsep.join(filter(None, (str(PLUGIN), place.path)))
+    ours = {"PATH": path, "PYTHONPATH": packages, "PYTHONHASHSEED": "0", "SUITE_OUTCOMES": str(result), "MCP_TRACER_CORE": place.core}
     return {**kept, **ours, **place.suite.environment}
 
 
@@ -133,7 +134,8 @@ def instrument(place: Place, way: Way) -> None:
     place.tracer("instrument", *targets, "--level", str(way.level), "--mode", mode, *style, "--force")
 
 
-def restore(place: Place) -> None:
+def restore(place: Place, way: Way) -> None:
     """Take every probe out again, and what was recorded."""
-    place.tracer("uninstrument", "--all")
+    if way.style != "on_load" or not way.everything:
+        place.tracer("uninstrument", "--all")
     shutil.rmtree(place.project / ".ai-agents/logging/spool", ignore_errors=True)
