@@ -103,6 +103,20 @@ def test_a_full_spool_stops_tracing_not_the_program(project: Any) -> None:
     assert len(run.of("f")) > 100
 
 
+def test_nothing_is_captured_once_the_spool_is_full(project: Any) -> None:
+    project.settings("TRACING_MAX_STORAGE_GB=0.002\n")
+    source = """import sys
+def f(x): return x
+for n in range(20000): f("x" * 500)
+state = sys.modules["mcp_tracer_runtime.state"]
+print(state.on, {function.level for function in state.functions})
+state.reload()
+print({function.level for function in state.functions})
+"""
+    project.write("program.py", source)
+    assert project.run("program.py").stdout == "False {0}\n{0}\n"
+
+
 def test_many_threads_lose_nothing(project: Any) -> None:
     source = '''"""t"""
 import threading

@@ -49,6 +49,10 @@ class Settings:
             known = self._known[key] = self._function(file, name, level)
         return known
 
+    def forget(self):
+        """Answer anew: something of this object changed."""
+        self._known.clear()
+
     def _function(self, file, name, level):
         """How function `name` of `file`, instrumented at `level`, is to be traced now: a map of level and what is captured."""
         general, whole = {}, _section(self.files, file)

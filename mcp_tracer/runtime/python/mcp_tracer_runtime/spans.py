@@ -294,5 +294,5 @@ if core is not None:
         merged=merged,
         covered_by=covered_by,
         thread_id=lambda ident: threads.id(ident),
-        stopped=lambda reason: faults.say_once("tracing stopped: " + reason),
+        stopped=state.stop,
     )

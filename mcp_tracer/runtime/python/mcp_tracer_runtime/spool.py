@@ -7,7 +7,7 @@ import zlib
 from _thread import allocate_lock
 from collections import deque
 
-from . import clock, faults
+from . import clock, state
 from .native import core
 
 SLOT, HEADER_SIZE, CHUNK_HEADER, RECORD = 65536, 4096, 32, 48
@@ -177,7 +177,7 @@ class _PythonSpool(_File):
         """No room: the program goes on, tracing ends, and the user is told once."""
         self.closed = True
         self.dropped += 1
-        faults.say_once("tracing stopped: %s" % (error,))
+        state.stop(error)
 
     def close(self):
         """Seal what is open and give unused space back."""

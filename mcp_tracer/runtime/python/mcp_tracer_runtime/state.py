@@ -53,10 +53,22 @@ def reload():
     """Take changed settings over: every function gets its level anew."""
     global config
     config = files.read()
+    config.enabled = config.enabled and on
     for function in functions:
         function.configure(config)
     for listener in on_change:
         listener()
+
+
+def stop(reason):
+    """Nothing can be written any more: say so, once, and capture nothing from now on."""
+    global on
+    on = False
+    faults.say_once("tracing stopped: %s" % (reason,))
+    config.enabled = False
+    config.forget()
+    for function in list(functions):
+        function.configure(config)
 
 
 def relative(path):
