@@ -89,11 +89,26 @@ class ChunkFile:
             return None if not raw.strip(b"\0") else Gap(offset + spool.SLOT_SIZE)
         magic, state, kind, slots, count, payload_bytes, crc = _HEADER.unpack_from(raw)
         head = _Head(state, slots, count, payload_bytes, crc)
-        if magic != spool.CHUNK_MAGIC or kind != 1 or slots == 0 or state not in (spool.STATE_OPEN, spool.STATE_SEALED):
+        if magic == spool.CHUNK_MAGIC and kind == spool.CHUNK_OPEN_SPANS and slots > 0:
+            return _nothing(offset, offset + slots * spool.SLOT_SIZE)
+        if magic != spool.CHUNK_MAGIC or kind != spool.CHUNK_RECORDS or slots == 0 or state not in (spool.STATE_OPEN, spool.STATE_SEALED):
             return Gap(offset + spool.SLOT_SIZE)
         # The header was read before the body: every record that it counts was in the file before.
         body = read_at(self._descriptor, slots * spool.SLOT_SIZE, offset)
         return _parse(head, body, offset) or Gap(offset + spool.SLOT_SIZE)
+
+    def last_records(self, offset: int) -> NDArray[np.void]:
+        """The records of the last chunk that starts before `offset`; none where there is none."""
+        while (offset := offset - spool.SLOT_SIZE) >= spool.HEADER_SIZE:
+            found = self._look(offset)
+            if isinstance(found, Chunk) and len(found.records):
+                return found.records
+        return np.zeros(0, spool.RECORD)
+
+    @property
+    def end(self) -> int:
+        """The first slot boundary that the file does not reach."""
+        return self._aligned_end()
 
     def _next_magic(self, offset: int, only_here: bool = False) -> int | None:
         size = os.fstat(self._descriptor).st_size
@@ -108,6 +123,11 @@ class ChunkFile:
     def _aligned_end(self) -> int:
         size = os.fstat(self._descriptor).st_size - spool.HEADER_SIZE
         return spool.HEADER_SIZE + -(-size // spool.SLOT_SIZE) * spool.SLOT_SIZE
+
+
+def _nothing(offset: int, next_offset: int) -> Chunk:
+    """A chunk without records of its own: the table of open spans, which `open_spans` reads."""
+    return Chunk(offset, next_offset, True, np.zeros(0, spool.RECORD), b"", np.zeros(0, np.int64), np.zeros(0, np.bool_))
 
 
 def read_at(descriptor: int, length: int, offset: int) -> bytes:

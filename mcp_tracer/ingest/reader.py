@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mcp_tracer.ingest.chunks import Chunk, ChunkFile, Gap, read_at
+from mcp_tracer.ingest.open_table import open_spans
 from mcp_tracer.model import spool
 from mcp_tracer.model.batch import SpoolBatch, SpoolPosition, SpoolSource
 
@@ -75,6 +76,7 @@ class SpoolReader:
         while taken.count < max_records and taken.payload_bytes < MAX_PAYLOAD_BYTES:
             step = self._step(at, taken, final, max_records)
             if step is None:
+                at = self._end_with_open_spans(at, taken) if final else at
                 break
             at = step
         if at.slot_offset == max(position.slot_offset, spool.HEADER_SIZE) and at.records == position.records:
@@ -103,6 +105,16 @@ class SpoolReader:
         if found.complete and until >= len(found.records):
             return SpoolPosition(found.next_offset, 0)
         return SpoolPosition(at.slot_offset, until) if until > at.records else None
+
+    def _end_with_open_spans(self, at: SpoolPosition, taken: _Taken) -> SpoolPosition:
+        """Take what the file's table of open spans still holds. It stands behind everything else: one slot past the file's end."""
+        end = self._chunks.end
+        records, payloads = open_spans(self._descriptor, self._chunks.last_records(end))
+        if not len(records) or at.slot_offset > end:
+            return at
+        taken.records.append(records)
+        taken.payloads += payloads
+        return SpoolPosition(end + spool.SLOT_SIZE, 0)
 
     def _batch(self, start: SpoolPosition, end: SpoolPosition, taken: _Taken) -> SpoolBatch:
         records: NDArray[np.void] = np.concatenate(taken.records) if taken.records else np.zeros(0, spool.RECORD)

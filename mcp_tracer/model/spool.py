@@ -14,6 +14,7 @@ RECORD_SIZE = 48
 WIDE = 0xFFFFFFFF
 
 STATE_OPEN, STATE_SEALED = 1, 2
+CHUNK_RECORDS, CHUNK_OPEN_SPANS = 1, 2
 LANGUAGES = {1: "python", 2: "javascript"}
 
 KIND_SPAN, KIND_OPEN, KIND_EVENT, KIND_DEFINITION, KIND_AGGREGATE, KIND_RUN_END = 1, 2, 3, 4, 5, 6
@@ -55,3 +56,5 @@ RECORD = np.dtype(
         ("count", "<u4"),
     ]
 )
+
+OPEN_SPAN = np.dtype([("record", RECORD), ("payload", "V144")])

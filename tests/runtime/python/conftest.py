@@ -137,8 +137,11 @@ class Run:
         self.events: list[tuple[int, dict[str, Any], dict[str, Any]]] = []
         self.header = np.frombuffer(path.read_bytes()[: layout.HEADER.itemsize], layout.HEADER)[0]
         self.ns_per_tick = float(self.header["ns_per_tick"])
-        for record, payload in _records(path.read_bytes()):
+        data = path.read_bytes()
+        for record, payload in [*_records(data), *_open_spans(data)]:
             self._take(record, payload)
+        finished, known = {span.seq for span in self.spans}, {span.seq: span for span in reversed(self.open)}
+        self.open = [span for seq, span in sorted(known.items()) if seq not in finished]
         by_seq = {span.seq: span for span in self.spans} | {}
         for span in self.open:
             by_seq.setdefault(span.seq, span)
@@ -177,8 +180,8 @@ class Run:
 def _records(data: bytes) -> list[tuple[Any, bytes]]:
     at, found = layout.HEADER_SIZE, []
     while at + layout.CHUNK_HEADER_SIZE <= len(data):
-        magic, _, _, slots, count = struct.unpack_from("<IBBHI", data, at)
-        if magic != layout.CHUNK_MAGIC:
+        magic, _, kind, slots, count = struct.unpack_from("<IBBHI", data, at)
+        if magic != layout.CHUNK_MAGIC or kind != layout.CHUNK_RECORDS:
             at += layout.SLOT_SIZE
             continue
         top = at + slots * layout.SLOT_SIZE
@@ -187,6 +190,16 @@ def _records(data: bytes) -> list[tuple[Any, bytes]]:
             found.append((record, data[top : top + int(record["length"])]))
         at += slots * layout.SLOT_SIZE
     return found
+
+
+def _open_spans(data: bytes) -> list[tuple[Any, bytes]]:
+    """What the table of open spans holds."""
+    at = layout.HEADER_SIZE
+    if data[at + 5] != layout.CHUNK_OPEN_SPANS:
+        return []
+    entries = np.frombuffer(data, layout.OPEN_SPAN, struct.unpack_from("<I", data, at + 8)[0], at + layout.CHUNK_HEADER_SIZE)
+    held = [entry for entry in entries if entry["record"]["seq"]]
+    return [(entry["record"], bytes(entry["payload"])[: int(entry["record"]["length"])]) for entry in held]
 
 
 def compiled_cores(folder: Path) -> Path | None:

@@ -2,40 +2,95 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-BUSY = '''"""t"""
-import sys
+from mcp_tracer.ingest.reader import SpoolReader
+from mcp_tracer.model import spool
+from mcp_tracer.model.batch import SpoolPosition
+
+ENDINGS = {
+    "killed": "os.kill(os.getpid(), signal.SIGKILL)",
+    "left": "os._exit(3)",
+    "crashed": "ctypes.string_at(0)",
+    "aborted": "os.abort()",
+    "replaced": "os.execv(sys.executable, [sys.executable, '-c', 'pass'])",
+}
+DYING = """import asyncio, ctypes, os, resource, signal, sys, threading, time
+resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 def leaf(n): return n
-def work():
-    n = 0
-    while True:
-        leaf(n); n += 1
-        if n == 500:
-            print("ready", flush=True)
-            __import__("time").sleep(60)
-work()
-'''
+def last(word, count): ENDING
+async def task(n):
+    await asyncio.sleep(0)
+    last("bye", n)
+def elsewhere(event): event.wait()
+async def main():
+    for n in range(500): leaf(n)
+    threading.Thread(target=elsewhere, args=(threading.Event(),), daemon=True).start()
+    time.sleep(WAIT)
+    await asyncio.gather(task(1), task(2))
+asyncio.run(main())
+"""
 
 
-def test_a_killed_process_leaves_every_finished_span_and_the_open_one(project: Any) -> None:
-    project.settings("TRACING_FLUSH_INTERVAL=50\n")
-    project.write(
-        "program.py",
-        BUSY.replace('print("ready", flush=True)', 'print("ready", flush=True); __import__("time").sleep(0.4); print("x", flush=True)'),
-    )
-    process = project.start("program.py")
-    assert process.stdout.readline() == "ready\n"
-    assert process.stdout.readline() == "x\n"
-    process.kill()
-    process.communicate()
+@pytest.fixture
+def full_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of one megabyte; only root can mount one."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    if os.geteuid() != 0 or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(place)], capture_output=True).returncode:
+        pytest.skip("needs the right to mount")
+    yield place
+    subprocess.run(["umount", str(place)], check=True)
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_however_a_process_dies_its_finished_spans_and_its_open_calls_are_there(project: Any, python: str, ending: str) -> None:
+    wait = "0" if project.core == "c" else "0.3"  # without the C core an open call is written when it is 50 ms old
+    last = ENDINGS[ending] if project.core == "c" else f"time.sleep(0.3); {ENDINGS[ending]}"
+    project.write("program.py", DYING.replace("ENDING", last).replace("WAIT", wait))
+    assert project.run("program.py", python=python).returncode not in (0, 1) or ending == "replaced"
     (run,) = project.runs()
     assert [span.params["n"] for span in run.of("leaf")] == list(range(500))
-    assert [span.name for span in run.open] == ["work"]
+    assert {span.path: span.params for span in run.open if span.name != "elsewhere"} == {
+        "main": {},
+        "main > task": {"n": 1},
+        "main > task > last": {"word": "bye", "count": 1},
+    } or [span.path for span in run.open if span.name == "task"] == ["main > task"] * 2
+    assert [span.path for span in run.open if span.name == "elsewhere"] == ["main > elsewhere"]
     assert run.end is None
+
+
+def test_the_server_shows_the_calls_of_a_killed_process_as_unfinished(project: Any) -> None:
+    if project.core == "python":
+        pytest.skip("only the C core has the table")
+    project.write("program.py", "import os\ndef inner(word): os.kill(os.getpid(), 9)\ndef outer(): inner('x')\nouter()\n")
+    project.run("program.py")
+    (path,) = (project.home / "spool").glob("*.spool")
+    with SpoolReader(path) as reader:
+        before = reader.read(SpoolPosition())
+        assert before is not None and len(before.records) == 0
+        batch = reader.read(before.end, final=True)
+        assert batch is not None and batch.records["kind"].tolist() == [spool.KIND_OPEN] * 2
+        assert batch.records["parent"].tolist() == [0, batch.records["seq"][0]]
+        assert batch.payloads == [b"", b"P\x91\xa1x"]
+        assert reader.read(batch.end, final=True) is None
+
+
+def test_more_open_spans_than_the_table_holds(project: Any) -> None:
+    project.settings("TRACING_MAX_DEPTH=10000\nTRACING_FLUSH_INTERVAL=50\n")
+    source = "import os, time\ndef down(n):\n    if n: return down(n - 1)\n    time.sleep(1.5)\n    os._exit(0)\ndown(700)\n"
+    project.write("program.py", source)
+    project.run("program.py")
+    (run,) = project.runs()
+    assert [span.params["n"] for span in run.open] == list(range(700, -1, -1))
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no fork")
@@ -117,6 +172,31 @@ print({function.level for function in state.functions})
     assert project.run("program.py").stdout == "False {0}\n{0}\n"
 
 
+FILLING = 'def f(x): return x\nfor n in range(20000): f("x" * 500)\nprint("done")\n'
+
+
+def test_a_full_disk_stops_tracing_not_the_program(project: Any, full_disk: Path) -> None:
+    """The spool lies on a file system of a megabyte."""
+    shutil.rmtree(project.home / "spool", ignore_errors=True)
+    (project.home / "spool").symlink_to(full_disk)
+    project.write("program.py", FILLING)
+    done = project.run("program.py")
+    assert (done.stdout, done.returncode) == ("done\n", 0)
+    assert done.stderr == "mcp-tracer: tracing stopped: No space left on device\n"
+    (run,) = project.runs()
+    assert len(run.of("f")) > 100
+
+
+@pytest.mark.parametrize("limit", [1000, 300_000])
+def test_a_limit_of_file_sizes_stops_tracing_not_the_program(project: Any, limit: int) -> None:
+    project.write("program.py", FILLING)
+    program = f"import resource, runpy; resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit})); runpy.run_path('program.py')"
+    done = project.run("-c", program)
+    assert (done.stdout, done.returncode) == ("done\n", 0)
+    assert done.stderr.count("\n") == 1 and "File too large" in done.stderr
+    assert sum(len(run.of("f")) for run in project.runs()) > 100 or limit == 1000
+
+
 def test_many_threads_lose_nothing(project: Any) -> None:
     source = '''"""t"""
 import threading
@@ -139,3 +219,27 @@ def test_a_large_payload_takes_several_slots(project: Any) -> None:
     first, second = run.of("f")
     assert len(first.sections["P"]) == 40
     assert second.params["p39"] == 39
+
+
+def test_finalizers_that_the_collector_runs_inside_a_probe(project: Any, python: str) -> None:
+    """Up to 3.11 the collector runs in the middle of setting a context variable, and CPython itself does not survive another set there."""
+    source = '''"""t"""
+import gc, contextvars
+mine = contextvars.ContextVar("mine")
+class Finalized:
+    def __del__(self): self.gone()
+    def gone(self): pass
+def leaf(n):
+    made = Finalized(); made.me = made
+    for _ in range(n % 7): mine.set(made.__class__())
+def root():
+    for n in range(10000): leaf(n)
+gc.set_threshold(3)
+root()
+print("fine")
+'''
+    project.write("program.py", source, 2)
+    done = project.run("program.py", python=python, PYTHONMALLOC="debug", MCP_TRACER_DEBUG="1")
+    assert (done.stdout, done.stderr, done.returncode) == ("fine\n", "", 0)
+    (run,) = project.runs()
+    assert len(run.of("leaf")) == 10000

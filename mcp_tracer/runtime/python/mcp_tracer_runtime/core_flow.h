@@ -45,6 +45,7 @@ static PyObject *probe_enter_coroutine(PyObject *self, PyObject *const *args, Py
     if (current_set(ts, (PyObject *)s) < 0)
         note_fault();
     s->start = ticks();
+    open_show(s);
     return (PyObject *)s;
 }
 
@@ -75,6 +76,7 @@ static PyObject *probe_enter_generator(PyObject *self, PyObject *const *args, Py
     if (current_set(ts, (PyObject *)s) < 0)
         note_fault();
     s->start = s->resumed = ticks();
+    open_show(s);
     return (PyObject *)s;
 }
 

@@ -131,12 +131,15 @@ static PyObject *probe_enter(PyObject *self, PyObject *const *args, Py_ssize_t c
         forget_cached();
         Py_DECREF(up); /* the context's reference; the new span holds one */
         s->start = ticks();
+        open_show(s);
     }
     else {
         if (unlikely(current_set(ts, (PyObject *)s) < 0))
             PyErr_Clear();
-        else
+        else {
             s->start = ticks();
+            open_show(s);
+        }
     }
     Py_RETURN_NONE;
 }
@@ -300,8 +303,10 @@ static PyObject *probe_open_call(PyObject *self, PyObject *const *args, Py_ssize
         enter_lightly(ts, site, s);
     else if (unlikely(current_set(ts, (PyObject *)s) < 0))
         PyErr_Clear();
-    else
+    else {
         s->start = ticks();
+        open_show(s);
+    }
     return returned(args[1]);
 }
 

@@ -70,6 +70,7 @@ typedef struct Span {
     u32 err, events;
     u8 flags;
     char record, announced, awaiting, closed, generator, linked;
+    OpenEntry *entry;            /* its place in the table of open spans; NULL: none */
     PyObject *intervals;         /* list of (start, end); NULL: children do not overlap */
     PyObject *result;            /* section R of a `return` that a finally follows; NULL: none */
     u32 shown;
@@ -87,6 +88,57 @@ static u32 last_seq;
 
 #define IS_SPAN(o) (Py_TYPE(o) == &Span_Type || Py_TYPE(o) == &FlowSpan_Type)
 
+/* Small payloads without a call: eight bytes at a time, the last eight overlapping. */
+static inline void copy_payload(u8 *to, const u8 *from, size_t length)
+{
+    if (unlikely(length > 64)) {
+        memcpy(to, from, length);
+        return;
+    }
+    if (length >= 8) {
+        u64 word;
+        for (size_t i = 0; i + 8 < length; i += 8) {
+            memcpy(&word, from + i, 8);
+            memcpy(to + i, &word, 8);
+        }
+        memcpy(&word, from + length - 8, 8);
+        memcpy(to + length - 8, &word, 8);
+    }
+    else
+        for (size_t i = 0; i < length; i++)
+            to[i] = from[i];
+}
+
+/* --- the table of open spans --- */
+/* Let a reader find `s`, which has just begun. A payload that is too large for the entry is left to the flush. */
+static inline void open_show(Span *s)
+{
+    OpenEntry *entry = s->entry;
+    if (likely(entry != NULL)) {
+        entry->record.tick = s->start;
+        memcpy(entry->payload, s->payload.data, 16); /* there is always room to read and to write more than that */
+        if (unlikely(s->shown > 16) && s->shown <= OPEN_PAYLOAD)
+            memcpy(entry->payload + 16, s->payload.data + 16, s->shown - 16);
+        entry->record.length = likely(s->shown <= OPEN_PAYLOAD) ? s->shown : 0;
+        __atomic_store_n(&entry->record.seq, s->seq, __ATOMIC_RELEASE);
+    }
+}
+
+static inline void open_hide(Span *s)
+{
+    if (s->entry != NULL) {
+        open_entry_return(s->entry);
+        s->entry = NULL;
+    }
+}
+
+/* The table is not this process's, or not for long: no span has an entry any more. */
+static void open_spans_leave_table(void)
+{
+    for (Span *s = open_ends.newer; s != &open_ends; s = s->newer)
+        s->entry = NULL;
+}
+
 static inline void span_link(Span *s)
 {
     s->older = open_ends.older;
@@ -102,6 +154,7 @@ static inline void span_unlink(Span *s)
         s->older->newer = s->newer;
         s->newer->older = s->older;
         s->linked = 0;
+        open_hide(s);
     }
 }
 
@@ -292,7 +345,23 @@ static PyObject *get_held(PyObject *self, void *unused)
     return PyBool_FromLong(Py_TYPE(self) == &FlowSpan_Type);
 }
 
+static PyObject *get_start(PyObject *self, void *unused)
+{
+    return PyLong_FromUnsignedLongLong(((Span *)self)->start);
+}
+
+static int set_start(PyObject *self, PyObject *value, void *unused)
+{
+    u64 start = value != NULL ? PyLong_AsUnsignedLongLong(value) : 0;
+    if (value == NULL || PyErr_Occurred())
+        return -1;
+    ((Span *)self)->start = start;
+    open_show((Span *)self);
+    return 0;
+}
+
 static PyGetSetDef span_getset[] = {
+    {"start", get_start, set_start, NULL, NULL},
     {"up", get_up, set_up, NULL, NULL},
     {"trace", get_trace, set_trace, NULL, NULL},
     {"payload", get_payload, set_payload, NULL, NULL},
@@ -305,7 +374,6 @@ static PyMemberDef span_members[] = {
     {"fn", T_OBJECT_EX, offsetof(Span, fn), 0, NULL},
     {"seq", T_UINT, offsetof(Span, seq), 0, NULL},
     {"parent", T_UINT, offsetof(Span, parent), 0, NULL},
-    {"start", T_ULONGLONG, offsetof(Span, start), 0, NULL},
     {"covered", T_LONGLONG, offsetof(Span, covered), 0, NULL},
     {"thread", T_ULONG, offsetof(Span, thread), 0, NULL},
     {"depth", T_UINT, offsetof(Span, depth), 0, NULL},
@@ -377,11 +445,33 @@ static PyObject *span_forget_threads(PyObject *self, PyObject *unused)
 }
 
 /* --- preparing --- */
+/* The first span of a thread: Python code runs, and may even end the table. */
+static NEVER_INLINE void open_ask_thread(Span *s)
+{
+    u16 thread = 0;
+    python_ran++;
+    if (thread_ask(s->thread, &thread) < 0)
+        note_fault();
+    if (s->entry != NULL)
+        s->entry->record.thread = thread;
+}
+
 static inline void span_open(Span *s)
 {
+    OpenEntry *entry = open_entry();
     s->record = 1;
     s->seq = ++last_seq;
     span_link(s);
+    s->entry = entry;
+    if (likely(entry != NULL)) {
+        Record *r = &entry->record;
+        r->parent = s->parent;
+        r->trace = s->trace_id;
+        r->fn = s->fn->id;
+        r->depth = s->depth > 65535 ? 65535 : (u16)s->depth;
+        if (unlikely(!thread_known(s->thread, &r->thread)))
+            open_ask_thread(s);
+    }
 }
 
 static int own_intervals(Span *up)
@@ -477,37 +567,12 @@ static int cover(Span *up, u64 start, u64 now)
     return 0;
 }
 
-/* Small payloads without a call: eight bytes at a time, the last eight overlapping. */
-static inline void copy_payload(u8 *to, const u8 *from, size_t length)
-{
-    if (unlikely(length > 64)) {
-        memcpy(to, from, length);
-        return;
-    }
-    if (length >= 8) {
-        u64 word;
-        for (size_t i = 0; i + 8 < length; i += 8) {
-            memcpy(&word, from + i, 8);
-            memcpy(to + i, &word, 8);
-        }
-        memcpy(&word, from + length - 8, 8);
-        memcpy(to + length - 8, &word, 8);
-    }
-    else
-        for (size_t i = 0; i < length; i++)
-            to[i] = from[i];
-}
-
-/* Write an ended span whose parent knows about its time. -1 with an exception set. */
-static inline int finish(Span *s, u64 now)
+static inline int write_ended(Span *s, u64 now)
 {
     u64 duration = now > s->start ? now - s->start : 0;
     i64 own = (i64)duration - s->covered;
     u16 thread = 0;
     Record *r;
-    if (!s->record)
-        return 0;
-    span_unlink(s);
     if (unlikely(s->intervals != NULL && PyList_GET_SIZE(s->intervals) > 0)) {
         PyObject *sum = PyObject_CallFunctionObjArgs(py.covered_by, s->intervals, NULL);
         if (sum == NULL)
@@ -554,6 +619,17 @@ static inline int finish(Span *s, u64 now)
         spool_commit(length);
     }
     return 0;
+}
+
+/* Write an ended span whose parent knows about its time; it is open until its record counts. -1 with an exception set. */
+static inline int finish(Span *s, u64 now)
+{
+    int failed = 0;
+    if (s->record) {
+        failed = write_ended(s, now);
+        span_unlink(s);
+    }
+    return failed;
 }
 
 /* An event of `s` at `site` with whole sections as payload. */

@@ -43,6 +43,8 @@ static struct {
     char *path;
 } spool = {.file = -1, .closed = 1};
 
+#include "core_open.h"
+
 /* --- CRC-32 as zlib computes it. A chunk of 64 KB costs a few microseconds by carry-less multiplication, forty by table. --- */
 static u32 crc_table[8][256];
 
@@ -174,25 +176,35 @@ static void header_clock(void)
         return; /* the rate of the start stands */
 }
 
+/* Give a stretch of the file its blocks. 0, or an errno; -1 at the size limit. */
+static int allocate(u64 begin, u64 bytes)
+{
+    if (begin + bytes > spool.limit_bytes)
+        return -1;
+#ifdef __linux__
+    return posix_fallocate(spool.file, (off_t)begin, (off_t)bytes);
+#else
+    return ftruncate(spool.file, (off_t)(begin + bytes)) ? errno : 0;
+#endif
+}
+
 /* Map a further stretch. Its blocks are allocated first, so that a write to the map cannot fail for lack of space. 0, or an errno; -1 at
  * the size limit. */
 static int spool_grow(u64 slots)
 {
     static const u64 growth[] = {4, 16, 64};
-    u64 more = growth[spool.allocated == 0 ? 0 : spool.allocated < 20 ? 1 : 2], begin = HEADER_BYTES + spool.next_slot * SLOT;
+    u64 more = growth[spool.allocated <= 1 ? 0 : spool.allocated < 21 ? 1 : 2], begin = HEADER_BYTES + spool.next_slot * SLOT;
     u64 page = (u64)sysconf(_SC_PAGESIZE), lead = begin % page;
     int failure;
     if (more < slots)
         more = slots;
-    if (begin + more * SLOT > spool.limit_bytes)
-        return -1;
     if (spool_reopen_if_closed() < 0)
         return errno ? errno : EBADF;
-#ifdef __linux__
-    failure = posix_fallocate(spool.file, (off_t)begin, (off_t)(more * SLOT));
-#else
-    failure = ftruncate(spool.file, (off_t)(begin + more * SLOT)) ? errno : 0;
-#endif
+    failure = allocate(begin, more * SLOT);
+    if (failure && more > slots) { /* not so much: as little as will do */
+        more = slots;
+        failure = allocate(begin, more * SLOT);
+    }
     if (failure)
         return failure;
     spool_unmap();
@@ -290,11 +302,15 @@ static inline void spool_commit(size_t length)
     __atomic_store_n(&head->n, ++spool.n, __ATOMIC_RELEASE);
 }
 
+static void open_spans_leave_table(void);
+
 /* In a child of fork: the file is the parent's. The Python side opens a new one; a child that never runs Python stays silent. */
 static void spool_after_fork(void)
 {
     spool.closed = 1;
     spool.start = spool.end = spool.at = spool.top = NULL;
+    open_spans_leave_table();
+    open_table.free = 0; /* the parent's entries: unmapped once the Python side lets go of its file */
 }
 
 static int spool_begin(void)
@@ -310,11 +326,23 @@ static int spool_begin(void)
     return 0;
 }
 
+/* Make the first slot the table of open spans. As spool_grow. */
+static int spool_table(void)
+{
+    int failure = allocate(HEADER_BYTES, SLOT);
+    if (!failure)
+        failure = open_table_map(spool.file);
+    spool.next_slot = spool.allocated = 1;
+    return failure;
+}
+
 /* spool_open(file descriptor, limit in bytes, path): write here from now on; the header is there already. */
 static PyObject *spool_open(PyObject *self, PyObject *const *args, Py_ssize_t count)
 {
     int failure;
     struct stat status;
+    open_spans_leave_table();
+    open_table_unmap();
     spool_unmap();
     PyMem_Free(spool.path);
     memset(&spool, 0, sizeof spool);
@@ -332,7 +360,9 @@ static PyObject *spool_open(PyObject *self, PyObject *const *args, Py_ssize_t co
     spool.device = status.st_dev;
     spool.inode = status.st_ino;
     spool.closed = 0;
-    failure = chunk_open(0);
+    failure = spool_table();
+    if (!failure)
+        failure = chunk_open(0);
     if (failure) {
         spool.closed = 1;
         if (failure > 0) {
@@ -355,6 +385,8 @@ static PyObject *spool_close(PyObject *self, PyObject *unused)
         header_clock();
     }
     spool.closed = 1;
+    open_spans_leave_table();
+    open_table_unmap();
     spool_unmap();
     if (spool_reopen_if_closed() < 0)
         failed = 1;
@@ -374,6 +406,8 @@ static PyObject *spool_close(PyObject *self, PyObject *unused)
 static PyObject *spool_forget(PyObject *self, PyObject *unused)
 {
     spool.closed = 1;
+    open_spans_leave_table();
+    open_table_unmap();
     spool_unmap();
     if (spool.path != NULL && spool_owns_file())
         close(spool.file);

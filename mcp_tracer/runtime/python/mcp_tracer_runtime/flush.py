@@ -1,14 +1,16 @@
 """The only thing that happens beside the program: now and then a sleeping thread wakes, writes spans that are still open, and looks
-whether the
-settings changed. It starts with the first span and ends before a fork, so a program that forks has one thread less than it would notice."""
+whether the settings changed. It starts with the first span and ends before a fork, so a program that forks has one thread less than it
+would notice."""
 
 import sys
 from _thread import allocate_lock, start_new_thread
 from time import sleep
 
-from . import clock, faults, spans, state
+from . import clock, collecting, faults, spans, state
+from .native import core
 
-_OPEN_AFTER_SECONDS = 0.5
+# The C core's spool shows open spans to readers at any moment; here it takes a record each, written once a span is so old.
+_OPEN_AFTER_SECONDS = 0.05 if core is None else 0.5
 _wake = None
 _ended = None
 
@@ -65,6 +67,7 @@ def _loop(wake, ended):
         while not wake.acquire(True, pause_seconds):
             waited += pause_seconds
             try:
+                collecting.release()
                 write_open(int(pause_seconds * 1e9))
                 if waited >= state.config.flush_seconds:
                     waited = 0.0

@@ -86,8 +86,9 @@ def _first_line(path):
 
 def install():
     """Arrange for the end of the run, forks, threads, library hooks and the flush."""
-    from . import flush, hooks, threads
+    from . import collecting, flush, hooks, threads
 
+    collecting.install()
     atexit.register(finish)
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(before=flush.pause, after_in_child=_forked)

@@ -269,17 +269,22 @@ def event(span, site, payload):
 
 
 def after_fork(parent_salt):
-    """Spans that the child inherited are the parent's to write; what the child starts below them names them from afar."""
+    """Spans that the child inherited are the parent's to write; what the child starts below one names it from afar."""
+    chain, span = [], current.get()
+    while span is not None:
+        chain.insert(0, span)
+        span = span.up
+    elsewhere = [span for span in open_spans() if not any(span is known for known in chain)]  # of suspended tasks and generators
     begin_process()
     forget_all()
-    span, renamed = current.get(), {}
-    while span is not None:
-        if span.record and span.trace.id not in renamed:
-            renamed[span.trace.id] = traces.begin({}, (span.trace.hex, span_hex(span, parent_salt)))
-        if span.trace.id:
-            span.trace = renamed.get(span.trace.id, span.trace)
+    renamed = {}
+    for span in chain + elsewhere:
+        before = span.trace.id
+        if span.record:
+            renamed[before] = traces.begin({}, (span.trace.hex, span_hex(span, parent_salt)))
+        if before:
+            span.trace = renamed.get(before, span.trace)
         span.record, span.seq = False, 0
-        span = span.up
 
 
 if core is not None:

@@ -1,5 +1,6 @@
 """The spool file: docs/spool-format.md, written through a memory map, so that what a killed process has written is there to read."""
 
+import errno
 import mmap
 import os
 import struct
@@ -31,17 +32,25 @@ class _File:
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0)
         self.file = os.open(temporary, flags, 0o600)
         numbers = (*clock.origin(), salt, run_id, os.getpid(), os.getppid(), process_start())
-        os.write(self.file, _HEADER.pack(b"MTSPOOL\x01", 1, 1, SLOT, *numbers).ljust(HEADER_SIZE, b"\0"))
-        self.identity = _identity(self.file)
-        os.rename(temporary, self.path)
+        try:
+            header = _HEADER.pack(b"MTSPOOL\x01", 1, 1, SLOT, *numbers).ljust(HEADER_SIZE, b"\0")
+            if os.write(self.file, header) < len(header):
+                raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
+            self.identity = _identity(self.file)
+            self.begin()
+            os.rename(temporary, self.path)
+        except BaseException:  # no room for the start: leave nothing behind
+            os.close(self.file)
+            os.unlink(temporary)
+            raise
 
 
 class _PythonSpool(_File):
     """Appends records to one file. Safe under threads, signal handlers and finalizers: whoever finds it busy leaves the record to the
     one at work."""
 
-    def __init__(self, folder, run_id, salt, limit_bytes):
-        super().__init__(folder, run_id, salt, limit_bytes)
+    def begin(self):
+        """Open the first chunk."""
         self.waiting = deque()
         self.lock = allocate_lock()
         self.closed = False
@@ -143,19 +152,26 @@ class _PythonSpool(_File):
         more = max(slots, _GROWTH[0] if not self.allocated else _GROWTH[1] if self.allocated < 20 else _GROWTH[2])
         self._reopen_if_closed()
         begin = HEADER_SIZE + self.next_slot * SLOT
+        try:
+            self._allocate(begin, more * SLOT)
+        except OSError:  # not so much: as little as will do
+            more = slots
+            self._allocate(begin, more * SLOT)
         size = more * SLOT
-        if begin + size > self.limit_bytes:
-            raise OSError("the spool file reached its limit of %d bytes" % self.limit_bytes)
-        if hasattr(os, "posix_fallocate"):
-            os.posix_fallocate(self.file, begin, size)
-        else:
-            os.pwrite(self.file, bytes(size), begin) if hasattr(os, "pwrite") else os.truncate(self.file, begin + size)
         self._unmap()
         lead = begin % mmap.ALLOCATIONGRANULARITY
         self.window_at = begin - lead
         self.window = mmap.mmap(self.file, size + lead, offset=self.window_at)
         self.words = memoryview(self.window).cast("I")
         self.allocated = self.next_slot + more
+
+    def _allocate(self, begin, size):
+        if begin + size > self.limit_bytes:
+            raise OSError("the spool file reached its limit of %d bytes" % self.limit_bytes)
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(self.file, begin, size)
+        else:
+            os.pwrite(self.file, bytes(size), begin) if hasattr(os, "pwrite") else os.truncate(self.file, begin + size)
 
     def _reopen_if_closed(self):
         """Programs that become daemons close descriptors they don't know, and the number may be another file's by now.
@@ -177,7 +193,7 @@ class _PythonSpool(_File):
         """No room: the program goes on, tracing ends, and the user is told once."""
         self.closed = True
         self.dropped += 1
-        state.stop(error)
+        state.stop(getattr(error, "strerror", None) or error)
 
     def close(self):
         """Seal what is open and give unused space back."""
@@ -211,10 +227,10 @@ def _identity(descriptor):
 class _CoreSpool(_File):
     """The same, written by the C core."""
 
-    def __init__(self, folder, run_id, salt, limit_bytes):
-        super().__init__(folder, run_id, salt, limit_bytes)
+    def begin(self):
+        """Let the core write here."""
         self.put = core.put
-        core.spool_open(self.file, limit_bytes, os.fsencode(self.path))
+        core.spool_open(self.file, self.limit_bytes, os.fsencode(self.path))
 
     @property
     def dropped(self):
