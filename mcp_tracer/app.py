@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from copy import copy
 from functools import cache
 
 from mcp_tracer.ingest.lease import Lease
@@ -35,6 +36,10 @@ class OnDemand:
     def __init__(self, name: str, suffixes: tuple[str, ...], load: Callable[[], Language]) -> None:
         self.name, self.suffixes = name, suffixes
         self._load = cache(load)
+
+    def __reduce__(self) -> tuple[Callable[[Language], Language], tuple[Language]]:
+        """Processes that plan get the language itself: they load nothing else of the house."""
+        return copy, (self._load(),)
 
     def functions(self, source: bytes, path: str) -> tuple[FunctionInfo, ...]:
         """See the port."""

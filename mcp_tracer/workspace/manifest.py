@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from typing import Any, cast
 
+from mcp_tracer.durable import Staged, stage, sync_folders
 from mcp_tracer.model.errors import Unavailable
-from mcp_tracer.workspace.files import atomic_write, locked, make_folder
+from mcp_tracer.workspace.files import locked, make_folder
 from mcp_tracer.workspace.project import Project
 
 VERSION = 1
@@ -63,30 +65,35 @@ class Manifest:
     def __init__(self, project: Project) -> None:
         self._file = project.manifest_file
         self._lock = project.manifest_lock
-        self._read: tuple[tuple[int, int, int], dict[str, Entry]] | None = None
+        self._read: tuple[tuple[int, int, int], Mapping[str, Entry]] | None = None
 
     def entries(self) -> dict[str, Entry]:
         """All entries by file. Raises Unavailable when the manifest is malformed; it is left as it is."""
+        return dict(self._current())
+
+    def get(self, file: str) -> Entry | None:
+        """The entry of a file, or None."""
+        return self._current().get(file)
+
+    def _current(self) -> Mapping[str, Entry]:
+        """What the file says now: read again only where it was written to."""
         try:
             seen = self._seen()
             if self._read is not None and self._read[0] == seen:
-                return dict(self._read[1])
+                return self._read[1]
             data = self._file.read_bytes()
         except FileNotFoundError:
             return {}
         except OSError as error:
             raise Unavailable(f"{self._file} cannot be read ({error.strerror}): make it a readable file.") from error
         try:
-            self._read = (seen, _parsed(data))
+            entries = _parsed(data)
         except ValueError as error:
             raise Unavailable(
                 f"{self._file} is malformed ({error}): move it away; the next start rebuilds it from backups/ and the files themselves."
             ) from error
-        return dict(self._read[1])
-
-    def get(self, file: str) -> Entry | None:
-        """The entry of a file, or None."""
-        return self.entries().get(file)
+        self._read = (seen, entries)
+        return entries
 
     def put(self, entry: Entry) -> None:
         """Add or replace one entry."""
@@ -98,24 +105,43 @@ class Manifest:
 
     def change(self, put: Iterable[Entry] = (), remove: Iterable[str] = ()) -> None:
         """Make several changes as one."""
+        with self.changing(put, remove) as commit:
+            commit()
+
+    @contextmanager
+    def changing(self, put: Iterable[Entry] = (), remove: Iterable[str] = ()) -> Generator[Callable[[], None]]:
+        """Write the changes durably beside the manifest; the block makes them hold by calling what it is given, or forgets them.
+
+        So a disk that has no room for the manifest says so before the files that it speaks of are changed.
+        """
         make_folder(self._file.parent)
         with locked(self._lock):
-            before = self.entries()
-            after = {file: entry for file, entry in before.items() if file not in set(remove)} | {entry.file: entry for entry in put}
-            if after != before:
-                self._write(after)
+            before, gone = self._current(), set(remove)
+            after = {file: entry for file, entry in before.items() if file not in gone} | {entry.file: entry for entry in put}
+            if after == before:
+                yield lambda: None
+                return
+            staged = stage(self._file, _text(after))
+            try:
+                yield lambda: self._commit(staged, after)
+            finally:
+                staged.discard()
 
-    def _write(self, entries: Mapping[str, Entry]) -> None:
-        """One line a file: quick to write, and differences read well."""
-        rows = ",\n".join(f"  {_json(file)}: {_json(entries[file].to_json())}" for file in sorted(entries))
-        text = f'{{\n "version": {VERSION},\n "files": {{\n{rows}\n }}\n}}\n'
-        atomic_write(self._file, text.encode("utf-8", "surrogateescape"))
-        self._read = (self._seen(), dict(entries))
+    def _commit(self, staged: Staged, entries: Mapping[str, Entry]) -> None:
+        staged.commit()
+        sync_folders([self._file.parent])
+        self._read = (self._seen(), entries)
 
     def _seen(self) -> tuple[int, int, int]:
         """Every write makes a new file, so that the same inode, size and time mean the same content."""
         status = self._file.stat()
         return status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def _text(entries: Mapping[str, Entry]) -> bytes:
+    """One line a file: quick to write, and differences read well."""
+    rows = ",\n".join(f"  {_json(file)}: {_json(entries[file].to_json())}" for file in sorted(entries))
+    return f'{{\n "version": {VERSION},\n "files": {{\n{rows}\n }}\n}}\n'.encode("utf-8", "surrogateescape")
 
 
 def _json(value: object) -> str:

@@ -3,55 +3,65 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections import defaultdict
 from datetime import datetime, timezone
 
 from mcp_tracer.durable import TEMPORARY_SUFFIX
-from mcp_tracer.languages.port import Language
 from mcp_tracer.model.errors import TracerError
 from mcp_tracer.model.plan import sha256
-from mcp_tracer.workspace.backups import Backups, Pending
-from mcp_tracer.workspace.discovery import MAX_FILE_BYTES
-from mcp_tracer.workspace.files import read_bounded
+from mcp_tracer.workspace.backups import Backups
 from mcp_tracer.workspace.manifest import Entry, Manifest
-from mcp_tracer.workspace.project import Project
+from mcp_tracer.workspace.originals import Originals
 
 _ABANDONED_S = 3600
+_TOLD_BY_NAME = 20
 
 
 class Recovery:
     """One pass over what a killed process may have left. The caller holds the workspace lock."""
 
-    def __init__(
-        self, project: Project, manifest: Manifest, backups: Backups, language_of: Callable[[str], Language | None], by: str = "recovery"
-    ) -> None:
-        self._project = project
+    def __init__(self, manifest: Manifest, backups: Backups, originals: Originals) -> None:
+        self._project = originals.project
         self._manifest = manifest
         self._backups = backups
-        self._language_of = language_of
-        self._by = by
+        self._originals = originals
+        self._put: dict[str, Entry] = {}
+        self._remove: set[str] = set()
+        self._discard: set[str] = set()
+        self._said: dict[str, list[str]] = defaultdict(list)
 
     def run(self) -> list[str]:
         """Finish or forget every change that was under way; then judge backups and entries that have no partner."""
         said = self._sweep_temporary_files()
-        for file, note in list(self._backups.pending()):
-            said += self._settle(file, note)
-            self._backups.end(file)
         known = self._manifest.entries()
+        for entry in self._backups.pending():
+            self._settle(entry, known.get(entry.file))
         for file in self._backups.files():
-            if file not in known:
-                said += self._settle_orphan(file)
+            if file not in known and file not in self._put:
+                self._settle_orphan(file)
         for file, entry in known.items():
-            said += self._settle_entry(file, entry)
+            if file not in self._put:
+                self._settle_entry(file, entry)
+        self._manifest.change(self._put.values(), self._remove)
+        self._backups.discard(self._discard)
+        self._backups.end()
+        return said + self._sentences()
+
+    def _sentences(self) -> list[str]:
+        """One a file, or one for all where they are many."""
+        said: list[str] = []
+        for what, files in self._said.items():
+            some = files if len(files) <= _TOLD_BY_NAME else [f"{len(files)} files ({files[0]} … {files[-1]})"]
+            said += [f"{file}: {what}" for file in some]
         return said
 
-    def entry_of(self, file: str, current: bytes, by: str) -> Entry:
+    def _entry_of(self, file: str, current: bytes) -> Entry:
         """An entry made from the file itself: level and functions are not known any more (0: none, empty), the originals are."""
-        language = self._language_of(file)
+        language = self._originals.language_or_none(file)
         original = language.strip(current) if language else current
         at = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
         name = language.name if language else ""
-        return Entry(file, name, "in_place", "header", 0, 0, sha256(original), sha256(current), at, by)
+        return Entry(file, name, "in_place", "header", 0, 0, sha256(original), sha256(current), at, "recovery")
 
     def _sweep_temporary_files(self) -> list[str]:
         folder = self._project.temporary_dir
@@ -65,50 +75,46 @@ class Recovery:
         count = len(left) + self._backups.sweep()
         return [f"removed {count} half-written temporary files"] if count else []
 
-    def _settle(self, file: str, note: Pending | None) -> list[str]:
-        current = self._current(file)
-        if note is None or current is None:
-            return []
-        known = self._manifest.get(file)
-        if note.action == "apply" and self._is_ours(file, current) and (known is None or known.sha256_after != sha256(current)):
-            self._manifest.put(note.entry)
-            return [f"{file}: instrumentation had been written; entered in the manifest"]
-        if note.action == "restore" and not self._is_ours(file, current):
-            self._manifest.remove(file)
-            self._backups.discard(file)
-            return [f"{file}: had been restored; taken from the manifest"]
-        return []
+    def _settle(self, entry: Entry, known: Entry | None) -> None:
+        """A change that was under way: did it come to pass?"""
+        current = self._current(entry.file)
+        if current is None or entry == known:
+            return
+        if sha256(current) == entry.sha256_after or (known is None and self._is_ours(entry.file, current)):
+            self._put[entry.file] = entry
+            self._said["instrumentation had been written; entered in the manifest"].append(entry.file)
 
-    def _settle_orphan(self, file: str) -> list[str]:
+    def _settle_orphan(self, file: str) -> None:
         """A backup that no entry speaks of."""
         current = self._current(file)
         kept = self._project.relative(self._backups.path(file))
         if current is None:
-            return [f"{file}: is gone; its original is kept in {kept}"]
-        if self._is_ours(file, current):
-            self._manifest.put(self.entry_of(file, current, self._by))
-            return [f"{file}: is instrumented and was not in the manifest; entered"]
-        if current == self._backups.original(file):
-            self._backups.discard(file)
-            return [f"{file}: is the original; its backup was removed"]
-        return [f"{file}: differs from its original in {kept} and holds no instrumentation; both are left as they are"]
+            self._said[f"is gone; its original is kept in {kept}"].append(file)
+        elif self._is_ours(file, current):
+            self._put[file] = self._entry_of(file, current)
+            self._said["is instrumented and was not in the manifest; entered"].append(file)
+        elif current == self._backups.original(file):
+            self._discard.add(file)
+            self._said["is the original; its backup was removed"].append(file)
+        else:
+            self._said[f"differs from its original in {kept} and holds no instrumentation; both are left as they are"].append(file)
 
-    def _settle_entry(self, file: str, entry: Entry) -> list[str]:
-        """An entry whose file lost our insertions by other hands (a checkout, an editor's undo)."""
+    def _settle_entry(self, file: str, entry: Entry) -> None:
+        """An entry whose file lost our insertions: by a restoration that was cut short, or by other hands (a checkout, an editor)."""
         current = self._current(file)
-        if entry.mode != "in_place" or current is None or self._language_of(file) is None or self._is_ours(file, current):
-            return []
-        self._manifest.remove(file)
-        self._backups.discard(file)
-        return [f"{file}: holds no instrumentation any more; taken from the manifest"]
+        if entry.mode != "in_place" or current is None or self._originals.language_or_none(file) is None or self._is_ours(file, current):
+            return
+        self._remove.add(file)
+        self._discard.add(file)
+        self._said["holds no instrumentation any more; taken from the manifest"].append(file)
 
     def _current(self, file: str) -> bytes | None:
         """The file's bytes; None where it is gone or cannot be handled any more (then nothing is concluded about it)."""
         try:
-            return read_bounded(self._project.resolve(file), MAX_FILE_BYTES * 4)
+            return self._originals.read(self._project.resolve(file))
         except TracerError:
             return None
 
     def _is_ours(self, file: str, current: bytes) -> bool:
-        language = self._language_of(file)
+        language = self._originals.language_or_none(file)
         return language is not None and language.is_instrumented(current)

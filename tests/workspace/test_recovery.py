@@ -7,10 +7,12 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from mcp_tracer.durable import Staged
 from mcp_tracer.model.plan import InstrumentRequest
 from mcp_tracer.workspace.backups import Backups
 from mcp_tracer.workspace.manifest import Manifest
@@ -28,7 +30,7 @@ def die(*_: object, **__: object) -> None:
     raise Killed
 
 
-@pytest.mark.parametrize("step", [(Backups, "keep"), (Manifest, "put"), (Backups, "end")])
+@pytest.mark.parametrize("step", [(Backups, "keep"), (Manifest, "changing"), (Staged, "commit"), (Manifest, "_commit"), (Backups, "end")])
 def test_apply_killed_before_a_step(workspace, files, project, monkeypatch, step):
     path = files.write("cart.tiny", SOURCE)
     monkeypatch.setattr(*step, die)
@@ -41,18 +43,19 @@ def test_apply_killed_before_a_step(workspace, files, project, monkeypatch, step
     assert again.recover() == []
 
 
-@pytest.mark.parametrize("step", [(Manifest, "remove"), (Backups, "discard"), (Backups, "end")])
+@pytest.mark.parametrize("step", [(Backups, "move_back"), (Manifest, "change"), (Backups, "discard"), (Backups, "end")])
 @pytest.mark.parametrize("edit", [b"", b"// more"])
 def test_restore_killed_before_a_step(workspace, files, project, monkeypatch, step, edit):
     path = files.write("cart.tiny", SOURCE)
     files.instrument("cart.tiny")
     path.write_bytes(path.read_bytes() + edit)
     monkeypatch.setattr(*step, die)
-    with pytest.raises(Killed):
-        workspace.restore("cart.tiny", "tester")
+    with suppress(Killed):
+        workspace.restore("cart.tiny")
     monkeypatch.undo()
     again = Workspace(project, workspace.languages)
     again.recover()
+    again.restore("cart.tiny")
     assert path.read_bytes() == SOURCE + edit
     assert (again.instrumented(), again.backups.files(), again.recover()) == ({}, [], [])
 
@@ -60,7 +63,7 @@ def test_restore_killed_before_a_step(workspace, files, project, monkeypatch, st
 def test_the_entry_of_a_killed_apply_keeps_level_and_functions(workspace, files, project, monkeypatch):
     files.write("cart.tiny", SOURCE)
     plan = workspace.plan(InstrumentRequest("cart.tiny"))
-    monkeypatch.setattr(Manifest, "put", die)
+    monkeypatch.setattr(Manifest, "_commit", die)
     with pytest.raises(Killed):
         workspace.apply(plan, "tester", {"total": 2})
     monkeypatch.undo()
@@ -75,7 +78,7 @@ def test_a_lost_manifest_is_rebuilt_from_files_and_backups(workspace, files, pro
     files.instrument("cart.tiny")
     project.manifest_file.unlink()
     assert workspace.recover() == ["cart.tiny: is instrumented and was not in the manifest; entered"]
-    assert workspace.restore("cart.tiny", "tester").how == "backup"
+    assert workspace.restore("cart.tiny").how == "backup"
     assert path.read_bytes() == SOURCE
 
 
@@ -109,7 +112,7 @@ while True:
     for number in range(3):
         file = f"src/{number}.tiny"
         workspace.apply(workspace.plan(InstrumentRequest(file)), "loop", {})
-        workspace.restore(file, "loop")
+        workspace.restore(file)
 """
 
 

@@ -25,13 +25,13 @@ def test_apply_writes_file_backup_and_manifest(workspace, files):
     assert workspace.instrumented() == {"src/cart.tiny": entry}
     assert (entry.level, entry.functions_wrapped, entry.sha256_before, entry.by) == (3, 2, sha256(SOURCE), "tester")
     assert workspace.state("src/cart.tiny") == "instrumented"
-    assert list(workspace.backups.pending()) == []
+    assert not workspace.backups.is_pending()
 
 
 def test_restore_of_an_untouched_file_uses_the_backup_and_leaves_nothing_behind(workspace, files):
     path = files.write("cart.tiny", SOURCE)
     files.instrument("cart.tiny")
-    restored = workspace.restore("cart.tiny", "tester")
+    restored = workspace.restore("cart.tiny")
     assert (restored.how, restored.sha256, path.read_bytes()) == ("backup", sha256(SOURCE), SOURCE)
     assert workspace.instrumented() == {}
     assert workspace.backups.files() == []
@@ -43,7 +43,7 @@ def test_restore_of_an_edited_file_keeps_the_edit(workspace, files):
     files.instrument("cart.tiny")
     path.write_bytes(path.read_bytes().replace(b"42", b"43"))
     assert workspace.state("cart.tiny") == "edited"
-    assert workspace.restore("cart.tiny", "tester").how == "stripped"
+    assert workspace.restore("cart.tiny").how == "stripped"
     assert path.read_bytes() == SOURCE.replace(b"42", b"43")
 
 
@@ -51,13 +51,13 @@ def test_a_tampered_backup_is_not_trusted(workspace, files):
     path = files.write("cart.tiny", SOURCE)
     files.instrument("cart.tiny")
     workspace.backups.path("cart.tiny").write_bytes(b"evil")
-    assert workspace.restore("cart.tiny", "tester").how == "stripped"
+    assert workspace.restore("cart.tiny").how == "stripped"
     assert path.read_bytes() == SOURCE
 
 
 def test_restoring_what_is_not_instrumented_changes_nothing(workspace, files):
     files.write("cart.tiny", SOURCE)
-    assert workspace.restore("cart.tiny", "tester").how == "unchanged"
+    assert workspace.restore("cart.tiny").how == "unchanged"
 
 
 def test_instrumenting_twice_is_instrumenting_once_and_another_level_replaces(workspace, files):
@@ -68,7 +68,7 @@ def test_instrumenting_twice_is_instrumenting_once_and_another_level_replaces(wo
     assert path.read_bytes() == once
     files.instrument("cart.tiny", 5)
     assert path.read_bytes() == once.replace(b"<@2@>", b"<@5@>")
-    assert workspace.restore("cart.tiny", "tester").how == "backup"
+    assert workspace.restore("cart.tiny").how == "backup"
     assert path.read_bytes() == SOURCE
 
 
@@ -77,7 +77,7 @@ def test_instrumenting_an_edited_file_takes_the_edit_as_the_new_original(workspa
     files.instrument("cart.tiny", 2)
     path.write_bytes(path.read_bytes() + b"\nfn more")
     files.instrument("cart.tiny", 4)
-    workspace.restore("cart.tiny", "tester")
+    workspace.restore("cart.tiny")
     assert path.read_bytes() == SOURCE + b"\nfn more"
 
 
@@ -103,7 +103,7 @@ def test_mode_bits_survive_both_ways(workspace, files):
     path.chmod(0o751)
     files.instrument("run.tiny")
     assert path.stat().st_mode & 0o7777 == 0o751
-    workspace.restore("run.tiny", "tester")
+    workspace.restore("run.tiny")
     assert path.stat().st_mode & 0o7777 == 0o751
 
 
@@ -114,7 +114,7 @@ def test_a_link_inside_the_project_instruments_its_target_and_stays_a_link(works
     files.instrument("alias.tiny")
     assert link.is_symlink()
     assert list(workspace.instrumented()) == ["src/cart.tiny"]
-    workspace.restore("alias.tiny", "tester")
+    workspace.restore("alias.tiny")
     assert target.read_bytes() == SOURCE
 
 
@@ -131,7 +131,7 @@ def test_a_file_that_is_gone_leaves_the_manifest_and_its_backup_is_named(workspa
     files.instrument("cart.tiny")
     path.unlink()
     assert workspace.state("cart.tiny") == "missing"
-    restored = workspace.restore("cart.tiny", "tester")
+    restored = workspace.restore("cart.tiny")
     assert (restored.how, restored.backup) == ("missing", ".ai-agents/logging/backups/original/cart.tiny.orig")
     assert workspace.instrumented() == {}
     assert (workspace.project.root / restored.backup).read_bytes() == SOURCE
@@ -151,7 +151,7 @@ def test_on_load_leaves_the_file_alone_and_caches_the_text(workspace, files):
     cached = workspace.project.cache_dir / "tiny" / sha256(SOURCE)
     assert path.read_bytes() == SOURCE
     assert cached.read_bytes() == b"<@2@>fn total\r\n  42\r\n<@2@>fn save"
-    assert workspace.restore("cart.tiny", "tester").how == "on_load"
+    assert workspace.restore("cart.tiny").how == "on_load"
     assert not cached.exists()
 
 
@@ -194,9 +194,9 @@ def test_an_edit_that_comes_between_reading_and_writing_wins(workspace, files, m
     plan = workspace.plan(InstrumentRequest("cart.tiny"))
     real = workspace_module.Backups.keep
 
-    def edit_first(self, file: str, original: bytes) -> None:
-        real(self, file, original)
+    def edit_first(self, file: str, original: bytes) -> set[Path]:
         path.write_bytes(b"fn edited by someone")
+        return real(self, file, original)
 
     monkeypatch.setattr(workspace_module.Backups, "keep", edit_first)
     with pytest.raises(UserError, match="changed while it was being written"):
@@ -238,7 +238,7 @@ def test_round_trip(workspace, files, parts, levels, edit):
     for level in levels:
         files.instrument("any.tiny", level)
     path.write_bytes(path.read_bytes() + b"".join(edit))
-    workspace.restore("any.tiny", "tester")
+    workspace.restore("any.tiny")
     assert path.read_bytes() == source + b"".join(edit)
     assert (workspace.instrumented(), workspace.backups.files()) == ({}, [])
 
@@ -256,5 +256,5 @@ def test_a_real_language_round_trip_with_an_edit(project, level):
     assert workspace.state("cart.py") == "instrumented"
     assert path.read_bytes().count(b"\n") == source.count(b"\n")
     path.write_bytes(path.read_bytes() + b"\r\nprint(total([1]))\r\n")
-    assert workspace.restore("cart.py", "tester").how == "stripped"
+    assert workspace.restore("cart.py").how == "stripped"
     assert path.read_bytes() == source + b"\r\nprint(total([1]))\r\n"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mcp_tracer.languages.python import newer, placement
+from mcp_tracer.languages.python import placement
 from mcp_tracer.languages.python.text import SourceText
 from mcp_tracer.model.errors import UserError
 from mcp_tracer.model.plan import FunctionInfo
@@ -32,6 +32,8 @@ def read(text: SourceText, path: str) -> Listing:
     try:
         tree, entries = text.tree, text.entries
     except SyntaxError as error:
+        from mcp_tracer.languages.python import newer  # LibCST takes a quarter of a second to load, and few files need it
+
         listing = newer.read(text.source)
         if listing is None:
             raise UserError(_explained(error, path), code="unparsable") from None
