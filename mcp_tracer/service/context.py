@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import Generic, TypeVar
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
 
 from mcp_tracer.memory.port import Memory
 from mcp_tracer.service.approvals import Approvals
@@ -51,3 +51,5 @@ class Call(Generic[P]):
     caller: Caller
     tools: Tools
     progress: Progress
+    memo: dict[str, Any] = field(default_factory=dict[str, Any], compare=False)
+    """What was worked out to ask for permission and is then carried out: exactly that, and only once."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from pathspec import GitIgnoreSpec
 
@@ -68,4 +69,9 @@ def _is_enabled(file: str, settings: Settings, own: FileOverride, overrides: Ove
 
 def is_excluded(file: str, globs: tuple[str, ...]) -> bool:
     """Whether a glob names the file: one without `/` by base name, one with `/` from the project root."""
-    return GitIgnoreSpec.from_lines(globs).match_file(file)
+    return _spec(globs).match_file(file)
+
+
+@lru_cache(16)
+def _spec(globs: tuple[str, ...]) -> GitIgnoreSpec:
+    return GitIgnoreSpec.from_lines(globs)

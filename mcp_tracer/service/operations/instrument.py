@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
 from mcp_tracer.analysis.text import counted
-from mcp_tracer.model.errors import UserError
+from mcp_tracer.model.errors import TracerError, UserError
 from mcp_tracer.model.level import Level
-from mcp_tracer.model.plan import InstrumentRequest
+from mcp_tracer.service.background import Steps, in_thread
 from mcp_tracer.service.context import Call, Tools
 from mcp_tracer.service.operation import CHANGING, INSTRUMENT, Command, Deed, Operation, PathParams, Prepared, Result, Route
-from mcp_tracer.service.operations.selection import Planned, digest_of, files_of, plan_file, request_for
-from mcp_tracer.workspace.manifest import Entry
+from mcp_tracer.service.operations.selection import RECORDED_SINGLY, Planned, Requests, digest_of, files_of, first_lines, plan_files
+from mcp_tracer.workspace.workspace import Wanted
 
-SHOWN_FILES = 40
+SHOWN_FILES = 30
+SHOWN_OF_MANY = 5
+SHOWN_FAILURES = 20
 SHOWN_FUNCTIONS = 12
 
 
@@ -66,12 +67,9 @@ class InstrumentResult(Result):
 
 
 async def run(call: Call[InstrumentParams]) -> InstrumentResult:
-    """Plan every file, then write each one; a file that fails leaves the others alone."""
-    planned = await _plans(call)
-    rows: list[InstrumentedFile] = []
-    for number, item in enumerate(planned, 1):
-        rows.append(_carry_out(call, item))
-        await call.progress(number, len(planned), item.file)
+    """Plan every file, then write them all; a file that fails leaves the others alone."""
+    planned = await _planned(call)
+    rows = await in_thread(lambda steps: _carry_out(call, planned, steps), call.progress)
     if len(rows) == 1 and rows[0].status == "failed":
         raise UserError(rows[0].problem or "failed", code="invalid")
     return InstrumentResult(mode=_mode(call, planned), files=rows)
@@ -81,31 +79,36 @@ async def prepare(call: Call[InstrumentParams]) -> Prepared | None:
     """What would be written, bound to the plans' digests; None for a dry run."""
     if call.params.dry_run:
         return None
-    plans = [item.plan for item in await _plans(call) if item.plan is not None]
+    plans = [item.plan for item in await _planned(call) if item.plan is not None]
     files = ", ".join(plan.path for plan in plans[:5]) + (f" and {len(plans) - 5} more" if len(plans) > 5 else "")
     functions = sum(len(plan.functions) for plan in plans)
-    details = "\n".join(
+    details = [
         f"{plan.path}: level {plan.level:d}, {counted(len(plan.functions), 'function')}, {counted(len(plan.insertions), 'insertion')}"
         for plan in plans
-    )
-    return Prepared(digest_of(plan.digest for plan in plans), f"instrument {files} ({counted(functions, 'function')})", details)
+    ]
+    digest = digest_of(plan.digest for plan in plans)
+    return Prepared(digest, f"instrument {files} ({counted(functions, 'function')})", first_lines(details))
 
 
-async def _plans(call: Call[InstrumentParams]) -> list[Planned]:
+async def _planned(call: Call[InstrumentParams]) -> list[Planned]:
+    """The plans of this call, made once: what a person approved is what is written."""
+    if "planned" not in call.memo:
+        call.memo["planned"] = await in_thread(lambda steps: _plans(call, steps), call.progress)
+    return call.memo["planned"]
+
+
+def _plans(call: Call[InstrumentParams], steps: Steps) -> list[Planned]:
     params, tools = call.params, call.tools
     if params.level is not None and Level.of(params.level) is Level.OFF:
         raise UserError("level 0 means no instrumentation: call `uninstrument`, or `configure` to switch tracing off at run time.")
     files = files_of(tools, params.paths, params.all, params.exclude, params.languages)
     if params.functions and len(files) != 1:
         raise UserError(f"`functions` needs exactly one file in `paths`; {len(files)} were named.")
-    known = tools.workspace.instrumented()
-    return [plan_file(tools, _request(call, file, known.get(file)), known.get(file)) for file in files]
-
-
-def _request(call: Call[InstrumentParams], file: str, before: Entry | None) -> InstrumentRequest:
-    params = call.params
-    request = request_for(call.tools, file, before, params.level, params.functions, params.style, params.force)
-    return replace(request, mode=params.mode or (before.mode if before else call.tools.settings().settings.mode))
+    known, requests = tools.workspace.instrumented(), Requests(tools)
+    wanted = [
+        requests.make(file, known.get(file), params.level, params.functions, params.style, params.mode, params.force) for file in files
+    ]
+    return plan_files(tools, wanted, known, steps)
 
 
 def _mode(call: Call[InstrumentParams], planned: Sequence[Planned]) -> str:
@@ -114,7 +117,35 @@ def _mode(call: Call[InstrumentParams], planned: Sequence[Planned]) -> str:
     return " and ".join(sorted(modes)) or call.params.mode or call.tools.settings().settings.mode
 
 
-def _carry_out(call: Call[InstrumentParams], item: Planned) -> InstrumentedFile:
+def _carry_out(call: Call[InstrumentParams], planned: Sequence[Planned], steps: Steps) -> list[InstrumentedFile]:
+    """Write what is to be written, in one go. Raises Unavailable for a full disk, with no file changed."""
+    total = 2 * len(planned)
+    rows = [_row(item) for item in planned]
+    wanted: dict[int, Wanted] = {}
+    for number, (row, item) in enumerate(zip(rows, planned, strict=True)):
+        if row.status == "planned" and item.plan is not None and not call.params.dry_run:
+            if not call.params.force and _same(call.tools, item):
+                row.status = "unchanged"
+            else:
+                wanted[number] = Wanted(item.plan, item.functions)
+    done = iter(range(total - len(wanted) + 1, total + 1))
+    outcomes = (
+        call.tools.workspace.apply_all(
+            list(wanted.values()), call.caller.name, lambda file: steps.report(next(done), total, f"written {file}")
+        )
+        if wanted
+        else []
+    )
+    for number, outcome in zip(wanted, outcomes, strict=True):
+        if isinstance(outcome, TracerError):
+            rows[number].status, rows[number].problem = "failed", str(outcome)
+        else:
+            rows[number].status = "instrumented"
+    return rows
+
+
+def _row(item: Planned) -> InstrumentedFile:
+    """What is known of a file before anything is written: failed, skipped, or planned."""
     plan = item.plan
     if plan is None:
         return InstrumentedFile(file=item.file, status="failed", problem=item.problem)
@@ -129,19 +160,7 @@ def _carry_out(call: Call[InstrumentParams], item: Planned) -> InstrumentedFile:
     )
     if not plan.insertions:
         row.status = "skipped"
-        row.problem = row.skipped[0] if row.skipped else "no function to trace"
-        return row
-    if call.params.dry_run:
-        return row
-    if not call.params.force and _same(call.tools, item):
-        row.status = "unchanged"
-        return row
-    try:
-        call.tools.workspace.apply(plan, call.caller.name, item.functions)
-    except UserError as error:
-        row.status, row.problem = "failed", str(error)
-        return row
-    row.status = "instrumented"
+        row.problem = plan.skipped[0].reason if plan.skipped and len(plan.skipped) == 1 else "no function to trace"
     return row
 
 
@@ -154,19 +173,36 @@ def _same(tools: Tools, item: Planned) -> bool:
 
 
 def render(result: InstrumentResult, params: InstrumentParams) -> str:
-    """One line a file; failures and what was skipped always shown."""
+    """Counts, failures with their reasons, and the files while they are few."""
     counts = Counter(row.status for row in result.files)
     functions = sum(row.functions_wrapped for row in result.files if row.status in ("instrumented", "planned", "unchanged"))
-    said = ", ".join(f"{count} {status}" for status, count in counts.items()) or "no files"
+    said = ", ".join(f"{count:,} {status}" for status, count in counts.most_common()) or "no files"
     lines = [f"{said}; {counted(functions, 'function')} traced ({result.mode})."]
-    rows = sorted(result.files, key=lambda row: row.status != "failed")
-    lines += [_line(row, params) for row in rows[:SHOWN_FILES]]
-    if len(rows) > SHOWN_FILES:
-        lines.append(f"… {len(rows) - SHOWN_FILES} more files; `get_status` lists what is instrumented.")
+    if len(result.files) <= SHOWN_FILES:
+        lines += [_line(row, params) for row in sorted(result.files, key=lambda row: row.status != "failed")]
+    else:
+        lines += _many(result.files, params)
     if counts["instrumented"]:
         how = "with `mcp-tracer run -- COMMAND`" if "on_load" in result.mode else "as usual"
         lines.append(f"Now run the program or its tests {how}, then ask `list_runs`, `search_traces` or `find_errors`.")
     return "\n".join(lines)
+
+
+def _many(rows: Sequence[InstrumentedFile], params: InstrumentParams) -> list[str]:
+    """For a small window: what failed, why others were skipped, and where the rest can be seen."""
+    failed = [row for row in rows if row.status == "failed"]
+    lines = [_line(row, params) for row in failed[:SHOWN_FAILURES]]
+    if len(failed) > SHOWN_FAILURES:
+        lines.append(f"… {len(failed) - SHOWN_FAILURES:,} more failed: instrument one folder to see its own.")
+    reasons = Counter(row.problem for row in rows if row.status == "skipped")
+    lines += [f"skipped  {counted(count, 'file')}: {reason}" for reason, count in reasons.most_common(5)]
+    others = [row for row in rows if row.status not in ("failed", "skipped")]
+    lines += [
+        f"{row.status}  {row.file}  level {row.level}  {counted(row.functions_wrapped, 'function')}" for row in others[:SHOWN_OF_MANY]
+    ]
+    if len(others) > SHOWN_OF_MANY:
+        lines.append(f"… {len(others) - SHOWN_OF_MANY:,} more; `get_status` lists what is instrumented, a folder in `paths` shows its own.")
+    return lines
 
 
 def _line(row: InstrumentedFile, params: InstrumentParams) -> str:
@@ -180,23 +216,32 @@ def _line(row: InstrumentedFile, params: InstrumentParams) -> str:
 
 
 def deeds(result: InstrumentResult, params: InstrumentParams) -> Sequence[Deed]:
-    """One action a file that was written or failed."""
-    return [
-        Deed(
-            "instrumented_file",
-            {
-                "file": row.file,
-                "level": row.level,
-                "functions_wrapped": row.functions_wrapped,
-                "functions": params.functions,
-                "mode": result.mode,
-            }
-            | ({"reason": row.problem} if row.problem else {}),
-            "success" if row.status == "instrumented" else row.status,
-        )
-        for row in result.files
-        if row.status in ("instrumented", "failed")
-    ]
+    """One action a file that was written or failed; of many files, one action for all and one for each of the first failures."""
+    written = [row for row in result.files if row.status == "instrumented"]
+    failed = [row for row in result.files if row.status == "failed"]
+    if len(result.files) <= RECORDED_SINGLY:
+        return [_deed(row, result, params) for row in result.files if row.status in ("instrumented", "failed")]
+    context = {
+        "files": len(written),
+        "first": [row.file for row in written[:SHOWN_FAILURES]],
+        "level": max((row.level for row in written), default=0),
+        "functions_wrapped": sum(row.functions_wrapped for row in written),
+        "failed": len(failed),
+        "mode": result.mode,
+    }
+    return [Deed("instrumented_files", context), *(_deed(row, result, params) for row in failed[:SHOWN_FAILURES])]
+
+
+def _deed(row: InstrumentedFile, result: InstrumentResult, params: InstrumentParams) -> Deed:
+    context: dict[str, Any] = {
+        "file": row.file,
+        "level": row.level,
+        "functions_wrapped": row.functions_wrapped,
+        "functions": params.functions,
+        "mode": result.mode,
+    }
+    reason = {"reason": row.problem} if row.problem else {}
+    return Deed("instrumented_file", context | reason, "success" if row.status == "instrumented" else row.status)
 
 
 INSTRUMENT_FILES = Operation(

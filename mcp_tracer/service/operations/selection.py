@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from mcp_tracer.model.errors import UserError
 from mcp_tracer.model.level import Level
 from mcp_tracer.model.plan import InstrumentRequest, Plan
+from mcp_tracer.service.background import Steps
 from mcp_tracer.service.context import Tools
 from mcp_tracer.settings.rules import rule_for
 from mcp_tracer.workspace.discovery import discover, match
 from mcp_tracer.workspace.manifest import Entry
+
+RECORDED_SINGLY = 100
+"""Up to so many files a call is recorded as one action a file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,43 +52,67 @@ def files_of(tools: Tools, paths: Iterable[str], everything: bool, exclude: Iter
     return match(tools.project, named, suffixes=suffixes(tools), exclude=skip, languages=wanted)
 
 
-def default_level(tools: Tools, file: str) -> Level:
-    """The level that overrides and settings give a file."""
-    language = tools.workspace.language_of(file).name
-    rule = rule_for(file, language, tools.settings(), tools.overrides())
-    return Level.of(rule.level or tools.settings().settings.default_level)
+class Requests:
+    """Makes requests of files by one reading of settings and overrides, so that all files of a call are treated alike."""
+
+    def __init__(self, tools: Tools) -> None:
+        self._tools = tools
+        self._settings = tools.settings()
+        self._overrides = tools.overrides()
+
+    def default_level(self, file: str) -> Level:
+        """The level that overrides and settings give a file."""
+        language = self._tools.workspace.language_of(file).name
+        rule = rule_for(file, language, self._settings, self._overrides)
+        return Level.of(rule.level or self._settings.settings.default_level)
+
+    def make(
+        self, file: str, before: Entry | None, level: int | None, functions: Iterable[str], style: str, mode: str | None, force: bool
+    ) -> InstrumentRequest:
+        """The request for one file. Named functions join those that were instrumented before; its other functions stay as they are.
+
+        `before` is the manifest's entry. Where the file is instrumented already, a level goes up but not down, unless `force` says so.
+        """
+        chosen = self.default_level(file) if level is None else Level.of(level)
+        base, own = _levels(before, chosen, list(functions), force)
+        settings = self._settings.settings
+        return InstrumentRequest(
+            path=file,
+            level=base,
+            functions=own,
+            exclude_functions=tuple(settings.exclude_functions),
+            style=style,
+            mode=mode or (before.mode if before else settings.mode),
+        )
 
 
-def request_for(
-    tools: Tools, file: str, before: Entry | None, level: int | None, functions: Iterable[str], style: str, force: bool
-) -> InstrumentRequest:
-    """The request for one file. Named functions join those that were instrumented before; the file's other functions stay as they are.
-
-    `before` is the manifest's entry. Where the file is instrumented already, a level goes up but not down, unless `force` says so.
-    """
-    chosen = default_level(tools, file) if level is None else Level.of(level)
-    excluded = tuple(tools.settings().settings.exclude_functions)
-    names = list(functions)
+def _levels(before: Entry | None, chosen: Level, names: Sequence[str], force: bool) -> tuple[Level, dict[str, Level]]:
+    """(the file's level, its functions' own levels)."""
     if not names:
         base = max(chosen, Level(before.level)) if before and not force else chosen
-        higher = {name: Level(own) for name, own in before.functions.items() if own > base} if before and not force else {}
-        return InstrumentRequest(path=file, level=base, functions=higher, exclude_functions=excluded, style=style)
+        return base, {name: Level(own) for name, own in before.functions.items() if own > base} if before and not force else {}
     kept = {name: Level(value) for name, value in before.functions.items()} if before else {}
     base = Level(before.level) if before else Level.OFF
     if not force:
         chosen = max([chosen, base, *(kept.get(name, Level.OFF) for name in names)])
-    return InstrumentRequest(
-        path=file, level=base, functions={**kept, **dict.fromkeys(names, chosen)}, exclude_functions=excluded, style=style
-    )
+    return base, {**kept, **dict.fromkeys(names, chosen)}
 
 
-def plan_file(tools: Tools, request: InstrumentRequest, before: Entry | None) -> Planned:
-    """Plan one file; a file that cannot be planned gives its reason instead of ending the whole call."""
-    functions = {name: int(level) for name, level in request.functions.items()}
-    try:
-        return Planned(request.path, tools.workspace.plan(request), functions, before=before)
-    except UserError as error:
-        return Planned(request.path, None, functions, problem=str(error), before=before)
+def plan_files(tools: Tools, requests: Sequence[InstrumentRequest], known: Mapping[str, Entry], steps: Steps) -> list[Planned]:
+    """Plan files; one that cannot be planned gives its reason instead of ending the whole call."""
+    count = len(requests)
+    numbers = iter(range(1, count + 1))
+    plans = tools.workspace.plan_all(requests, lambda file: steps.report(next(numbers), 2 * count, f"planned {file}"))
+    return [
+        Planned(
+            file=request.path,
+            plan=None if isinstance(plan, UserError) else plan,
+            functions={name: int(level) for name, level in request.functions.items()},
+            problem=str(plan) if isinstance(plan, UserError) else None,
+            before=known.get(request.path),
+        )
+        for request, plan in zip(requests, plans, strict=True)
+    ]
 
 
 def digest_of(parts: Iterable[str]) -> str:
@@ -93,3 +121,8 @@ def digest_of(parts: Iterable[str]) -> str:
     for part in parts:
         digest.update(part.encode() + b"\0")
     return digest.hexdigest()
+
+
+def first_lines(lines: Sequence[str], most: int = 200) -> str:
+    """The details of a request for approval: a person reads no more than these."""
+    return "\n".join([*lines[:most], *([f"… and {len(lines) - most:,} more"] if len(lines) > most else [])])

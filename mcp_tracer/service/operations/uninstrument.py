@@ -10,11 +10,17 @@ from pydantic import Field
 from mcp_tracer.model.errors import NotFound, TracerError, UserError
 from mcp_tracer.model.level import Level
 from mcp_tracer.model.plan import InstrumentRequest, sha256
+from mcp_tracer.service.background import Steps, in_thread
 from mcp_tracer.service.context import Call, Tools
 from mcp_tracer.service.operation import UNINSTRUMENT, Command, Deed, Hints, Operation, PathParams, Prepared, Result, Route
-from mcp_tracer.service.operations.selection import digest_of, suffixes
+from mcp_tracer.service.operations.selection import RECORDED_SINGLY, digest_of, first_lines, suffixes
 from mcp_tracer.workspace.discovery import match
 from mcp_tracer.workspace.manifest import Entry
+from mcp_tracer.workspace.workspace import Restored
+
+SHOWN_FILES = 30
+SHOWN_OF_MANY = 5
+SHOWN_FAILURES = 20
 
 
 class UninstrumentParams(PathParams):
@@ -38,36 +44,48 @@ class RestoredFile(Result):
 
 
 class UninstrumentResult(Result):
-    """One row a file."""
+    """One row a file. `note`: what else went wrong though the files are as told."""
 
     files: list[RestoredFile]
+    note: str | None = None
 
 
 async def run(call: Call[UninstrumentParams]) -> UninstrumentResult:
-    """Restore each file; one that fails leaves the others alone."""
-    files = _files(call)
-    rows: list[RestoredFile] = []
-    for number, file in enumerate(files, 1):
-        rows.append(_take_out(call, file))
-        await call.progress(number, len(files), file)
-    if len(rows) == 1 and rows[0].how == "failed":
-        raise UserError(rows[0].problem or "failed")
-    return UninstrumentResult(files=rows)
+    """Restore the files; one that fails leaves the others alone."""
+    files, _ = await _found(call)
+    result = await in_thread(lambda steps: _take_out(call, files, steps), call.progress)
+    if len(result.files) == 1 and result.files[0].how == "failed":
+        raise UserError(result.files[0].problem or "failed")
+    return result
 
 
 async def prepare(call: Call[UninstrumentParams]) -> Prepared | None:
     """What would be restored, bound to the files' present contents."""
-    tools, params = call.tools, call.params
-    files, known = _files(call), tools.workspace.instrumented()
-    parts = [
-        f"{file}:{tools.workspace.state(file)}:{known[file].sha256_after if file in known else sha256(tools.workspace.original(file))}"
-        for file in files
-    ]
+    params, (files, parts) = call.params, await _found(call)
     what = f"functions {', '.join(params.functions)} of " if params.functions else ""
     names = ", ".join(files[:5]) + (f" and {len(files) - 5} more" if len(files) > 5 else "")
-    return Prepared(
-        digest_of(["uninstrument", *params.functions, str(params.restore), *parts]), f"uninstrument {what}{names}", "\n".join(files)
-    )
+    digest = digest_of(["uninstrument", *params.functions, str(params.restore), *parts])
+    return Prepared(digest, f"uninstrument {what}{names}", first_lines(files))
+
+
+async def _found(call: Call[UninstrumentParams]) -> tuple[list[str], list[str]]:
+    """(files, what each is now), found once: what a person approved is what is restored."""
+    if "found" not in call.memo:
+        call.memo["found"] = await in_thread(lambda steps: _look(call, steps), call.progress)
+    return call.memo["found"]
+
+
+def _look(call: Call[UninstrumentParams], steps: Steps) -> tuple[list[str], list[str]]:
+    tools = call.tools
+    files, known = _files(call), tools.workspace.instrumented()
+    if not tools.settings().requires_approval:
+        return files, []
+    parts: list[str] = []
+    for number, file in enumerate(files, 1):
+        after = known[file].sha256_after if file in known else sha256(tools.workspace.original(file))
+        parts.append(f"{file}:{tools.workspace.state(file)}:{after}")
+        steps.report(number, 2 * len(files), f"looked at {file}")
+    return files, parts
 
 
 def _files(call: Call[UninstrumentParams]) -> list[str]:
@@ -85,14 +103,26 @@ def _files(call: Call[UninstrumentParams]) -> list[str]:
     return [*gone, *(file for file in found if file in instrumented or file in others)]
 
 
-def _take_out(call: Call[UninstrumentParams], file: str) -> RestoredFile:
+def _take_out(call: Call[UninstrumentParams], files: Sequence[str], steps: Steps) -> UninstrumentResult:
+    if call.params.functions or not call.params.restore:
+        return UninstrumentResult(files=[_change(call, file) for file in files])
+    total = 2 * len(files)
+    numbers = iter(range(len(files) + 1, total + 1))
+    done = call.tools.workspace.restore_all(files, lambda file: steps.report(next(numbers), total, f"restored {file}"))
+    rows = [_row(file, outcome) for file, outcome in zip(files, done.files, strict=True)]
+    return UninstrumentResult(files=rows, note=done.note)
+
+
+def _row(file: str, outcome: Restored | TracerError) -> RestoredFile:
+    if isinstance(outcome, TracerError):
+        return RestoredFile(file=file, how="failed", problem=str(outcome))
+    kept = f"the file is gone; its original is kept in {outcome.backup}" if outcome.backup else None
+    return RestoredFile(file=outcome.file, how=outcome.how, sha256=outcome.sha256, problem=kept)
+
+
+def _change(call: Call[UninstrumentParams], file: str) -> RestoredFile:
     try:
-        if call.params.functions:
-            return _take_functions(call, file)
-        if not call.params.restore:
-            return _switch_off(call.tools, file)
-        restored = call.tools.workspace.restore(file, call.caller.name)
-        return RestoredFile(file=restored.file, how=restored.how, sha256=restored.sha256)
+        return _take_functions(call, file) if call.params.functions else _switch_off(call.tools, file)
     except TracerError as error:
         return RestoredFile(file=file, how="failed", problem=str(error))
 
@@ -113,7 +143,7 @@ def _take_functions(call: Call[UninstrumentParams], file: str) -> RestoredFile:
     request = _without(entry, names, tuple(tools.settings().settings.exclude_functions))
     plan = tools.workspace.plan(request)
     if not plan.functions:
-        restored = tools.workspace.restore(file, call.caller.name)
+        restored = tools.workspace.restore(file)
         return RestoredFile(file=file, how=restored.how, sha256=restored.sha256, functions=names)
     written = tools.workspace.apply(plan, call.caller.name, {name: int(level) for name, level in request.functions.items()})
     return RestoredFile(file=file, how="function", sha256=written.sha256_after, functions=names)
@@ -129,32 +159,46 @@ def _without(entry: Entry, names: Sequence[str], excluded: tuple[str, ...]) -> I
 
 
 def render(result: UninstrumentResult, params: UninstrumentParams) -> str:
-    """One line a file."""
+    """Counts, failures with their reasons, and the files while they are few."""
     if not result.files:
         return "No file is instrumented; nothing to do."
     counts = Counter(row.how for row in result.files)
-    lines = [", ".join(f"{count} {how}" for how, count in counts.items()) + "."]
-    for row in result.files[:60]:
-        names = f" functions {', '.join(row.functions)}" if row.functions else ""
-        lines.append(
-            f"{row.how}  {row.file}{names}" + (f": {row.problem}" if row.problem else f"  sha256 {row.sha256}" if row.sha256 else "")
-        )
-    if len(result.files) > 60:
-        lines.append(f"… {len(result.files) - 60} more files.")
+    lines = [", ".join(f"{count:,} {how}" for how, count in counts.most_common()) + "."]
+    if result.note:
+        lines.append(result.note)
+    if len(result.files) <= SHOWN_FILES:
+        return "\n".join([*lines, *(_line(row) for row in result.files)])
+    failed = [row for row in result.files if row.how == "failed"]
+    telling = [row for row in result.files if row.how in ("stripped", "missing")]
+    lines += [_line(row) for row in [*failed[:SHOWN_FAILURES], *telling[:SHOWN_OF_MANY]]]
+    lines += [f"… {len(failed) - SHOWN_FAILURES:,} more failed."] if len(failed) > SHOWN_FAILURES else []
+    if failed:
+        lines.append("`uninstrument all=true` tries again; `get_status` lists what is still instrumented.")
+    elif set(counts) <= {"backup", "stripped", "on_load", "unchanged"}:
+        lines.append("Every file is what it was, byte for byte" + (", with the edits made since." if counts["stripped"] else "."))
     return "\n".join(lines)
 
 
+def _line(row: RestoredFile) -> str:
+    names = f" functions {', '.join(row.functions)}" if row.functions else ""
+    return f"{row.how}  {row.file}{names}" + (f": {row.problem}" if row.problem else f"  sha256 {row.sha256}" if row.sha256 else "")
+
+
 def deeds(result: UninstrumentResult, params: UninstrumentParams) -> Sequence[Deed]:
-    """One action a file."""
-    return [
-        Deed(
-            "uninstrumented_file",
-            {"file": row.file, "how": row.how, "functions": row.functions} | ({"reason": row.problem} if row.problem else {}),
-            "failed" if row.how == "failed" else "success",
-        )
-        for row in result.files
-        if row.how != "unchanged"
-    ]
+    """One action a file; of many files, one action for all and one for each of the first failures."""
+    rows = [row for row in result.files if row.how != "unchanged"]
+    if len(rows) <= RECORDED_SINGLY:
+        return [_deed(row) for row in rows]
+    failed = [row for row in rows if row.how == "failed"]
+    counts = Counter(row.how for row in rows)
+    context = {"files": len(rows) - len(failed), "how": dict(counts), "first": [row.file for row in rows[:SHOWN_FAILURES]]}
+    return [Deed("uninstrumented_files", context), *(_deed(row) for row in failed[:SHOWN_FAILURES])]
+
+
+def _deed(row: RestoredFile) -> Deed:
+    context = {"file": row.file, "how": row.how, "functions": row.functions}
+    reason = {"reason": row.problem} if row.problem else {}
+    return Deed("uninstrumented_file", context | reason, "failed" if row.how == "failed" else "success")
 
 
 UNINSTRUMENT_FILES = Operation(
