@@ -132,7 +132,7 @@ async def test_a_missing_file_is_not_found_with_the_nearest_name(house: House) -
 async def test_a_syntax_error_is_told_with_line_and_column_and_others_go_on(house: House) -> None:
     (house.project.root / "broken.py").write_text("def f(:\n")
     answer = await house.ask("instrument", paths=["broken.py", "shop.py"])
-    assert "failed  broken.py" in answer.text and "line 1" in answer.text
+    assert "failed  broken.py cannot be parsed" in answer.text and "line 1" in answer.text
     assert house.read("shop.py") != SHOP
     assert house.read("broken.py") == b"def f(:\n"
 

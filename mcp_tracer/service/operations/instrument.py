@@ -207,7 +207,8 @@ def _many(rows: Sequence[InstrumentedFile], params: InstrumentParams) -> list[st
 
 def _line(row: InstrumentedFile, params: InstrumentParams) -> str:
     if row.status in ("failed", "skipped"):
-        return f"{row.status}  {row.file}: {row.problem}"
+        problem = row.problem or ""
+        return f"{row.status}  {problem}" if problem.startswith(row.file) else f"{row.status}  {row.file}: {problem}"
     names = ", ".join(row.functions[:SHOWN_FUNCTIONS])
     more = f", … {len(row.functions) - SHOWN_FUNCTIONS} more" if len(row.functions) > SHOWN_FUNCTIONS else ""
     left = f" | left alone: {'; '.join(row.skipped[:3])}" if row.skipped else ""
