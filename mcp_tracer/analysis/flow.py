@@ -6,13 +6,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from mcp_tracer.analysis.text import duration, label, place
-from mcp_tracer.analysis.tree import Node, build
+from mcp_tracer.analysis.tree import SITES, Node, build
 from mcp_tracer.model.span import Span
 
 
 @dataclass(slots=True)
 class Frame:
-    """All calls of one function under one call path. Times in ns."""
+    """All calls of one function under one call path; what it calls of itself, directly, is its own. Times in ns.
+
+    `total_ns` counts the outermost calls alone: calls inside calls of the same frame are within their time already.
+    """
 
     name: str
     file: str
@@ -21,7 +24,9 @@ class Frame:
     total_ns: int = 0
     self_ns: int = 0
     errors: int = 0
+    site: bool = False
     children: dict[tuple[str, str], Frame] = field(default_factory=dict[tuple[str, str], "Frame"])
+    above: Frame | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,24 +40,32 @@ class Bar:
 def flame_graph(spans: Iterable[Span]) -> Frame:
     """The frames of a trace below one root frame that stands for the whole."""
     whole = Frame("all", "", 0)
-    stack: list[tuple[Node, Frame]] = [(root, whole) for root in build(spans)]
+    stack: list[tuple[Node, Frame, frozenset[int]]] = [(root, whole, frozenset()) for root in build(spans)]
     while stack:
-        node, above = stack.pop()
-        frame = _frame(above, node.span)
-        stack.extend((child, frame) for child in node.children)
+        node, above, running = stack.pop()
+        frame = _frame_below(above, node.span)
+        _add(frame, node.span, outermost=id(frame) not in running)
+        inside = running | {id(frame)}
+        stack.extend((child, frame, inside) for child in node.children)
     whole.total_ns = sum(frame.total_ns for frame in whole.children.values())
     whole.calls = sum(frame.calls for frame in whole.children.values())
     return whole
 
 
-def _frame(above: Frame, span: Span) -> Frame:
-    name = label(span) if span.kind == "db" else span.function
-    frame = above.children.setdefault((name, span.file), Frame(name, span.file, span.line))
+def _frame_below(above: Frame, span: Span) -> Frame:
+    """The frame for `span` under `above`; where a function calls itself, also through a call expression, its own."""
+    name = label(span) if span.kind == "db" else f"{span.kind} {span.function}" if span.kind in SITES else span.function
+    for frame in (above, above.above if above.site else None):
+        if frame is not None and not frame.site and (frame.name, frame.file) == (name, span.file):
+            return frame
+    return above.children.setdefault((name, span.file), Frame(name, span.file, span.line, site=span.kind in SITES, above=above))
+
+
+def _add(frame: Frame, span: Span, *, outermost: bool) -> None:
     frame.calls += span.count
-    frame.total_ns += span.duration_ns * span.count
+    frame.total_ns += span.duration_ns * span.count if outermost else 0
     frame.self_ns += span.self_ns * span.count
     frame.errors += span.error is not None
-    return frame
 
 
 def timeline(spans: Sequence[Span]) -> list[Bar]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from mcp_tracer.analysis.text import duration, span_line
-from mcp_tracer.analysis.tree import Fold, Node, fold, slowest_path, walk
+from mcp_tracer.analysis.tree import Fold, Node, Recursion, collapsed, fold, slowest_path, walk
 
 CHARACTERS_A_TOKEN = 3.5
 DEEPEST = 64
@@ -34,11 +34,18 @@ class _View:
 def tell(
     roots: Sequence[Node], *, budget_tokens: int, max_depth: int | None = None, min_duration_ns: int = 0, partial: bool = False
 ) -> Story:
-    """Tell the trees as deep as the budget allows. `partial`: deeper spans exist that were not fetched, so counts are lower bounds."""
+    """Tell the trees as deep as the budget allows, recursive calls as one line where they don't all fit.
+
+    `partial`: deeper spans exist that were not fetched, so counts are lower bounds.
+    """
     limit = int(budget_tokens * CHARACTERS_A_TOKEN)
     deepest = min(DEEPEST if max_depth is None else max_depth, max((_height(root) for root in roots), default=0))
     widest = _View(frozenset(_must_keep(roots)), deepest, min_duration_ns, SIBLINGS, partial)
-    story = Story(())
+    story = _Teller(widest).tell(roots)
+    if _length(story) <= limit and not partial:
+        return story
+    roots = collapsed(roots)
+    widest = replace(widest, keep=frozenset(_must_keep(roots)))
     for siblings in (SIBLINGS, 8, 3):
         story = _deepest_that_fits(roots, replace(widest, siblings=siblings), limit)
         if _length(story) <= limit:
@@ -97,17 +104,17 @@ class _Teller:
 
     def tell(self, roots: Sequence[Node]) -> Story:
         """Preorder, iteratively."""
-        stack: list[tuple[int, Fold | str]] = [*reversed([*self._level(roots, 0)])]
+        stack: list[tuple[int, Fold | str]] = [*reversed([*self._level(roots, 0, None)])]
         while stack:
             depth, item = stack.pop()
             if isinstance(item, str):
                 self._lines.append("  " * depth + item)
                 continue
             self._line(depth, item)
-            stack.extend(reversed([*self._level(item.first.children, depth + 1)]) if len(item.nodes) == 1 else ())
+            stack.extend(reversed([*self._level(item.first.children, depth + 1, item.first)]) if len(item.nodes) == 1 else ())
         return Story(tuple(self._lines))
 
-    def _level(self, siblings: Sequence[Node], depth: int) -> Iterable[tuple[int, Fold | str]]:
+    def _level(self, siblings: Sequence[Node], depth: int, above: Node | None) -> Iterable[tuple[int, Fold | str]]:
         folds = fold(siblings)
         chosen = [item for item in folds if self._wanted(item, depth)]
         if len(chosen) > self._view.siblings:
@@ -120,7 +127,7 @@ class _Teller:
             else:
                 hidden += item.nodes
         if hidden:
-            yield depth, self._hidden(hidden)
+            yield depth, self._hidden(hidden, above)
 
     def _wanted(self, item: Fold, depth: int) -> bool:
         if any(node.span.span_id in self._view.keep for node in item.nodes):
@@ -132,22 +139,29 @@ class _Teller:
         chosen = {id(item) for item in ranked[: self._view.siblings]}
         return [item for item in folds if id(item) in chosen]
 
-    def _hidden(self, nodes: Sequence[Node]) -> str:
+    def _hidden(self, nodes: Sequence[Node], above: Node | None) -> str:
         spans = sum(node.size for node in nodes)
         names = ", ".join(list(dict.fromkeys(node.span.function for node in nodes))[:3])
         time = duration(sum(node.span.duration_ns for node in nodes))
-        parent = nodes[0].span.parent_span_id
+        parent = above.span.span_id if above else nodes[0].span.parent_span_id
         where = f"; span_id={parent} shows them" if parent else ""
         return f"… {spans}{'+' if self._view.partial else ''} spans not shown ({names}; {time}{where})"
 
     def _line(self, depth: int, item: Fold) -> None:
         node = item.first
         text = span_line(node.span)
+        if node.recursion is not None:
+            text += f" [{self._recursion(node.recursion)}]"
         if len(item.nodes) > 1:
             text = _folded(item, text)
-        if node.span.error or len(item.nodes) > 1 or depth == 0:
+        if node.span.error or len(item.nodes) > 1 or depth == 0 or node.recursion is not None:
             text += f" #{node.span.span_id}"
         self._lines.append("  " * depth + text)
+
+    def _recursion(self, recursion: Recursion) -> str:
+        if self._view.partial:
+            return f"recursive: ×{recursion.calls:,}+ (depth ≥ {recursion.levels})"
+        return f"recursive: ×{recursion.calls:,} (depth ≤ {recursion.levels}), self {duration(recursion.self_ns)}"
 
 
 def _folded(item: Fold, text: str) -> str:

@@ -1,4 +1,4 @@
-"""Spans as a tree, with repeated siblings folded."""
+"""Spans as a tree, with repeated siblings and recursive calls folded."""
 
 from __future__ import annotations
 
@@ -8,16 +8,32 @@ from dataclasses import dataclass, field
 from mcp_tracer.model.span import Span
 
 FOLD_FROM = 3
+RECURSION_FROM_CALLS, RECURSION_FROM_LEVELS = 8, 3
+SITES = ("call", "await")
+"""Kinds of spans that level 3 adds between a caller and what it calls."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recursion:
+    """Calls of one function that it made itself, directly, with the outermost one: their number, how deep they nest, their own time."""
+
+    calls: int
+    levels: int
+    self_ns: int
 
 
 @dataclass(slots=True)
 class Node:
-    """A span with its children by start time. `size` counts the spans below and itself; `fails` says that an error lies at or below it."""
+    """A span with its children by start time. `size` counts the spans below and itself; `fails` says that an error lies at or below it.
+
+    With `recursion`, it stands for all those calls, and `children` are what they called besides.
+    """
 
     span: Span
     children: list[Node] = field(default_factory=list["Node"])
     size: int = 1
     fails: bool = False
+    recursion: Recursion | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +83,49 @@ def walk(root: Node) -> Iterator[Node]:
         stack.extend(reversed(node.children))
 
 
+def collapsed(roots: Iterable[Node]) -> list[Node]:
+    """The trees with each larger recursion (a function that calls itself, directly) as one node; where something fails it stays."""
+    made = [_collapsed(root) for root in roots]
+    stack = [*made]
+    while stack:
+        node = stack.pop()
+        node.children = [_collapsed(child) for child in node.children]
+        stack.extend(node.children)
+    return made
+
+
+def _collapsed(top: Node) -> Node:
+    calls = levels = self_ns = 0
+    others: list[Node] = []
+    stack = [] if top.fails or top.span.kind in SITES else [(top, 1)]
+    while stack:
+        node, level = stack.pop()
+        calls, levels, self_ns = calls + node.span.count, max(levels, level), self_ns + node.span.self_ns * node.span.count
+        for child in _through_sites(node.children, top):
+            if same_function(child.span, top.span):
+                stack.append((child, level + 1))
+            else:
+                others.append(child)
+    if calls < RECURSION_FROM_CALLS or levels < RECURSION_FROM_LEVELS:
+        return Node(top.span, top.children, top.size, top.fails)
+    others.sort(key=lambda node: node.span.start_ns)
+    return Node(top.span, others, top.size, False, Recursion(calls, levels, self_ns))
+
+
+def _through_sites(children: Iterable[Node], top: Node) -> Iterator[Node]:
+    """The children; of a call expression that calls the function itself, that call."""
+    for child in children:
+        if child.span.kind in SITES and any(same_function(below.span, top.span) for below in child.children):
+            yield from child.children
+        else:
+            yield child
+
+
+def same_function(one: Span, other: Span) -> bool:
+    """Whether both are calls of the same function."""
+    return (one.function, one.file, one.kind) == (other.function, other.file, other.kind)
+
+
 def fold(siblings: Sequence[Node]) -> list[Fold]:
     """Join runs of at least three neighbours with the same function, outcome and shape; one that failed is never folded."""
     folds: list[Fold] = []
@@ -96,7 +155,7 @@ def _shape(node: Node) -> tuple[object, ...]:
     span = node.span
     statement = span.values.attributes.get("db.query.text") if span.values else None
     below = tuple(dict.fromkeys(child.span.function for child in node.children))
-    return (span.function, span.file, span.kind, statement, span.finished, below)
+    return (span.function, span.file, span.kind, statement, span.finished, below, node.recursion is None)
 
 
 def slowest_path(root: Node) -> set[str]:

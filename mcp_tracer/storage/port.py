@@ -58,11 +58,12 @@ class SpanStore(Protocol):
         trace_id: str,
         *,
         max_depth: int | None = None,
+        start_ns: int | None = None,
         limit: int = 5000,
         cursor: str | None = None,
         values: bool = True,
     ) -> Page[Span]:
-        """The spans of a trace by start time (parents before children), `total` exact."""
+        """The spans of a trace (that started at `start_ns` or later) by start time (parents before children), `total` exact."""
         ...
 
     async def span(self, span_id: str) -> Span:

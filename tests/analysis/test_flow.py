@@ -1,4 +1,4 @@
-from span_factory import tree
+from span_factory import span, tree
 
 from mcp_tracer.analysis.flow import draw_flame_graph, draw_timeline, flame_graph, timeline
 
@@ -30,3 +30,23 @@ def test_a_timeline_starts_at_the_first_span() -> None:
 
 def test_an_empty_timeline_draws_nothing() -> None:
     assert draw_timeline(timeline([])) == []
+
+
+def test_a_function_that_calls_itself_is_one_frame_whose_total_counts_the_outermost_call() -> None:
+    down = ("down", 3, 2, [("leaf", 3, 1, [])])
+    whole = flame_graph(tree(("main", 0, 10, [("down", 1, 8, [("down", 2, 5, [down])])])))
+    (main,) = whole.children.values()
+    (frame,) = main.children.values()
+    assert (frame.name, frame.calls, frame.total_ns) == ("down", 3, 8_000_000)
+    assert [(child.name, child.calls) for child in frame.children.values()] == [("leaf", 1)]
+
+
+def test_a_function_that_calls_itself_through_call_expressions_is_one_frame_too() -> None:
+    spans = [span(1, "down", 0, 8)]
+    for number in (2, 4):
+        spans.append(span(number, "down", number, 8 - number, parent=number - 1, kind="call"))
+        spans.append(span(number + 1, "down", number, 8 - number, parent=number))
+    (frame,) = flame_graph(spans).children.values()
+    (site,) = frame.children.values()
+    assert (frame.name, frame.calls, frame.total_ns) == ("down", 3, 8_000_000)
+    assert (site.name, site.calls, site.total_ns, site.children) == ("call down", 2, 6_000_000, {})

@@ -57,3 +57,23 @@ def test_the_answer_keeps_to_its_budget(parents: list[int], tokens: int) -> None
     spans = [span(number, f"f{number % 7}", number, 1, parent=p if p < number else None) for number, p in enumerate(parents)]
     told = "\n".join(tell(build(spans), budget_tokens=tokens).lines)
     assert len(told) <= tokens * 3.5 + 120
+
+
+def recursive(levels: int) -> tuple:
+    return ("fib", 0, 1, [recursive(levels - 1), recursive(levels - 2)] if levels > 1 else [])
+
+
+def test_recursive_calls_are_one_line_where_they_do_not_fit() -> None:
+    told = lines(("main", 0, 10, [recursive(12)]), tokens=500)
+    assert told[1] == "  1ms fib src/shop.py:2 [recursive: ×465 (depth ≤ 12), self 465ms] #0000000000000002"
+    assert len(told) == 2
+
+
+def test_recursive_calls_are_told_one_by_one_where_they_fit() -> None:
+    told = lines(("main", 0, 10, [recursive(5)]))
+    assert len(told) == 16
+
+
+def test_a_recursion_whose_depths_were_not_all_fetched_is_a_lower_bound() -> None:
+    told = lines(("main", 0, 10, [recursive(12)]), partial=True)
+    assert "[recursive: ×465+ (depth ≥ 12)]" in told[1]

@@ -2,7 +2,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from span_factory import span, tree
 
-from mcp_tracer.analysis.tree import build, fold, slowest_path, walk
+from mcp_tracer.analysis.tree import Recursion, build, collapsed, fold, slowest_path, walk
 
 
 def test_children_hang_below_their_parents_in_order_of_start() -> None:
@@ -53,3 +53,46 @@ def test_no_span_is_lost_or_doubled(parents: list[int]) -> None:
     spans = [span(number, "f", number, 1, parent=parent if parent < number else None) for number, parent in enumerate(parents)]
     found = [node.span.span_id for root in build(spans) for node in walk(root)]
     assert sorted(found) == sorted(each.span_id for each in spans)
+
+
+def fib(number: int, start: float) -> tuple:
+    """Calls as fib makes them: `number` levels, two calls each."""
+    below = [fib(number - 1, start), fib(number - 2, start + 1)] if number > 1 else []
+    return ("fib", start, 1, below)
+
+
+def test_recursive_calls_become_one_node() -> None:
+    (root,) = collapsed(build(tree(("main", 0, 10, [fib(5, 1)]))))
+    (top,) = root.children
+    assert (top.span.function, top.children, top.recursion) == ("fib", [], Recursion(calls=15, levels=5, self_ns=15_000_000))
+
+
+def test_what_a_recursion_calls_besides_stays_below_it() -> None:
+    walk = ("visit", 0, 1, [("read", 0, 1, [])])
+    for level in range(1, 9):
+        walk = ("visit", 10 - level, 1, [("read", 10 - level, 1, []), walk])
+    (root,) = collapsed(build(tree(walk)))
+    assert root.recursion is not None and root.recursion.calls == 9
+    assert [child.span.function for child in root.children] == ["read"] * 9
+
+
+def test_call_expressions_between_recursive_calls_do_not_hide_the_recursion() -> None:
+    spans = [span(1, "down", 0, 50)]
+    for number in range(2, 20, 2):
+        spans.append(span(number, "down", 0, 50, parent=number - 1, kind="call", depth=number - 1))
+        spans.append(span(number + 1, "down", 0, 50, parent=number, depth=number))
+    (root,) = collapsed(build(spans))
+    assert root.recursion is not None and (root.recursion.calls, root.recursion.levels) == (10, 10)
+
+
+def test_a_recursion_that_fails_stays_as_it_was() -> None:
+    deep = ("down", 0, 1, [], "ValueError")
+    for _ in range(12):
+        deep = ("down", 0, 1, [deep], "ValueError")
+    roots = build(tree(deep))
+    assert [node.span.span_id for node in walk(collapsed(roots)[0])] == [node.span.span_id for node in walk(roots[0])]
+
+
+def test_a_few_recursive_calls_stay_as_they_are() -> None:
+    (root,) = collapsed(build(tree(fib(3, 0))))
+    assert root.recursion is None and len(root.children) == 2

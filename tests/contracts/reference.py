@@ -59,9 +59,10 @@ class Reference:
         for number, builder in enumerate(builders, 1):
             self._read(number, builder, gone)
 
-    def trace_spans(self, trace_id: str, max_depth: int | None = None) -> list[Row]:
+    def trace_spans(self, trace_id: str, max_depth: int | None = None, start_ns: int | None = None) -> list[Row]:
         """By (start, depth, process, seq)."""
         rows = [row for row in self.rows if row.trace_id == trace_id and (max_depth is None or row.depth <= max_depth)]
+        rows = [row for row in rows if start_ns is None or row.start_ns >= start_ns]
         return sorted(rows, key=lambda row: (row.start_ns, row.depth, row.source, row.seq))
 
     def search(self, query: SpanQuery) -> list[Row]:

@@ -38,13 +38,15 @@ async def check_search(store: SpanStore, reference: Reference, query: SpanQuery)
     assert total in (None, len(expected))
 
 
-async def check_trace(store: SpanStore, reference: Reference, trace_id: str, max_depth: int | None = None, limit: int = 7) -> None:
+async def check_trace(
+    store: SpanStore, reference: Reference, trace_id: str, max_depth: int | None = None, start_ns: int | None = None
+) -> None:
     """The same spans over all pages, with an exact total."""
-    expected = [shown(row) for row in reference.trace_spans(trace_id, max_depth)]
+    expected = [shown(row) for row in reference.trace_spans(trace_id, max_depth, start_ns)]
     found: list[tuple[object, ...]] = []
     cursor: str | None = None
     while True:
-        page = await store.trace_spans(trace_id, max_depth=max_depth, limit=limit, cursor=cursor)
+        page = await store.trace_spans(trace_id, max_depth=max_depth, start_ns=start_ns, limit=7, cursor=cursor)
         assert page.total == len(expected)
         found += [shown(span) for span in page.rows]
         if (cursor := page.cursor) is None:

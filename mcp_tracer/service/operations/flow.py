@@ -132,6 +132,10 @@ def render(result: FlowResult, params: FlowParams) -> str:
         lines = draw_timeline(timeline(fetched.spans), lines=params.max_lines)
     else:
         lines = list(tell(build(fetched.spans), budget_tokens=params.max_lines * 30, max_depth=params.max_depth, partial=partial).lines)
+    if partial:
+        lines.append(
+            f"{fetched.total - len(fetched.spans):,} of {fetched.total:,} spans lie deeper than {fetched.depth} and are not in it."
+        )
     return "\n".join([heading(fetched.trace), *lines])
 
 

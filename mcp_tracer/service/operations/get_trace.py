@@ -133,7 +133,7 @@ def render(result: TraceResult, params: TraceParams) -> str:
     """The heading, then the story within the budget."""
     fetched = result.fetched
     roots = build(fetched.spans)
-    partial = fetched.total > len(fetched.spans) and params.span_id is None
+    partial = fetched.depth is not None if params.span_id else fetched.total > len(fetched.spans)
     story = tell(
         roots, budget_tokens=params.max_tokens, max_depth=params.max_depth, min_duration_ns=ns(params.min_duration) or 0, partial=partial
     )

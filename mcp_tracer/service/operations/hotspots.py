@@ -9,7 +9,7 @@ from pydantic import Field
 from mcp_tracer.analysis.text import duration, table
 from mcp_tracer.service.context import Call
 from mcp_tracer.service.operation import READ, READING, Command, Operation, Params, Result, Route
-from mcp_tracer.service.operations.stats import named
+from mcp_tracer.service.operations.stats import ADDED_UP, named, spent, total_cell
 from mcp_tracer.service.operations.times import instant_ns
 from mcp_tracer.service.operations.views import StatsView, asked, ns, stats_view
 
@@ -17,7 +17,9 @@ from mcp_tracer.service.operations.views import StatsView, asked, ns, stats_view
 class HotspotsParams(Params):
     """Parameters of `get_hotspots`."""
 
-    by: Literal["self", "total"] = Field(default="self", description="self: time in the function itself; total: with what it called.")
+    by: Literal["self", "total"] = Field(
+        default="self", description="self: time in the function itself; total: with what it called, recursive calls added up."
+    )
     run: str | None = Field(default=None, description="Run id, or last, previous, last-failed. Default: all runs.")
     start: str | None = Field(default=None, description="Not before: ISO 8601, or an age such as 15m.")
     end: str | None = Field(default=None, description="Not after: ISO 8601, or an age.")
@@ -28,20 +30,34 @@ class HotspotsResult(Result):
     """Functions, costliest first."""
 
     hotspots: list[StatsView]
+    _spent: float = 0.0
+
+    @classmethod
+    def of(cls, hotspots: list[StatsView], spent: float) -> HotspotsResult:
+        """The result, which keeps the time that all functions took themselves for its text."""
+        made = cls(hotspots=hotspots)
+        made._spent = spent
+        return made
+
+    @property
+    def spent(self) -> float:
+        """The time in milliseconds that all functions took themselves."""
+        return self._spent
 
 
 async def run(call: Call[HotspotsParams]) -> HotspotsResult:
     """Ask the rollups."""
     await call.tools.catch_up()
     store, params = call.tools.store, call.params
+    run_id = (await store.run(params.run)).run_id if params.run else None
     rows = await store.hotspots(
         by=params.by,
-        run_id=(await store.run(params.run)).run_id if params.run else None,
+        run_id=run_id,
         start_ns=instant_ns(params.start, "start"),
         end_ns=instant_ns(params.end, "end"),
         limit=params.limit,
     )
-    return HotspotsResult(hotspots=[stats_view(row) for row in rows])
+    return HotspotsResult.of([stats_view(row) for row in rows], await spent(call.tools, run_id))
 
 
 def render(result: HotspotsResult, params: HotspotsParams) -> str:
@@ -52,13 +68,14 @@ def render(result: HotspotsResult, params: HotspotsParams) -> str:
         (
             f"{named(row)} {row.file}:{row.line}",
             duration(ns(row.self_time) or 0),
-            duration(ns(row.total_time) or 0),
+            total_cell(row, result.spent),
             f"{row.call_count:,}",
             duration(ns(row.avg_duration) or 0),
         )
         for row in result.hotspots
     ]
-    return f"by {params.by} time\n" + table(("function", "self", "total", "calls", "avg"), rows)
+    note = "\n" + ADDED_UP if any(cells[2].endswith("*") for cells in rows) else ""
+    return f"by {params.by} time\n" + table(("function", "self", "total", "calls", "avg"), rows) + note
 
 
 def list_shape(result: HotspotsResult) -> list[dict[str, Any]]:

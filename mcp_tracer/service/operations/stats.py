@@ -7,15 +7,15 @@ from typing import Any
 from pydantic import Field
 
 from mcp_tracer.analysis.text import duration, table
+from mcp_tracer.analysis.tree import SITES
 from mcp_tracer.model.errors import NotFound
-from mcp_tracer.service.context import Call
+from mcp_tracer.service.context import Call, Tools
 from mcp_tracer.service.operation import READ, READING, Command, Operation, Params, Result, Route
 from mcp_tracer.service.operations.similar import similar
-from mcp_tracer.service.operations.views import StatsView, asked, ns, stats_view
+from mcp_tracer.service.operations.views import StatsView, asked, ms, ns, stats_view
 
 SHOWN = 40
-SITES = ("call", "await")
-"""Kinds of spans that level 3 adds for call expressions: what they called may have a span, and statistics, of its own."""
+ADDED_UP = "* calls inside calls of the same function (recursion), side by side, or waiting are each added up: self time is not."
 
 
 class StatsParams(Params):
@@ -31,6 +31,19 @@ class StatsResult(Result):
 
     whole: StatsView | None
     functions: list[StatsView]
+    _spent: float = 0.0
+
+    @classmethod
+    def of(cls, whole: StatsView | None, functions: list[StatsView], spent: float) -> StatsResult:
+        """The result, which keeps the time that all functions took themselves for its text."""
+        made = cls(whole=whole, functions=functions)
+        made._spent = spent
+        return made
+
+    @property
+    def spent(self) -> float:
+        """The time in milliseconds that all functions took themselves."""
+        return self._spent
 
 
 async def run(call: Call[StatsParams]) -> StatsResult:
@@ -41,7 +54,18 @@ async def run(call: Call[StatsParams]) -> StatsResult:
     rows = [stats_view(row) for row in await store.function_stats(params.file, params.function, run_id)]
     if not rows:
         raise NotFound(await _nothing(call))
-    return StatsResult(whole=_whole(rows, params.file) if params.function is None and params.file else None, functions=rows)
+    whole = _whole(rows, params.file) if params.function is None and params.file else None
+    return StatsResult.of(whole, rows, await spent(call.tools, run_id))
+
+
+async def spent(tools: Tools, run_id: str | None) -> float:
+    """The time in milliseconds that all functions ran themselves: no call took more of it, so a larger total counts time twice."""
+    return ms(sum(row.self_ns for row in await tools.store.function_stats(None, "", run_id)))
+
+
+def total_cell(row: StatsView, spent: float) -> str:
+    """The total time; with a star where it counts time twice."""
+    return _time(row.total_time) + ("*" if row.total_time > spent * 1.01 else "")
 
 
 async def _nothing(call: Call[StatsParams]) -> str:
@@ -81,7 +105,7 @@ def render(result: StatsResult, params: StatsParams) -> str:
             f"{row.call_count:,}",
             f"{row.error_count:,}",
             *(_time(value) for value in (row.avg_duration, row.p50, row.p95, row.p99, row.min_duration, row.max_duration)),
-            _time(row.total_time),
+            total_cell(row, result.spent),
             _time(row.self_time),
         )
         for row in result.functions[:SHOWN]
@@ -90,7 +114,7 @@ def render(result: StatsResult, params: StatsParams) -> str:
     more = f"\n{len(result.functions) - SHOWN} more functions: narrow `file` or `function`." if len(result.functions) > SHOWN else ""
     whole = result.whole
     head = f"{whole.file}: {whole.call_count:,} calls, {whole.error_count:,} errors ({whole.error_rate:.2%})\n" if whole else ""
-    return head + text + more
+    return head + text + more + ("\n" + ADDED_UP if any(cells[-2].endswith("*") for cells in rows) else "")
 
 
 def named(row: StatsView) -> str:

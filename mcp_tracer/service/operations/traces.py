@@ -22,16 +22,30 @@ class Fetched:
 
 
 async def fetch(tools: Tools, trace_id: str, *, max_depth: int | None = None, under: str | None = None, values: bool = True) -> Fetched:
-    """Fetch a trace, or the subtree below the span `under`. A trace of over 20,000 spans is fetched only as deep as fits."""
+    """Fetch a trace, or the subtree below the span `under`. One of over 20,000 spans is fetched only as deep as fits."""
     await tools.catch_up()
     trace = await tools.store.trace(trace_id)
+    if under:
+        return await _fetch_below(tools, trace, under, values)
     depth = max_depth
     page = await tools.store.trace_spans(trace.trace_id, max_depth=depth, limit=MOST_SPANS, values=values)
     shallower = [each for each in DEPTHS if max_depth is None or each < max_depth]
-    while page.cursor is not None and under is None and shallower:
+    while page.cursor is not None and shallower:
         depth = shallower.pop(0)
         page = await tools.store.trace_spans(trace.trace_id, max_depth=depth, limit=MOST_SPANS, values=values)
-    return Fetched(trace, below(page.rows, under) if under else page.rows, trace.spans, depth)
+    return Fetched(trace, page.rows, trace.spans, depth)
+
+
+async def _fetch_below(tools: Tools, trace: TraceSummary, top: str, values: bool) -> Fetched:
+    """The subtree of the span `top`: nothing in it started before it did."""
+    span = await tools.store.span(top)
+    depths = [None, *(span.depth + each for each in DEPTHS)]
+    while True:
+        depth = depths.pop(0)
+        page = await tools.store.trace_spans(trace.trace_id, max_depth=depth, start_ns=span.start_ns, limit=MOST_SPANS, values=values)
+        found = below(page.rows, span.span_id)
+        if not depths or page.cursor is None or page.rows[-1].span_id not in {each.span_id for each in found}:
+            return Fetched(trace, found, trace.spans, depth)
 
 
 def below(spans: tuple[Span, ...], top: str) -> tuple[Span, ...]:

@@ -101,7 +101,11 @@ def error_view(error: RaisedError) -> ErrorView:
 
 
 class StatsView(Result):
-    """Statistics of a function, or of a file where `function` is None. Times in milliseconds."""
+    """Statistics of a function, or of a file where `function` is None. Times in milliseconds.
+
+    `total_time` adds up every call, so it may exceed the time that passed: a call inside a call of the same function (recursion) counts
+    again, and so do calls side by side and waiting. `self_time` counts no moment of a thread twice.
+    """
 
     file: str
     function: str | None

@@ -111,13 +111,16 @@ class SqliteSpanStore:
         trace_id: str,
         *,
         max_depth: int | None = None,
+        start_ns: int | None = None,
         limit: int = 5000,
         cursor: str | None = None,
         values: bool = True,
     ) -> Page[Span]:
-        """The spans of a trace by start time (parents before children), `total` exact."""
+        """The spans of a trace (that started at `start_ns` or later) by start time (parents before children), `total` exact."""
         return await self._read(
-            lambda snapshot: traces.spans_of_trace(snapshot, traces.trace_by_id(snapshot, trace_id), max_depth, limit, cursor, values)
+            lambda snapshot: traces.spans_of_trace(
+                snapshot, traces.trace_by_id(snapshot, trace_id), traces.Part(max_depth, start_ns), limit, cursor, values
+            )
         )
 
     async def span(self, span_id: str) -> Span:

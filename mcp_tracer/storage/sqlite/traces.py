@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -139,10 +140,18 @@ def _open_count(snapshot: Snapshot, trace_id: bytes) -> int:
     return int(np.count_nonzero(snapshot.open_spans().columns["trace"] == row[0])) if row else 0
 
 
-def spans_of_trace(snapshot: Snapshot, trace_id: bytes, max_depth: int | None, limit: int, after: str | None, values: bool) -> Page[Span]:
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Which spans of a trace are wanted: down to a depth, and those that started at `start_ns` or later."""
+
+    max_depth: int | None = None
+    start_ns: int | None = None
+
+
+def spans_of_trace(snapshot: Snapshot, trace_id: bytes, part: Part, limit: int, after: str | None, values: bool) -> Page[Span]:
     """The spans of a trace by (start, depth, process, seq)."""
     place: Any = cursor.decode(after, "trace", int, int, int, int)
-    found = _columns(snapshot, trace_id, max_depth)
+    found = _columns(snapshot, trace_id, part)
     keys = (found["seq"], found["src"], found["depth"], found["start"])
     order = np.lexsort(keys)
     total = len(order)
@@ -168,14 +177,16 @@ def _first_after(found: dict[str, Array], order: Array, place: tuple[int, int, i
     return low
 
 
-def _columns(snapshot: Snapshot, trace_id: bytes, max_depth: int | None) -> dict[str, Array]:
-    """start, depth, src, seq, and the place of every span of a trace."""
+def _columns(snapshot: Snapshot, trace_id: bytes, part: Part) -> dict[str, Array]:
+    """start, depth, src, seq, and the place of every span of a part of a trace."""
     names = ("start", "depth", "src", "seq")
     parts: dict[str, list[Array]] = {name: [np.zeros(0, np.int64)] for name in (*names, "segment", "frame", "offset")}
     for index, frame, columns, trace in _frames_of(snapshot, trace_id):
         mask = columns["trace"] == trace
-        if max_depth is not None:
-            mask &= columns["depth"] <= max_depth
+        if part.max_depth is not None:
+            mask &= columns["depth"] <= part.max_depth
+        if part.start_ns is not None:
+            mask &= columns["start"] >= part.start_ns
         offsets = np.flatnonzero(mask)
         for name in names:
             parts[name].append(columns[name][offsets].astype(np.int64))
