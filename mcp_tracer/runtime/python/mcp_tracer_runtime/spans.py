@@ -10,7 +10,7 @@ from _thread import get_ident
 from contextvars import ContextVar
 from itertools import count
 
-from . import definitions, faults, flush, msgpack, state
+from . import definitions, faults, flush, greenlets, msgpack, state
 from .clock import tick
 from .native import core
 
@@ -135,7 +135,10 @@ def prepare(span, fn, up, root=_PLAIN_ROOT, remote=None):
     span.payload = b""
     span.thread = thread = get_ident()
     level = fn.level
-    if up is None:
+    spawner = greenlets.above(current) if up is None and level and root is _PLAIN_ROOT else None
+    if spawner is not None and spawner.trace is not UNDECIDED:
+        span.depth, span.parent, span.trace = spawner.depth + 1, spawner.seq, spawner.trace
+    elif up is None:
         span.depth = span.parent = 0
         if level:
             flush.ensure()
