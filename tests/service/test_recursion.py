@@ -68,3 +68,10 @@ async def test_the_subtree_of_a_late_span_of_a_large_trace_can_be_asked_for(recu
     monkeypatch.setattr(traces, "MOST_SPANS", 20)
     answer = await recursive.ask("get_trace", trace_id=whole.trace_id, span_id=late.span_id)
     assert [span.span_id for span in answer.result.spans] == [late.span_id, *late.children]
+
+
+async def test_a_trace_too_large_to_fetch_is_told_as_deep_as_fits(recursive: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(traces, "MOST_SPANS", 200)
+    *_, fib, rest = (await recursive.ask("get_trace", trace_id="last")).text.splitlines()
+    assert "[recursive: ×63+ (depth ≥ 6)]" in fib
+    assert rest.startswith(f"{CALLS + 1 - 64} of {CALLS + 1} spans lie deeper")

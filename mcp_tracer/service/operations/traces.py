@@ -27,13 +27,21 @@ async def fetch(tools: Tools, trace_id: str, *, max_depth: int | None = None, un
     trace = await tools.store.trace(trace_id)
     if under:
         return await _fetch_below(tools, trace, under, values)
-    depth = max_depth
+    depth = await _depth_that_fits(tools, trace, max_depth)
     page = await tools.store.trace_spans(trace.trace_id, max_depth=depth, limit=MOST_SPANS, values=values)
-    shallower = [each for each in DEPTHS if max_depth is None or each < max_depth]
-    while page.cursor is not None and shallower:
-        depth = shallower.pop(0)
-        page = await tools.store.trace_spans(trace.trace_id, max_depth=depth, limit=MOST_SPANS, values=values)
     return Fetched(trace, page.rows, trace.spans, depth)
+
+
+async def _depth_that_fits(tools: Tools, trace: TraceSummary, max_depth: int | None) -> int | None:
+    """`max_depth`, or less where there are too many spans down to it. Counting them is cheap, making them is not."""
+    if trace.spans <= MOST_SPANS:
+        return max_depth
+    depths = [max_depth, *(each for each in DEPTHS if max_depth is None or each < max_depth)]
+    for depth in depths:
+        total = (await tools.store.trace_spans(trace.trace_id, max_depth=depth, limit=1, values=False)).total
+        if total is not None and total <= MOST_SPANS:
+            return depth
+    return depths[-1]
 
 
 async def _fetch_below(tools: Tools, trace: TraceSummary, top: str, values: bool) -> Fetched:
