@@ -13,20 +13,32 @@ def install(module):
 
 def _make(get_response):
     def traced(self, request):
-        with _from_request(request) as served:
+        served = _from_request(request)
+        try:
             response = get_response(self, request)
             served.status = _status(response)
             return response
+        except BaseException:
+            served.failed()
+            raise
+        finally:
+            served.end()
 
     return traced
 
 
 def _make_async(get_response):
     async def traced(self, request):
-        with _from_request(request) as served:
+        served = _from_request(request)
+        try:
             response = await get_response(self, request)
             served.status = _status(response)
             return response
+        except BaseException:
+            served.failed()
+            raise
+        finally:
+            served.end()
 
     return traced
 

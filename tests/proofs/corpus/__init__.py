@@ -1,1 +1,0 @@
-"""The corpus proof: where Python source comes from, what must hold for each file, and who looks at it."""
