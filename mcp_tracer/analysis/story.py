@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from mcp_tracer.analysis.text import duration, span_line
+from mcp_tracer.analysis.text import counted, duration, span_line
 from mcp_tracer.analysis.tree import Fold, Node, Recursion, collapsed, fold, slowest_path, walk
 
 CHARACTERS_A_TOKEN = 3.5
@@ -41,7 +41,7 @@ def tell(
     limit = int(budget_tokens * CHARACTERS_A_TOKEN)
     deepest = min(DEEPEST if max_depth is None else max_depth, max((_height(root) for root in roots), default=0))
     widest = _View(frozenset(_must_keep(roots)), deepest, min_duration_ns, SIBLINGS, partial)
-    story = _Teller(widest).tell(roots)
+    story = _Teller(widest).tell(roots, limit)
     if _length(story) <= limit and not partial:
         return story
     roots = collapsed(roots)
@@ -58,7 +58,7 @@ def _deepest_that_fits(roots: Sequence[Node], widest: _View, limit: int) -> Stor
     best = _Teller(replace(widest, depth=0)).tell(roots)
     while low < high:
         middle = (low + high + 1) // 2
-        story = _Teller(replace(widest, depth=middle)).tell(roots)
+        story = _Teller(replace(widest, depth=middle)).tell(roots, limit)
         if _length(story) <= limit:
             low, best = middle, story
         else:
@@ -101,14 +101,15 @@ class _Teller:
     def __init__(self, view: _View) -> None:
         self._view = view
         self._lines: list[str] = []
+        self._length = 0
 
-    def tell(self, roots: Sequence[Node]) -> Story:
-        """Preorder, iteratively."""
+    def tell(self, roots: Sequence[Node], limit: int | None = None) -> Story:
+        """Preorder, iteratively. With a limit it stops a line after: what is too long needs no end."""
         stack: list[tuple[int, Fold | str]] = [*reversed([*self._level(roots, 0, None)])]
-        while stack:
+        while stack and (limit is None or self._length <= limit):
             depth, item = stack.pop()
             if isinstance(item, str):
-                self._lines.append("  " * depth + item)
+                self._tell("  " * depth + item)
                 continue
             self._line(depth, item)
             stack.extend(reversed([*self._level(item.first.children, depth + 1, item.first)]) if len(item.nodes) == 1 else ())
@@ -145,7 +146,8 @@ class _Teller:
         time = duration(sum(node.span.duration_ns for node in nodes))
         parent = above.span.span_id if above else nodes[0].span.parent_span_id
         where = f"; span_id={parent} shows them" if parent else ""
-        return f"… {spans}{'+' if self._view.partial else ''} spans not shown ({names}; {time}{where})"
+        number = f"{spans}+ spans" if self._view.partial else counted(spans, "span")
+        return f"… {number} not shown ({names}; {time}{where})"
 
     def _line(self, depth: int, item: Fold) -> None:
         node = item.first
@@ -156,7 +158,11 @@ class _Teller:
             text = _folded(item, text)
         if node.span.error or len(item.nodes) > 1 or depth == 0 or node.recursion is not None:
             text += f" #{node.span.span_id}"
-        self._lines.append("  " * depth + text)
+        self._tell("  " * depth + text)
+
+    def _tell(self, line: str) -> None:
+        self._lines.append(line)
+        self._length += len(line) + 1
 
     def _recursion(self, recursion: Recursion) -> str:
         if self._view.partial:

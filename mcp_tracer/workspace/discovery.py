@@ -49,10 +49,10 @@ def survey(
     """Like `discover`, below one folder, with what was passed over. Links are not followed: their targets are found where they are."""
     excluded = GitIgnoreSpec.from_lines(exclude)
     found = Survey()
-    for path in walk(project, below or project.root, node_modules=node_modules):
+    endings = tuple(suffix for suffix, language in suffixes.items() if not languages or language in languages)
+    for path in walk(project, below or project.root, endings, node_modules=node_modules):
         relative = project.relative(path)
-        language = language_of(relative, suffixes)
-        if language is None or (languages and language not in languages) or excluded.match_file(relative):
+        if (languages and language_of(relative, suffixes) not in languages) or excluded.match_file(relative):
             continue
         reason = _unfit(path)
         if reason:
@@ -93,20 +93,20 @@ def match(
     return sorted(named)
 
 
-def walk(project: Project, top: Path, *, node_modules: bool = False) -> Iterator[Path]:
-    """Every file below `top` that is not ignored, in no particular order. Folders that cannot be listed are passed over."""
+def walk(project: Project, top: Path, endings: tuple[str, ...], *, node_modules: bool = False) -> Iterator[Path]:
+    """Every file below `top` with one of the `endings` that is not ignored, in no particular order. Closed folders are passed over."""
     waiting = [(top, Ignoring.at(project.root, top))]
     while waiting:
         folder, ignoring = waiting.pop()
         for entry in _entries(folder):
-            path = Path(entry.path)
-            if entry.is_symlink():
-                continue
-            if entry.is_dir():
+            if entry.is_dir(follow_symlinks=False):
+                path = Path(entry.path)
                 if not is_skipped_folder(path, node_modules=node_modules) and not ignoring.ignores(path, is_folder=True):
                     waiting.append((path, ignoring.below(path)))
-            elif entry.is_file() and not ignoring.ignores(path, is_folder=False):
-                yield path
+            elif entry.name.endswith(endings) and entry.is_file(follow_symlinks=False):
+                path = Path(entry.path)
+                if not ignoring.ignores(path, is_folder=False):
+                    yield path
 
 
 def is_skipped_folder(path: Path, *, node_modules: bool = False) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,7 +32,8 @@ class Ignoring:
     def ignores(self, path: Path, *, is_folder: bool) -> bool:
         """Whether git would pass `path` over, its parents not being ignored."""
         for folder, spec in reversed(self.rules):
-            verdict = spec.check_file(path.relative_to(folder).as_posix() + ("/" if is_folder else "")).include
+            relative = str(path)[len(str(folder)) :].replace(os.sep, "/").lstrip("/")
+            verdict = spec.check_file(relative + ("/" if is_folder else "")).include
             if verdict is not None:
                 return verdict
         return False

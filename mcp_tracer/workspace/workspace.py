@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +12,7 @@ from mcp_tracer.model.errors import NotFound, TracerError, UserError
 from mcp_tracer.model.plan import InstrumentRequest, Plan
 from mcp_tracer.workspace.applying import Applying, Report, Wanted
 from mcp_tracer.workspace.backups import Backups
-from mcp_tracer.workspace.discovery import close_names, discover
+from mcp_tracer.workspace.discovery import close_names, walk
 from mcp_tracer.workspace.files import locked
 from mcp_tracer.workspace.manifest import Entry, Manifest
 from mcp_tracer.workspace.originals import Originals
@@ -19,8 +20,12 @@ from mcp_tracer.workspace.planning import plan_all
 from mcp_tracer.workspace.project import Project
 from mcp_tracer.workspace.recovery import Recovery
 from mcp_tracer.workspace.restoring import Restoration, Restored, Restoring
+from mcp_tracer.workspace.seen import Seen, stamp_of
 
 __all__ = ["Restoration", "Restored", "Wanted", "Workspace"]
+
+
+_CLEAN = "clean"
 
 
 def _nobody(file: str) -> None:
@@ -36,6 +41,7 @@ class Workspace:
         self.languages = tuple(languages)
         self.manifest = Manifest(project)
         self.backups = Backups(project)
+        self.seen = Seen(project)
         self.originals = Originals(project, languages)
 
     def language_of(self, file: str) -> Language:
@@ -116,14 +122,41 @@ class Workspace:
     def strays(self) -> list[str]:
         """Files that hold our insertions though the manifest does not know them: renamed, checked out, or its entry was lost."""
         known = self.manifest.entries()
-        found = discover(self.project, self.originals.suffixes, exclude=(), languages=())
-        return [file for file in found if file not in known and self._holds_insertions(file)]
+        endings = tuple(self.originals.suffixes)
+        found = ((self.project.relative(path), path) for path in walk(self.project, self.project.root, endings))
+        strays = sorted(file for file, path in found if file not in known and self._holds_insertions(file, path))
+        self.seen.keep()
+        return strays
 
-    def _holds_insertions(self, file: str) -> bool:
+    def _holds_insertions(self, file: str, path: Path) -> bool:
         try:
-            return self.language_of(file).is_instrumented(self.originals.read(self.project.root / file))
+            stamp = stamp_of(path.stat())
+            if self.seen.recall(file, stamp) == _CLEAN:
+                return False
+            is_ours = self.language_of(file).is_instrumented(self.originals.read(path))
         except (UserError, OSError):
             return False  # gone meanwhile, or too large to be ours
+        if not is_ours:
+            self.seen.remember(file, stamp, _CLEAN)
+        return is_ours
+
+    def states(self) -> dict[str, str]:
+        """`state` of every file in the manifest; what is as it was when it was last looked at is not read again."""
+        found = {file: self._state_of(file, entry) for file, entry in self.manifest.entries().items()}
+        self.seen.keep()
+        return found
+
+    def _state_of(self, file: str, entry: Entry) -> str:
+        try:
+            status = (self.project.root / file).lstat()
+        except OSError:
+            return self.state(file)
+        if stat.S_ISREG(status.st_mode) and self.seen.recall(file, stamp_of(status)) == entry.sha256_after:
+            return "instrumented"
+        state = self.state(file)
+        if state == "instrumented" and stat.S_ISREG(status.st_mode):
+            self.seen.remember(file, stamp_of(status), entry.sha256_after)
+        return state
 
     def state(self, file: str) -> str:
         """`original`, `instrumented` (as we wrote it), `edited` (ours and changed since), or `missing` (from disk)."""

@@ -37,13 +37,13 @@ def test_the_path_to_an_error_survives_a_small_budget() -> None:
 
 def test_what_is_not_shown_is_counted_and_can_be_asked_for() -> None:
     told = lines(("a", 0, 100, [("b", 1, 50, [("c", 2, 1, []), ("d", 4, 1, [])])]), max_depth=1)
-    assert told[-1] == "    … 1 spans not shown (d; 1ms; span_id=0000000000000002 shows them)"
+    assert told[-1] == "    … 1 span not shown (d; 1ms; span_id=0000000000000002 shows them)"
 
 
 def test_short_calls_are_left_out_below_the_minimum() -> None:
     told = lines(("a", 0, 100, [("slow", 1, 50, []), ("quick", 60, 0.5, [])]), min_duration_ns=1_000_000)
     assert not any("0.5ms" in line for line in told)
-    assert any("1 spans not shown (quick" in line for line in told)
+    assert any("1 span not shown (quick" in line for line in told)
 
 
 def test_parameters_and_return_are_shown() -> None:

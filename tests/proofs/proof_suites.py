@@ -49,6 +49,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--ways", default="in_place:1235,explicit:123,on_load:1235,in_place+:2,on_load+:25", help="style[+ with tests]:levels,…"
     )
+    parser.add_argument(
+        "--set", dest="settings", action="append", default=[], help="a setting of the traced project, e.g. TRACING_MAX_DEPTH=20"
+    )
     parser.add_argument("--cache", type=Path, default=Path(os.environ.get("MCP_TRACER_PROOFS", "build/proofs")).resolve())
     parser.add_argument("--no-write", dest="write", action="store_false", help="leave results/suites_python.md as it is")
     return parser.parse_args()
@@ -65,7 +68,7 @@ def _one(suite: Suite, asked: argparse.Namespace) -> reporting.Result:
     print(f"== {suite.name} {suite.version}", flush=True)
     try:
         place = prepare(suite, asked.cache, asked.python, asked.core)
-        place.begin()
+        place.begin(asked.settings)
         result.python = place.version
         result.baseline = comparing.baseline(place)
         print(reporting.baseline_line(result.baseline), flush=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import sys
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -14,6 +13,7 @@ import typer
 
 from mcp_tracer.faces.cli.asking import Asked
 from mcp_tracer.faces.cli.showing import show, visible
+from mcp_tracer.faces.cli.watching import watched
 from mcp_tracer.faces.failures import body_of, error_body, kind_of
 from mcp_tracer.model.errors import TracerError
 from mcp_tracer.service.context import Caller
@@ -36,15 +36,8 @@ async def _call(operation: str, arguments: Mapping[str, Any], asked: Asked) -> A
     from mcp_tracer.app import open_service  # composing a project loads every adapter: not for --help
 
     async with open_service(asked.project(), ingest=False) as service:
-        return await service.call(operation, arguments, CALLER, _progress)
-
-
-async def _progress(done: int, total: int, message: str) -> None:
-    """A line that overwrites itself, for a person who watches."""
-    if total > 1 and sys.stderr.isatty():
-        ending = "\n" if done == total else ""
-        sys.stderr.write(f"\r\x1b[K{done}/{total} {visible(message)[:100]}{ending}")
-        sys.stderr.flush()
+        with watched() as progress:
+            return await service.call(operation, arguments, CALLER, progress)
 
 
 def tell(body: Any, text: Callable[[], str], asked: Asked) -> None:

@@ -15,10 +15,10 @@ def read(source: bytes) -> tuple[Functions, list[Statement]] | None:
     """(functions with the reason why one is skipped, module-level statements), or None where LibCST cannot parse it either."""
     try:
         wrapper = MetadataWrapper(cst.parse_module(source), unsafe_skip_copy=True)
-    except (cst.ParserSyntaxError, UnicodeDecodeError, RecursionError):
+        visitor = _Visitor()
+        wrapper.visit(visitor)
+    except (cst.ParserSyntaxError, cst.CSTLogicError, UnicodeDecodeError, RecursionError):  # it says "logic error" of some template strings
         return None
-    visitor = _Visitor()
-    wrapper.visit(visitor)
     return visitor.functions, visitor.statements
 
 

@@ -17,6 +17,7 @@ from mcp_tracer.runtime.python.mcp_tracer_runtime import inventory
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _COOKIE = re.compile(r"^[ \t\f]*#.*?coding[:=][ \t]*[-\w.]+")
 _YIELD = re.compile("yield")
+_LINE_FEED = b"\n"
 _UTF8 = ("utf-8", "utf-8-sig")
 
 
@@ -25,12 +26,15 @@ class SourceText:
 
     def __init__(self, source: bytes, path: str) -> None:
         if b"\0" in source:
-            raise UserError(f"{path} holds null bytes: it is binary, not Python source.")
+            where = _place(source, source.index(b"\0"))
+            raise UserError(f"{path} holds null bytes {where}: it is binary, not Python source.", "undecodable")
         try:
             self.encoding, _ = tokenize.detect_encoding(io.BytesIO(source).readline)
             self.text = source.decode(self.encoding)
-        except (SyntaxError, UnicodeDecodeError, LookupError) as error:
-            raise UserError(f"{path} cannot be decoded: {error}. Save it in the encoding that its first lines declare.") from None
+        except (SyntaxError, UnicodeError, LookupError) as error:
+            where = _place(source, _undecodable(source, error))
+            hint = "Save it in the encoding that its first lines declare."
+            raise UserError(f"{path} cannot be decoded {where}: {error}. {hint}", "undecodable") from None
         self.source = source
 
     @cached_property
@@ -90,3 +94,20 @@ class SourceText:
             if _COOKIE.match(self.line(number)):
                 reserved = number
         return reserved
+
+
+def _undecodable(source: bytes, error: Exception) -> int:
+    """The first byte that cannot be read; 0 where it is the declared encoding that is unknown."""
+    if not isinstance(error, UnicodeDecodeError):
+        try:
+            source.decode("utf-8")
+        except UnicodeDecodeError as found:
+            return found.start
+        return 0
+    return error.start
+
+
+def _place(source: bytes, at: int) -> str:
+    """Where byte `at` stands, as syntax errors say it."""
+    before = source[:at].replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    return f"(line {before.count(_LINE_FEED) + 1}, column {len(before) - before.rfind(_LINE_FEED)})"

@@ -43,14 +43,15 @@ class FunctionDefinition {
   configure(settings, isOn) {
     const file = settings.overrides.files?.[this.file];
     const own = settings.overrides.functions?.[this.file]?.[this.name];
-    const choose = (/** @type {'captureParams' | 'captureReturn' | 'captureAsync'} */ key, /** @type {boolean} */ general) => own?.[key] ?? file?.[key] ?? general;
+    // What `.env.tracing` switches off no override switches on again.
+    const choose = (/** @type {'captureParams' | 'captureReturn' | 'captureAsync'} */ key, /** @type {boolean} */ general) => general && (own?.[key] ?? file?.[key]) !== false;
     this.level = isOn ? this.chosenLevel(settings, file, own) : 0;
     this.maxBytes = Math.min(settings.maxCaptureSize, 50000);
     this.keepsParams = this.level > 1 && choose('captureParams', settings.captureParams);
     this.keepsReturn = this.level > 1 && choose('captureReturn', settings.captureReturn);
     this.tracksAsync = choose('captureAsync', settings.captureAsync) && settings.trackAsync;
     this.keepsErrors = settings.captureErrors;
-    this.keepsVars = settings.captureVars;
+    this.keepsVars = settings.captureVars && (Array.isArray(own?.captureVars) || file?.captureVars !== false);
     this.variables = Array.isArray(own?.captureVars) ? new Set(own.captureVars) : null;
   }
 

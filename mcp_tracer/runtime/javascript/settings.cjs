@@ -7,7 +7,7 @@ const fs = require('node:fs');
 const path = require('node:path');
 
 /**
- * @typedef {{enabled?: boolean, level?: number, captureParams?: boolean, captureReturn?: boolean, captureAsync?: boolean, captureVars?: string[]}} Override
+ * @typedef {{enabled?: boolean, level?: number, captureParams?: boolean, captureReturn?: boolean, captureAsync?: boolean, captureVars?: boolean | string[]}} Override
  * @typedef {{global?: {enabled?: boolean, defaultLevel?: number}, files?: Record<string, Override>, functions?: Record<string, Record<string, Override>>}} Overrides
  */
 

@@ -66,7 +66,7 @@ def render(result: HotspotsResult, params: HotspotsParams) -> str:
         return "Nothing was recorded there: `list_runs` shows what there is."
     rows = [
         (
-            f"{named(row)} {row.file}:{row.line}",
+            named(row),
             duration(ns(row.self_time) or 0),
             total_cell(row, result.spent),
             f"{row.call_count:,}",

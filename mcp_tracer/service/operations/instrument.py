@@ -79,7 +79,7 @@ async def prepare(call: Call[InstrumentParams]) -> Prepared | None:
     """What would be written, bound to the plans' digests; None for a dry run."""
     if call.params.dry_run:
         return None
-    plans = [item.plan for item in await _planned(call) if item.plan is not None]
+    plans = [item.plan for item in await _planned(call) if item.plan is not None and item.plan.insertions]
     files = ", ".join(plan.path for plan in plans[:5]) + (f" and {len(plans) - 5} more" if len(plans) > 5 else "")
     functions = sum(len(plan.functions) for plan in plans)
     details = [

@@ -65,7 +65,7 @@ async def spent(tools: Tools, run_id: str | None) -> float:
 
 def total_cell(row: StatsView, spent: float) -> str:
     """The total time; with a star where it counts time twice."""
-    return _time(row.total_time) + ("*" if row.total_time > spent * 1.01 else "")
+    return _time(row.total_time) + ("*" if row.call_count > 1 and row.total_time > spent * 1.01 else "")
 
 
 async def _nothing(call: Call[StatsParams]) -> str:
@@ -101,7 +101,7 @@ def render(result: StatsResult, params: StatsParams) -> str:
     """A table, one row a function."""
     rows = [
         (
-            f"{named(row)} {row.file}:{row.line}",
+            named(row),
             f"{row.call_count:,}",
             f"{row.error_count:,}",
             *(_time(value) for value in (row.avg_duration, row.p50, row.p95, row.p99, row.min_duration, row.max_duration)),
@@ -118,8 +118,9 @@ def render(result: StatsResult, params: StatsParams) -> str:
 
 
 def named(row: StatsView) -> str:
-    """The function's name; a call expression is said to be one."""
-    return f"{row.kind} {row.function}" if row.kind in SITES else row.function or ""
+    """The function's name and place, which a library's has not; a call expression is said to be one."""
+    name = f"{row.kind} {row.function}" if row.kind in SITES else row.function or ""
+    return f"{name} {row.file}:{row.line}" if row.file else name
 
 
 def _time(milliseconds: float) -> str:

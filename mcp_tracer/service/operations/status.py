@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from pydantic import Field
 
 from mcp_tracer.analysis.text import counted
@@ -64,8 +66,8 @@ async def run(call: Call[StatusParams]) -> StatusResult:
         default_level=config.default_level,
         approval_required=config.permissions["TRACING_AI_REQUIRE_APPROVAL"],
         refused=[name for name, allowed in config.permissions.items() if not allowed and name != "TRACING_AI_REQUIRE_APPROVAL"],
-        instrumented=_files(tools),
-        strays=tools.workspace.strays(),
+        instrumented=await asyncio.to_thread(_files, tools),
+        strays=await asyncio.to_thread(tools.workspace.strays),
         last_run=run_view(runs.rows[0]) if runs.rows else None,
         runs=runs.total,
         spans=spans,
@@ -77,6 +79,7 @@ async def run(call: Call[StatusParams]) -> StatusResult:
 
 
 def _files(tools: Tools) -> list[StatusFile]:
+    states = tools.workspace.states()
     return [
         StatusFile(
             file=entry.file,
@@ -85,11 +88,12 @@ def _files(tools: Tools) -> list[StatusFile]:
             level=entry.level,
             functions=dict(entry.functions),
             functions_wrapped=entry.functions_wrapped,
-            state=tools.workspace.state(entry.file),
+            state=states[entry.file],
             since=entry.at,
             by=entry.by,
         )
         for entry in tools.workspace.instrumented().values()
+        if entry.file in states  # others may have been entered meanwhile
     ]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -117,3 +119,23 @@ def test_functions_of_syntax_newer_than_this_python_are_listed(language: PythonL
         ("A.m", 4, 6, "method", ("self", "a", "r", "k", "kw")), ("A.m.inner", 5, 5, "function", ()), ("A.c", 7, 7, "coroutine", ("self",)),
     ]  # fmt: skip
     assert names[5] == ("g", 10, 10, "generator", ())
+
+
+@pytest.mark.parametrize(
+    ("source", "where"),
+    [
+        (b"x = 1\r\ny\0", "(line 2, column 2)"),
+        (b"# \xe9\rx = '\xe9'\n", "(line 1, column 3)"),
+        (b"# coding: nonsense\n", "(line 1, column 1)"),
+        (b"def f(:\n", "(line 1, column 7)"),
+    ],
+)
+def test_a_file_that_is_no_python_is_refused_with_its_place(plan: Planned, source: bytes, where: str) -> None:
+    with pytest.raises(UserError, match=re.escape(where)):
+        plan(source)
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 14), reason="the interpreter itself parses template strings")
+def test_what_libcst_parses_but_cannot_place_is_refused(plan: Planned) -> None:
+    with pytest.raises(UserError, match=r"line 2, column \d+"):
+        plan('b = 1\na = t"{b};" \\\nt""\n\ndef f(): return 1\n')

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+PYTEST = "pytest==8.3.5"  # unless a suite needs another
+
 
 @dataclass(frozen=True)
 class Suite:
@@ -21,8 +23,12 @@ class Suite:
     extra_files: tuple[tuple[str, str], ...] = ()  # what the archive lacks: (path, text)
     environment: dict[str, str] = field(default_factory=dict[str, str])
 
+    @property
+    def requirements(self) -> list[str]:
+        """What is installed for the tests."""
+        needs = self.needs.split()
+        return needs if any(need.startswith("pytest==") for need in needs) else [PYTEST, *needs]
 
-PYTEST = "pytest==8.3.5"
 
 NAMED = (
     Suite("markupsafe", "3.0.2", "src/markupsafe"),

@@ -9,11 +9,12 @@ import shutil
 import subprocess
 import sys
 import tarfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from suites.packages import PYTEST, Suite
+from suites.packages import Suite
 
 ROOT = Path(__file__).resolve().parents[3]
 PLUGIN = Path(__file__).parent / "plugin"
@@ -45,9 +46,13 @@ class Place:
             raise Broken(f"mcp-tracer {' '.join(arguments)} ended with {done.returncode}: {done.stdout[-2000:]}{done.stderr[-2000:]}")
         return json.loads(done.stdout)
 
-    def begin(self) -> None:
-        """Lay the tracer's home anew, with the C core for this place's interpreter."""
+    def begin(self, settings: Sequence[str] = ()) -> None:
+        """Lay the tracer's home anew, with these settings and the C core for this place's interpreter."""
         self.end()
+        if settings:
+            file = self.project / ".ai-agents/logging/config/.env.tracing"
+            file.parent.mkdir(parents=True)
+            file.write_text("\n".join([(ROOT / file.relative_to(self.project)).read_text(), *settings, ""]))
         self.tracer("init", "--yes")
         builder = self.project / ".ai-agents/logging/runtime/python/mcp_tracer_runtime/build_core.py"
         built = _run([str(self.python), str(builder)], self.home).stdout.strip()
@@ -73,7 +78,7 @@ def prepare(suite: Suite, cache: Path, interpreter: str, core: str) -> Place:
     version = _run([interpreter, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"], cache).stdout.strip()
     home = cache / f"{suite.name}-{suite.version}-py{version}"
     place = Place(suite, home, home / "project", home / "venv/bin/python", core, version)
-    stamp = hashlib.sha256(repr((PYTEST, suite.needs, suite.install, suite.extra_files)).encode()).hexdigest()
+    stamp = hashlib.sha256(repr((suite.requirements, suite.install, suite.extra_files)).encode()).hexdigest()
     ready = home / "ready"
     if ready.is_file():
         told = json.loads(ready.read_text())
@@ -85,7 +90,7 @@ def prepare(suite: Suite, cache: Path, interpreter: str, core: str) -> Place:
     _unpack(_fetched(suite, cache / "sdists", interpreter), place.project)
     _run([interpreter, "-m", "venv", str(home / "venv")], home)
     pip = [str(place.python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    _run([*pip, PYTEST, *suite.needs.split()], home)
+    _run([*pip, *suite.requirements], home)
     if suite.install:
         _run([*pip, "--no-deps", "--editable", str(place.project)], home)
     for name, text in suite.extra_files:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+from collections import Counter
 from typing import Any
+
+import pytest
 
 
 def test_interleaved_tasks_keep_their_own_parents(project: Any) -> None:
@@ -176,3 +180,85 @@ def test_a_coroutine_counts_waiting_as_suspended_not_as_its_own(project: Any) ->
     span = run.one("f")
     assert span.sections["S"][0] * run.ns_per_tick >= 45_000_000
     assert span.self * run.ns_per_tick < 25_000_000
+
+
+@pytest.mark.parametrize("eager", [False, True])
+def test_task_groups_timeouts_contexts_and_executors(project: Any, python: str, eager: bool) -> None:
+    source = '''"""t"""
+import asyncio, contextvars, sys
+def leaf(tag): return tag
+async def child(tag):
+    leaf(tag)
+    await asyncio.sleep(0)
+    leaf(tag)
+async def slow(): await asyncio.sleep(10)
+async def numbers():
+    try:
+        for n in range(10):
+            yield n
+            await asyncio.sleep(0)
+    finally:
+        leaf("closed")
+async def abandon():
+    async for n in numbers():
+        if n == 2: return
+async def main():
+    if EAGER: asyncio.get_running_loop().set_task_factory(asyncio.eager_task_factory)
+    async with asyncio.TaskGroup() as group:
+        for n in range(3): group.create_task(child(n))
+    try:
+        async with asyncio.timeout(0.01): await slow()
+    except TimeoutError: leaf("late")
+    await abandon()
+    contextvars.copy_context().run(leaf, "copied")
+    contextvars.Context().run(leaf, "empty")
+    await asyncio.get_running_loop().run_in_executor(None, leaf, "elsewhere")
+    leaf("end")
+with asyncio.Runner() as runner:
+    runner.run(main())
+    runner.run(child("second"))
+'''
+    minor = int(python.rsplit("3.", 1)[1].split(".")[0].split("/")[0]) if "/3." in python else sys.version_info[1]
+    if minor < (12 if eager else 11):
+        pytest.skip("newer than this Python")
+    run = project.trace(source.replace("EAGER", str(eager)), python=python)
+    assert Counter(run.paths()) == {
+        "main": 1,
+        "main > child": 3,
+        "main > child > leaf": 6,
+        "main > slow": 1,
+        "main > abandon": 1,
+        "main > abandon > numbers": 1,
+        "main > abandon > numbers > leaf": 1,
+        "main > leaf": 4,
+        "leaf": 1,
+        "child": 1,
+        "child > leaf": 2,
+    }
+
+
+def test_a_keyboard_interrupt_ends_what_it_left(project: Any, python: str) -> None:
+    source = '''"""t"""
+import asyncio, os, signal
+def leaf(tag): return tag
+async def inner():
+    leaf(1)
+    os.kill(os.getpid(), signal.SIGINT)
+    await asyncio.sleep(5)
+async def main():
+    try: await inner()
+    finally: leaf(2)
+def count():
+    try:
+        os.kill(os.getpid(), signal.SIGINT)
+        for n in range(10 ** 6): pass
+    except KeyboardInterrupt: leaf(4)
+try: asyncio.run(main())
+except KeyboardInterrupt: leaf(3)
+count()
+leaf(5)
+'''
+    run = project.trace(source, python=python)
+    expected = {"main": 1, "main > inner": 1, "main > inner > leaf": 1, "main > leaf": 1, "leaf": 2, "count": 1, "count > leaf": 1}
+    assert Counter(run.paths()) == expected
+    assert run.open == []

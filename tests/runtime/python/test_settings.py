@@ -23,13 +23,35 @@ def test_switched_off_writes_nothing(project: Any, line: str) -> None:
 
 
 def test_values_can_be_left_out(project: Any) -> None:
-    project.settings("# c\nTRACING_CAPTURE_PARAMS=false\nTRACING_CAPTURE_RETURN=off\n")
+    project.settings("# c\nTRACING_CAPTURE_PARAMS=false\nTRACING_CAPTURE_RETURN=False\n")
     assert {tuple(span.sections) for span in project.trace(SOURCE).spans} == {()}
 
 
-def test_a_malformed_value_counts_as_the_default(project: Any) -> None:
-    project.settings("TRACING_MAX_DEPTH=many\nTRACING_SAMPLE_RATE=x\n")
-    assert len(project.trace(SOURCE).spans) == 40
+MALFORMED = (
+    "TRACING_MAX_DEPTH=many\nTRACING_SAMPLE_RATE=x\n",
+    "TRACING_MAX_DEPTH=0\nTRACING_SAMPLE_RATE=-1\n",
+    "TRACING_SAMPLE_RATE=nan\nTRACING_MIN_DURATION=inf\n",
+    "TRACING_ENABLED=off\nTRACING_CAPTURE_PARAMS=0\n",
+)
+
+
+@pytest.mark.parametrize("text", MALFORMED)
+def test_a_value_that_is_malformed_or_out_of_range_counts_as_the_default(project: Any, text: str) -> None:
+    project.settings(text)
+    run = project.trace(SOURCE)
+    assert {tuple(span.sections) for span in run.spans} == {("P", "R")}
+    assert len(run.spans) == 40
+
+
+def test_no_override_switches_on_what_the_settings_switch_off(project: Any) -> None:
+    project.settings("TRACING_CAPTURE_PARAMS=false\nTRACING_CAPTURE_ASYNC=false\nTRACING_CAPTURE_VARS=false\n")
+    wide = {"captureParams": True, "captureAsync": True, "captureVars": True}
+    overrides = {"files": {"program.py": wide}, "functions": {"program.py": {"f": {"captureVars": ["b"], "captureParams": True}}}}
+    (project.home / "config" / "overrides.json").write_text(json.dumps(overrides))
+    source = "import asyncio\nasync def f(a):\n    b = a\n    await asyncio.sleep(0)\n    return b\nasyncio.run(f(1))\n"
+    run = project.trace(source, 4)
+    assert {tuple(span.sections) for span in run.of("f")} == {("R",)}
+    assert [parts for _, _, parts in run.events if parts] == []
 
 
 def test_depth_is_bounded(project: Any) -> None:

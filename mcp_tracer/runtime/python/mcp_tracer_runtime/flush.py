@@ -26,8 +26,8 @@ def ensure():
     _wake, _ended = wake, ended
     try:
         start_new_thread(_loop, (wake, ended))
-    except RuntimeError as error:  # no more threads, or the interpreter shuts down
-        faults.note(error)
+    except RuntimeError:  # no more threads, or the interpreter shuts down (a finalizer's span): it is not tried again
+        ended.release()
 
 
 def pause():

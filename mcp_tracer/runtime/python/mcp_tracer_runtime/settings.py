@@ -3,23 +3,22 @@ environment."""
 
 import os
 
-_LARGE = 1 << 50  # no setting means more than that; C takes it
+_HOUR_MS = 3_600_000
 
 
 class Settings:
-    """The settings that matter while a program runs. A malformed value counts as the default."""
+    """The settings that matter while a program runs. A value that is malformed or out of its range counts as the default."""
 
     def __init__(self, values, overrides):
         def flag(name):
-            text = values.get(name, "true").lower()
-            return text not in ("false", "0", "no", "off")
+            return values.get(name, "true").lower() != "false"
 
-        def number(name, default, kind=int):
+        def number(name, default, low, high, kind=int):
             try:
                 result = kind(values.get(name, default))
             except ValueError:
                 return default
-            return min(result, _LARGE) if result >= 0 else default
+            return result if low <= result <= high else default
 
         general = _section(overrides, "global")
         self.enabled = flag("TRACING_ENABLED") and flag("TRACING_STORE_TRACES") and general.get("enabled") is not False
@@ -31,14 +30,14 @@ class Settings:
         self.waits = flag("TRACING_CAPTURE_ASYNC") and flag("TRACING_AUTO_TRACK_ASYNC")
         self.database, self.http = flag("TRACING_CAPTURE_DATABASE"), flag("TRACING_CAPTURE_HTTP")
         self.errors = flag("TRACING_AUTO_CAPTURE_ERRORS")
-        self.value_bytes = number("TRACING_MAX_CAPTURE_SIZE", 10000)
-        self.sample_rate = min(1.0, number("TRACING_SAMPLE_RATE", 1.0, float))
-        self.max_depth = number("TRACING_MAX_DEPTH", 50)
-        self.flush_seconds = max(0.05, number("TRACING_FLUSH_INTERVAL", 5000) / 1000)
-        self.min_ns = int(number("TRACING_MIN_DURATION", 0, float) * 1000000)
-        self.spool_bytes = int(number("TRACING_MAX_STORAGE_GB", 5.0, float) * (1 << 30) / 5)  # one process must not take all of it
+        self.value_bytes = number("TRACING_MAX_CAPTURE_SIZE", 10000, 16, 10_000_000)
+        self.sample_rate = number("TRACING_SAMPLE_RATE", 1.0, 0, 1, float)
+        self.max_depth = number("TRACING_MAX_DEPTH", 50, 1, 65535)
+        self.flush_seconds = max(0.05, number("TRACING_FLUSH_INTERVAL", 5000, 10, _HOUR_MS) / 1000)
+        self.min_ns = int(number("TRACING_MIN_DURATION", 0, 0, _HOUR_MS, float) * 1000000)
+        storage_gb = number("TRACING_MAX_STORAGE_GB", 5.0, 0, 1 << 20, float) or 5.0
+        self.spool_bytes = int(storage_gb * (1 << 30) / 5)  # one process must not take all of it
         self.excluded = frozenset(name.strip() for name in values.get("TRACING_EXCLUDE_FUNCTIONS", "").split(",") if name.strip())
-        self.whole_values = values.get("TRACING_OVERHEAD_BUDGET", "").strip().lower() == "off"
         self._known = {}
         self.files, self.functions = _section(overrides, "files"), _section(overrides, "functions")
 
@@ -55,16 +54,22 @@ class Settings:
         self._known.clear()
 
     def _function(self, file, name, level):
-        """How function `name` of `file`, instrumented at `level`, is to be traced now: a map of level and what is captured."""
-        general, whole = {}, _section(self.files, file)
-        own = _section(_section(self.functions, file), name) or _section(_section(self.functions, file), name.rpartition(".")[2])
-        merged = {"captureParams": self.params, "captureReturn": self.returns, "captureAsync": self.waits, "captureVars": self.variables}
-        for part in (general, whole, own):
-            merged.update({key: value for key, value in part.items() if value is not None})
-        off = not self.enabled or merged.get("enabled") is False or not self.excluded.isdisjoint((name, name.rpartition(".")[2]))
-        wanted = merged.get("level", level)
-        merged["level"] = 0 if off else min(level, wanted) if isinstance(wanted, int) and wanted >= 0 else level
-        return merged
+        """How function `name` of `file`, instrumented at `level`, is to be traced now: a map of level and what is captured.
+
+        What `.env.tracing` switches off no override switches on again.
+        """
+        whole, functions = _section(self.files, file), _section(self.functions, file)
+        own = _section(functions, name) or _section(functions, name.rpartition(".")[2])
+        chosen = {**whole, **{key: value for key, value in own.items() if value is not None}}
+        off = not self.enabled or chosen.get("enabled") is False or not self.excluded.isdisjoint((name, name.rpartition(".")[2]))
+        wanted = chosen.get("level")
+        return {
+            "level": 0 if off else min(level, wanted) if type(wanted) is int and wanted >= 0 else level,
+            "captureParams": self.params and chosen.get("captureParams") is not False,
+            "captureReturn": self.returns and chosen.get("captureReturn") is not False,
+            "captureAsync": self.waits and chosen.get("captureAsync") is not False,
+            "captureVars": self.variables and chosen.get("captureVars"),
+        }
 
 
 def _section(holder, key):

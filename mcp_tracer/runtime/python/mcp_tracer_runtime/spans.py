@@ -10,10 +10,9 @@ from _thread import get_ident
 from contextvars import ContextVar
 from itertools import count
 
-from . import definitions, detail, faults, flush, msgpack, state
+from . import definitions, faults, flush, greenlets, msgpack, state
 from .clock import tick
 from .native import core
-from .values import DEPTH, encode, left_out
 
 ERROR, SUSPENDED, LEFT_OUT, OPEN = 1, 2, 4, 8
 WIDE = 0xFFFFFFFF
@@ -136,7 +135,10 @@ def prepare(span, fn, up, root=_PLAIN_ROOT, remote=None):
     span.payload = b""
     span.thread = thread = get_ident()
     level = fn.level
-    if up is None:
+    spawner = greenlets.above(current) if up is None and level and root is _PLAIN_ROOT else None
+    if spawner is not None and spawner.trace is not UNDECIDED:
+        span.depth, span.parent, span.trace = spawner.depth + 1, spawner.seq, spawner.trace
+    elif up is None:
         span.depth = span.parent = 0
         if level:
             flush.ensure()
@@ -150,7 +152,6 @@ def prepare(span, fn, up, root=_PLAIN_ROOT, remote=None):
         if thread != up.thread and up.intervals is None:
             up.intervals = []
     if level and span.trace.id and span.depth <= fn.max_depth:
-        count_call(fn)
         opened(span)
         if not fn.defined:
             fn.define()
@@ -165,27 +166,6 @@ def opened(span):
     span.record = True
     span.seq = seq = next_seq()
     live[seq] = span
-
-
-def count_call(fn):
-    """One more call of `fn` is recorded."""
-    fn.detailed -= 1
-    if fn.detailed < 0:
-        detail.turn(fn)
-
-
-def note_left_out(span):
-    """A capture for `span` left something out to save time."""
-    left_out.clear()
-    span.flags |= LEFT_OUT
-
-
-def keep_result(span, value):
-    """Remember section R for a `return` that a finally may still overrule."""
-    fn = span.fn
-    span.result = b"R" + encode(value, fn.room, DEPTH, fn.brief)
-    if left_out:
-        note_left_out(span)
 
 
 def open_spans():

@@ -221,3 +221,21 @@ def test_a_library_call_outside_of_traced_functions_is_left_alone(project: Any, 
         HEAD + "import httpx\ndef f(): pass\nf()\nassert 'traceparent' not in httpx.get(BASE).json()\n", PORT=str(echo.server_port)
     )
     assert run.paths() == ["f"]
+
+
+def test_a_request_that_stays_in_the_process_is_as_the_program_made_it(project: Any) -> None:
+    source = '''"""t"""
+import asyncio, httpx
+seen = []
+def answer(request):
+    seen.append(request.headers)
+    return httpx.Response(200)
+def work(): httpx.Client(transport=httpx.MockTransport(answer)).get("http://a.test/")
+async def wait():
+    async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as client: await client.get("http://a.test/")
+work()
+asyncio.run(wait())
+assert len(seen) == 2 and not any("traceparent" in headers for headers in seen)
+'''
+    run = project.trace(source)
+    assert [span.parent.name for span in run.of("httpx.request")] == ["work", "wait"]

@@ -8,34 +8,36 @@ _HEADER = "traceparent"
 
 
 def install(module):
-    """Hook the method in which a client hands one request to whatever transport it has."""
+    """Hook the method in which a client hands one request to whatever transport it has, and the transports that go to the network: what
+    stays in the process (an application called directly, a test's mock) has its parent anyway and sees the request as the program made
+    it."""
     function = library.function(module.__name__ + ".request", "http-client")
-    traced = library.call(function, _describe, _outcome)
-    awaited = library.awaited(function, _describe, _outcome)
-    library.patch(module.Client, _send_single_request=lambda original: traced(_propagating(original)))
-    library.patch(module.AsyncClient, _send_single_request=lambda original: awaited(_propagating_async(original)))
+    library.patch(module.Client, _send_single_request=library.call(function, _describe, _outcome))
+    library.patch(module.AsyncClient, _send_single_request=library.awaited(function, _describe, _outcome))
+    library.patch(module.HTTPTransport, handle_request=_propagating)
+    library.patch(module.AsyncHTTPTransport, handle_async_request=_propagating_async)
 
 
 def _propagating(original):
-    def send(client, request, *arguments, **named):
+    def handle_request(transport, request, *arguments, **named):
         ours = _add(request)
         try:
-            return original(client, request, *arguments, **named)
+            return original(transport, request, *arguments, **named)
         finally:
             _remove(request, ours)
 
-    return send
+    return handle_request
 
 
 def _propagating_async(original):
-    async def send(client, request, *arguments, **named):
+    async def handle_async_request(transport, request, *arguments, **named):
         ours = _add(request)
         try:
-            return await original(client, request, *arguments, **named)
+            return await original(transport, request, *arguments, **named)
         finally:
             _remove(request, ours)
 
-    return send
+    return handle_async_request
 
 
 def _add(request):

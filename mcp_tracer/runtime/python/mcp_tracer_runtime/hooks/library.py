@@ -79,6 +79,28 @@ def within():
     return _inside.get()
 
 
+class _Running:
+    """A library call in its span, for `with`."""
+
+    __slots__ = ("before", "span", "values")
+
+    def __init__(self, span, values):
+        self.span, self.values, self.before = span, values, _inside.get()
+
+    def __enter__(self):
+        _inside.set(self.span)
+        return self
+
+    def gave(self, result, outcome, arguments, named):
+        """It gave `result`, of which `outcome` makes attributes. Returns it."""
+        self.values = {**self.values, **told(outcome, result, *arguments, **named)}
+        return result
+
+    def __exit__(self, kind, error, traceback):
+        _inside.set(self.before)
+        end(self.span, self.values, error)
+
+
 def call(fn, describe, outcome=_nothing):
     """For `patch`: a span around each call. `describe` makes attributes of the arguments, `outcome` of the result and the arguments."""
 
@@ -87,18 +109,8 @@ def call(fn, describe, outcome=_nothing):
             span = begin(fn)
             if span is None:
                 return original(*arguments, **named)
-            values = told(describe, *arguments, **named)
-            before = _inside.get()
-            _inside.set(span)
-            try:
-                result = original(*arguments, **named)
-            except BaseException as error:
-                _inside.set(before)
-                end(span, values, error)
-                raise
-            _inside.set(before)
-            end(span, {**values, **told(outcome, result, *arguments, **named)})
-            return result
+            with _Running(span, told(describe, *arguments, **named)) as running:
+                return running.gave(original(*arguments, **named), outcome, arguments, named)
 
         return traced
 
@@ -113,18 +125,8 @@ def awaited(fn, describe, outcome=_nothing):
             span = begin(fn)
             if span is None:
                 return await original(*arguments, **named)
-            values = told(describe, *arguments, **named)
-            before = _inside.get()
-            _inside.set(span)
-            try:
-                result = await original(*arguments, **named)
-            except BaseException as error:
-                _inside.set(before)
-                end(span, values, error)
-                raise
-            _inside.set(before)
-            end(span, {**values, **told(outcome, result, *arguments, **named)})
-            return result
+            with _Running(span, told(describe, *arguments, **named)) as running:
+                return running.gave(await original(*arguments, **named), outcome, arguments, named)
 
         return traced
 

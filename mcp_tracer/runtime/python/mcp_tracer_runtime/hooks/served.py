@@ -43,6 +43,14 @@ class Request:
         span.start = tick()
         self.span = span
 
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, traceback):
+        if error is not None:
+            self.failed()
+        self.end()
+
     def failed(self):
         """An exception leaves the application."""
         try:

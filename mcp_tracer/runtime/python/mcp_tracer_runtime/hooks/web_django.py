@@ -13,32 +13,20 @@ def install(module):
 
 def _make(get_response):
     def traced(self, request):
-        served = _from_request(request)
-        try:
+        with _from_request(request) as served:
             response = get_response(self, request)
             served.status = _status(response)
             return response
-        except BaseException:
-            served.failed()
-            raise
-        finally:
-            served.end()
 
     return traced
 
 
 def _make_async(get_response):
     async def traced(self, request):
-        served = _from_request(request)
-        try:
+        with _from_request(request) as served:
             response = await get_response(self, request)
             served.status = _status(response)
             return response
-        except BaseException:
-            served.failed()
-            raise
-        finally:
-            served.end()
 
     return traced
 
