@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 PYTEST = "pytest==8.3.5"  # unless a suite needs another
 
+SHOWS_HEADERS = "shows all headers of a request that leaves the process; traced, `traceparent` is one of them"
+
 
 @dataclass(frozen=True)
 class Suite:
@@ -32,9 +34,34 @@ class Suite:
 
 NAMED = (
     Suite("markupsafe", "3.0.2", "src/markupsafe"),
+    Suite("attrs", "25.3.0", "src", needs="hypothesis==6.131.0 cloudpickle==3.1.1"),
     Suite("click", "8.1.8", "src"),
+    Suite("jinja2", "3.1.6", "src", needs="markupsafe==3.0.2 trio==0.30.0"),
+    Suite(
+        "werkzeug",
+        "3.1.9",
+        "src",
+        needs="markupsafe==3.0.2 pytest-timeout==2.3.1 cryptography==44.0.2 watchdog==6.0.0 ephemeral-port-reserve==1.1.4",
+    ),
+    Suite(
+        "flask",
+        "3.1.3",
+        "src",
+        needs="werkzeug==3.1.9 jinja2==3.1.6 itsdangerous==2.2.0 click==8.1.8 blinker==1.9.0 asgiref==3.8.1 python-dotenv==1.1.0",
+    ),
+    Suite(
+        "httpx",
+        "0.28.1",
+        "httpx",
+        needs="anyio==4.9.0 certifi httpcore==1.0.9 idna h2 socksio brotli zstandard click==8.1.8 rich pygments "
+        "chardet==5.2.0 trio==0.30.0 trustme==1.2.1 uvicorn==0.34.2 cryptography==44.0.2",
+        exceptions={
+            "tests/test_main.py::test_auth": SHOWS_HEADERS,
+            "tests/test_main.py::test_verbose": SHOWS_HEADERS,
+        },
+    ),
 )
 
-UNNAMED = ()
+UNNAMED: tuple[Suite, ...] = ()
 
 ALL = NAMED + UNNAMED
