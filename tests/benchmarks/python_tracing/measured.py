@@ -14,6 +14,8 @@ from pathlib import Path
 
 import tools
 
+PATIENCE_SECONDS = 2  # a run that takes longer is measured once
+
 
 def main():
     task = json.loads(sys.argv[1])
@@ -24,7 +26,10 @@ def main():
     once = (
         workload.run if scale == 1 else functools.partial(workload.run, scale)
     )  # no frame of ours in between: VizTracer filters by callers
+    began = time.perf_counter()
     expected = once()  # warms up, untraced where the tool can be switched
+    if time.perf_counter() - began > PATIENCE_SECONDS:
+        task["least"], task["seconds"] = 1, 0
     if scale == 1 and expected != workload.EXPECT:
         raise SystemExit(f"{task['workload']} gives {expected!r}, not {workload.EXPECT!r}")
     runs = measure(tool, once, expected, task)

@@ -18,7 +18,7 @@ FUNCTIONS = ("function", "method", "generator", "coroutine", "async-generator") 
 
 @dataclass
 class Contents:
-    """Sums over all spool files of one process. `self_ticks` and `root_ticks` are weighted with what a record stands for."""
+    """Sums over all spool files of one process. A span is one call, also where it is one of many: those are in aggregates."""
 
     calls: int = 0
     records: int = 0
@@ -65,14 +65,13 @@ def _add(chunk: Chunk, whole: Contents) -> None:
 
 def _add_spans(chunk: Chunk, indexes: Any, whole: Contents) -> None:
     spans = chunk.records[indexes]
-    duration, own, count = (spans[name].astype(np.int64) for name in ("duration", "self", "count"))
+    duration, own = (spans[name].astype(np.int64) for name in ("duration", "self"))
     for at in np.flatnonzero((duration == spool.WIDE) | (own == spool.WIDE)).tolist():
         duration[at], own[at] = _numbers(_payload(chunk, int(indexes[at])), "W")[:2]
-    whole.self_ticks += int((own * count).sum())
+    whole.self_ticks += int(own.sum())
     whole.root_ticks += int(duration[spans["parent"] == 0].sum())
-    ids, inverse = np.unique(spans["fn"], return_inverse=True)
-    numbers = np.bincount(inverse, weights=count, minlength=len(ids)).tolist() if len(ids) else []
-    whole.calls += sum(int(number) for id_, number in zip(ids.tolist(), numbers, strict=True) if whole.kinds.get(id_) in FUNCTIONS)
+    ids, numbers = np.unique(spans["fn"], return_counts=True)
+    whole.calls += sum(number for id_, number in zip(ids.tolist(), numbers.tolist(), strict=True) if whole.kinds.get(id_) in FUNCTIONS)
 
 
 def _told(record: Any, payload: bytes, whole: Contents) -> None:
