@@ -59,7 +59,7 @@ class Applying:
         changes = [change for change in staged if isinstance(change, Change)]
         before = {change.entry.file: self._manifest.get(change.entry.file) for change in changes}
         try:
-            sync_folders(folder for change in changes for folder in change.dirty)
+            sync_folders(folder for dirty in {change.dirty for change in changes} for folder in dirty)
             self._backups.begin([change.entry for change in changes])
             with self._manifest.changing(put=[change.entry for change in changes]) as enter:
                 done = _put_in_place(changes, enter)
@@ -105,7 +105,7 @@ class Applying:
         entry = _entry(wanted, self._by, present.original if plan.mode == "on_load" else written)
         if plan.mode == "on_load":
             return self._stage_on_load(entry, present, written)
-        dirty = frozenset(self._backups.keep(plan.path, present.original))
+        dirty = self._backups.keep(plan.path, present.original)
         if written == present.current:
             return Change(entry, None, dirty)
         try:

@@ -6,6 +6,7 @@ import errno
 import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -35,14 +36,14 @@ class Backups:
         """The kept original, or None."""
         return _bytes_of(self.path(file))
 
-    def keep(self, file: str, original: bytes) -> set[Path]:
+    def keep(self, file: str, original: bytes) -> frozenset[Path]:
         """Write the original. Returns the folders to sync before it counts as durable; none where the same bytes are kept already."""
         if self.original(file) == original:
-            return set()
+            return frozenset()
         place = self.path(file)
         self._prepare(place.parent)
         stage(place, original).commit()
-        return {folder for folder in place.parents if folder.is_relative_to(self._originals)}
+        return _up_to(place.parent, self._originals)
 
     def move_back(self, file: str, path: Path, like: os.stat_result) -> None:
         """Make the kept original the file again, by a rename alone: a full disk does not hinder it. `like` is the stat of `path`.
@@ -143,9 +144,15 @@ def _files_below(top: Path) -> Iterator[Path]:
     return (path for path in top.rglob("*") if path.is_file())
 
 
+@lru_cache(4096)
+def _up_to(folder: Path, top: Path) -> frozenset[Path]:
+    """`folder` and those above it, up to `top`."""
+    return frozenset(parent for parent in (folder, *folder.parents) if parent.is_relative_to(top))
+
+
 def _prune(folders: set[Path], top: Path) -> None:
     """Remove those of `folders`, and of the folders above them up to `top`, that are empty."""
-    above = {parent for folder in folders for parent in (folder, *folder.parents) if parent != top and parent.is_relative_to(top)}
+    above = {parent for folder in folders for parent in _up_to(folder, top) if parent != top}
     for folder in sorted(above, key=lambda folder: -len(folder.parts)):
         if folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()

@@ -15,6 +15,8 @@ from mcp_tracer.workspace.planner import PlannerProcess, Task, attempt
 
 WORTH_A_PROCESS_BYTES = 1_500_000
 """What one process plans in about a second; starting one takes a third of that."""
+FILE_BYTES = 10_000
+"""What the smallest file costs, in the same measure: finding, opening and handing it over."""
 _AT_ONCE = 32
 
 
@@ -69,7 +71,7 @@ def _worth(originals: Originals, requests: Sequence[InstrumentRequest]) -> int:
         return 0
     total = 0
     for request in requests:
-        total += _size(originals, request)
+        total += FILE_BYTES + _size(originals, request)
         if total >= most * WORTH_A_PROCESS_BYTES:
             return most
     return total // WORTH_A_PROCESS_BYTES

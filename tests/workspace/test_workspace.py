@@ -194,7 +194,7 @@ def test_an_edit_that_comes_between_reading_and_writing_wins(workspace, files, m
     plan = workspace.plan(InstrumentRequest("cart.tiny"))
     real = workspace_module.Backups.keep
 
-    def edit_first(self, file: str, original: bytes) -> set[Path]:
+    def edit_first(self, file: str, original: bytes) -> frozenset[Path]:
         path.write_bytes(b"fn edited by someone")
         return real(self, file, original)
 
