@@ -4,11 +4,11 @@ program."""
 
 def adopt(spec, frame):
     """Entry point of the header: trace the module that runs in `frame`, with the levels of `spec` (see `header`)."""
-    from . import faults
+    from .faults import note
 
     try:
         from .adoption import adopt as go
     except Exception as error:  # a damaged copy of this package: the program runs untraced
-        faults.note(error)
+        note(error)
         return
     go(spec, frame)

@@ -30,12 +30,19 @@ def open_spool(parent_run):
 def _description(parent_run):
     commit, branch = _git()
     fields = {
-        "runId": run_id.hex(), "parentRunId": parent_run, "argv": _arguments(), "cwd": os.getcwd(), "language": "python",
+        "runId": run_id.hex(), "parentRunId": parent_run, "argv": _arguments(), "cwd": _folder(), "language": "python",
         "version": "%d.%d.%d" % sys.version_info[:3], "pid": os.getpid(), "gitCommit": commit, "gitBranch": branch,
         "hostname": os.uname().nodename if hasattr(os, "uname") else os.environ.get("COMPUTERNAME", ""),
         "runtime": "python" if core is None else "python-c", "projectRoot": state.PROJECT,
     }  # fmt: skip
     return {key: value for key, value in fields.items() if value is not None}
+
+
+def _folder():
+    try:
+        return os.getcwd()
+    except OSError:  # deleted
+        return None
 
 
 def _arguments():
@@ -115,6 +122,8 @@ def finish():
 
     try:
         flush.pause()
+        if core is None:  # the C core's spool shows what is open
+            flush.write_open(0)
         state.on = False
         for function in state.functions:
             function.level = 0

@@ -201,6 +201,8 @@ class _PythonSpool(_File):
             if self.window is None:
                 return
             if not self.closed:
+                self._drain()
+            if not self.closed:
                 self._seal()
             self.closed = True
             self._reopen_if_closed()
