@@ -11,7 +11,7 @@ from mcp_tracer.model.errors import UserError
 from mcp_tracer.model.level import Level
 from mcp_tracer.model.plan import FunctionInfo, Insertion, InstrumentRequest, Plan, Skipped, sha256
 from mcp_tracer.runtime.python.mcp_tracer_runtime import explicit as runtime_explicit
-from mcp_tracer.runtime.python.mcp_tracer_runtime import header
+from mcp_tracer.runtime.python.mcp_tracer_runtime import header, inventory
 
 _SHOWN = 8
 
@@ -35,16 +35,16 @@ class PythonLanguage:
             raise UserError(f"Python files know the styles 'header' and 'explicit', not {request.style!r}.")
         text = SourceText(source, request.path)
         parsed = listing.read(text, request.path)
-        wanted = _resolved(request, [listed.info.name for listed in parsed.functions])
-        levels = {listed.info.name: _level(listed, request, wanted) for listed in parsed.functions}
-        traced = tuple(listed.info for listed in parsed.functions if not listed.skipped and levels[listed.info.name] > 0)
-        visible, without = _visible(text, request, levels)
+        bodies = [parsed.module] if parsed.module is not None else []
+        listings = [*bodies, *parsed.functions]
+        wanted = _resolved(request, [listed.info.name for listed in listings])
+        levels = {listed.info.name: _level(listed, request, wanted) for listed in listings}
+        traced = tuple(listed.info for listed in listings if not listed.skipped and levels[listed.info.name] > 0)
+        place = placement.find(parsed.statements, text) if traced else None
+        visible, without = _visible(text, request, levels, place)
         traced = tuple(info for info in traced if info.name not in without)
         insertions: list[Insertion] = []
-        if traced:
-            place = placement.find(parsed.statements, text)
-            if request.style == "explicit":
-                explicit.check_place(text, request.path, place.at)
+        if traced and place is not None:
             insertions = [Insertion(place.at, _header(place.join, request, levels).encode("ascii")), *visible]
             insertions.sort(key=lambda insertion: insertion.at)
         return Plan(
@@ -55,7 +55,7 @@ class PythonLanguage:
             insertions=tuple(insertions),
             functions=traced,
             levels={info.name: levels[info.name] for info in traced},
-            skipped=tuple(_skipped(parsed.functions, request, levels, without)),
+            skipped=tuple(_skipped(listings if traced else parsed.functions, request, levels, without)),
             mode=request.mode,
             style=request.style,
         )
@@ -69,27 +69,33 @@ class PythonLanguage:
         return header.strip(runtime_explicit.strip(source))
 
 
-def _visible(text: SourceText, request: InstrumentRequest, levels: dict[str, Level]) -> tuple[list[Insertion], dict[str, str]]:
+def _visible(
+    text: SourceText, request: InstrumentRequest, levels: dict[str, Level], place: placement.Place | None
+) -> tuple[list[Insertion], dict[str, str]]:
     """(visible probes, {function: why it gets none}); none in header style."""
     if request.style != "explicit":
         return [], {}
     if request.mode == "on_load":
         raise UserError("visible probes stand in the file: take mode in_place for the style 'explicit'.", "style")
     explicit.check(text.source, request.path)
-    return explicit.probes(text, request.path, levels)
+    if place is None:
+        return [], {}
+    explicit.check_place(text, request.path, place.at)
+    return explicit.probes(text, levels, place.at)
 
 
 def _header(join: str, request: InstrumentRequest, levels: dict[str, Level]) -> str:
     if request.style == "explicit":
         return header.build_explicit(join)
-    return header.build(join, int(request.level), {name: int(level) for name, level in levels.items() if level != request.level})
+    own = {name: int(level) for name, level in levels.items() if level != inventory.default_level(name, request.level)}
+    return header.build(join, int(request.level), own)
 
 
 def _level(listed: listing.Listed, request: InstrumentRequest, wanted: dict[str, Level]) -> Level:
     name = listed.info.name
     if _excluded(name, request.exclude_functions) and name not in wanted:
         return Level.OFF
-    return wanted.get(name, request.level)
+    return wanted.get(name, Level(inventory.default_level(name, request.level)))
 
 
 def _excluded(name: str, excluded: Iterable[str]) -> bool:
@@ -130,6 +136,7 @@ def _resolved(request: InstrumentRequest, names: list[str]) -> dict[str, Level]:
 def _unknown(asked: str, names: list[str], path: str) -> str:
     bare = {name.rpartition(".")[2]: name for name in names}
     close = difflib.get_close_matches(asked, names, 3) or [bare[match] for match in difflib.get_close_matches(asked, bare, 3)]
+    names = [name for name in names if name != inventory.MODULE]
     shown = ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
     hint = f"Did you mean {' or '.join(close)}? " if close else ""
     return f"{path} has no function {asked!r}. {hint}It has {shown or 'no functions'}."

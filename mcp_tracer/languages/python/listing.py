@@ -21,10 +21,16 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """A parsed file: its functions in source order and its module-level statements."""
+    """A parsed file: its functions and lambdas in source order and its module-level statements."""
 
     functions: list[Listed]
     statements: list[placement.Statement]
+
+    @property
+    def module(self) -> Listed | None:
+        """The file's own body, which level 3 traces as well; None where it does nothing."""
+        running = [one for index, one in enumerate(self.statements) if one.kind != "future" and (index or one.kind != "docstring")]
+        return Listed(FunctionInfo(inventory.MODULE, 1, self.statements[-1].end[0], "module"), "") if running else None
 
 
 def read(text: SourceText, path: str) -> Listing:

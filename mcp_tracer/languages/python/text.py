@@ -16,7 +16,6 @@ from mcp_tracer.runtime.python.mcp_tracer_runtime import inventory
 
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _COOKIE = re.compile(r"^[ \t\f]*#.*?coding[:=][ \t]*[-\w.]+")
-_YIELD = re.compile("yield")
 _LINE_FEED = b"\n"
 _UTF8 = ("utf-8", "utf-8-sig")
 
@@ -46,9 +45,11 @@ class SourceText:
 
     @cached_property
     def entries(self) -> list[inventory.Entry]:
-        """Every function of the tree, in source order."""
-        lines = [bisect_right(self.starts, match.start()) for match in _YIELD.finditer(self.text)]
-        return inventory.functions(self.tree, lines)
+        """Every function and lambda of the tree, in source order."""
+        return inventory.functions(self.tree, inventory.Words(self._lines_with("lambda"), self._lines_with("yield")))
+
+    def _lines_with(self, word: str) -> list[int]:
+        return [bisect_right(self.starts, match.start()) for match in re.finditer(word, self.text)]
 
     @cached_property
     def starts(self) -> list[int]:
@@ -62,6 +63,11 @@ class SourceText:
         """Where each line starts, in bytes. Only for UTF-8, whose line ends are single bytes and nothing else's."""
         mark = 3 if self.encoding == "utf-8-sig" else 0
         return list(accumulate(map(len, self.source[mark:].splitlines(keepends=True)), initial=mark))
+
+    @property
+    def byte_encoding(self) -> str:
+        """The encoding for text that is put between the bytes."""
+        return "utf-8" if self.encoding in _UTF8 else self.encoding
 
     @property
     def line_count(self) -> int:
@@ -82,9 +88,8 @@ class SourceText:
 
     def byte(self, index: int) -> int:
         """Byte offset of a character index. At least 3 in a file with a BOM."""
-        encoding = "utf-8" if self.encoding in _UTF8 else self.encoding
         mark = 3 if self.encoding == "utf-8-sig" else 0
-        return mark + len(self.text[:index].encode(encoding))
+        return mark + len(self.text[:index].encode(self.byte_encoding))
 
     @cached_property
     def reserved_lines(self) -> int:

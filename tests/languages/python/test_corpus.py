@@ -28,6 +28,4 @@ def test_a_library_file_is_instrumented_and_comes_back(path: Path, language: Pyt
         warnings.simplefilter("ignore")
         compile(written, path.name, "exec", dont_inherit=True)
         for level in (2, 5):
-            tree = ast.parse(written)
-            transform.instrument(tree, level, {})
-            compile(tree, path.name, "exec", dont_inherit=True)
+            transform.compiled(ast.parse(written), path.name, level, {})

@@ -61,6 +61,55 @@ def test_the_text_shows_what_is_traced(language: PythonLanguage) -> None:
     assert language.strip(written) == SOURCE.encode()
 
 
+VERBOSE = '''def f(rows, *, by=lambda r: r.n):
+    """Doc."""
+    total: int = 0
+    for row, (a, *b) in rows:
+        total += by(row); last = row.x = a
+    else:
+        with open(total) as file: pass
+    try:
+        if total: return total
+    except OSError as error:
+        return error
+    finally: total = 0
+'''
+AT_4 = '''def f(rows, *, by=lambda r: _mt.enter('<lambda>',4)or r.n):
+    """Doc."""
+    _mt.enter('f',4);total: int = 0;_mt.checkpoint(total=total)
+    for row, (a, *b) in rows:
+        _mt.checkpoint(row=row,a=a,b=b);total += _mt.call(by(row),_mt);_mt.checkpoint(total=total); last = row.x = a;_mt.checkpoint(last=last)
+    else:
+        with _mt.call(open(total),_mt) as file: _mt.checkpoint(file=file);pass
+    try:
+        if total: return total
+    except OSError as error:
+        _mt.checkpoint(error=error);return error
+    finally: total = 0;_mt.checkpoint(total=total)
+'''
+AT_5 = '''def f(rows, *, by=lambda r: _mt.enter('<lambda>',5)or r.n):
+    """Doc."""
+    _mt.enter('f',5);_mt.line(5);total: int = 0;_mt.var(total=total)
+    for row, (a, *b) in _mt.line(6)or rows:
+        _mt.var(row=row,a=a,b=b);_mt.line(7);total += _mt.call(by(row),_mt);_mt.var(total=total); _mt.line(7);last = row.x = a;_mt.var(last=last)
+    else:
+        with _mt.line(9)or _mt.call(open(total),_mt) as file: _mt.var(file=file);_mt.line(9);pass
+    try:
+        if _mt.line(11)or total: _mt.line(11);return total
+    except OSError as error:
+        _mt.var(error=error);_mt.line(13);return error
+    finally: _mt.line(14);total = 0;_mt.var(total=total)
+'''
+
+
+@pytest.mark.parametrize(("level", "visible"), [(4, AT_4), (5, AT_5)])
+def test_levels_4_and_5_show_values_and_lines(language: PythonLanguage, level: int, visible: str) -> None:
+    source = ("import os\n\n" + VERBOSE).encode()
+    written = explicit(language, source, level)
+    assert written.decode().split("\n", 2)[2] == visible
+    assert language.strip(written) == source
+
+
 def test_an_edit_stays_and_broken_text_too(language: PythonLanguage) -> None:
     written = explicit(language, SOURCE.encode(), 3)
     edited = written.replace(b"not n", b"n is None").replace(b"yield price", b"yield (price")
@@ -68,10 +117,7 @@ def test_an_edit_stays_and_broken_text_too(language: PythonLanguage) -> None:
     assert language.strip(edited) == SOURCE.replace("not n", "n is None").replace("yield price", "yield (price").encode()
 
 
-def test_levels_and_files_that_it_does_not_know_are_refused(language: PythonLanguage) -> None:
-    for level in (4, 5):
-        with pytest.raises(UserError, match="'header'"):
-            explicit(language, SOURCE.encode(), level)
+def test_files_that_it_does_not_know_are_refused(language: PythonLanguage) -> None:
     with pytest.raises(UserError, match="_mt"):
         explicit(language, b"_mt = 1\ndef f(): return 1\n", 1)
     with pytest.raises(UserError, match="in_place"):
@@ -88,7 +134,7 @@ def test_a_function_without_a_place_is_named(plan: Planned) -> None:
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 def test_a_library_file_stays_valid_and_comes_back(path: Path, language: PythonLanguage) -> None:
     source = path.read_bytes()
-    for level in (1, 3):
+    for level in (1, 3, 5):
         try:
             written = explicit(language, source, level)
         except UserError as error:
@@ -119,7 +165,7 @@ _statements = st.one_of(
 )  # fmt: skip
 
 
-@given(st.lists(_statements, min_size=1, max_size=5), st.sampled_from(["\n", "\r\n"]), st.integers(1, 3))
+@given(st.lists(_statements, min_size=1, max_size=5), st.sampled_from(["\n", "\r\n"]), st.integers(1, 5))
 def test_whatever_a_function_holds_comes_back(statements: list[str], end: str, level: int) -> None:
     language = PythonLanguage()
     source = "".join(line + end for line in ("import os", "def f(self):", *(f"    {line}" for line in statements))).encode()

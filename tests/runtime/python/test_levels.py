@@ -35,10 +35,8 @@ def test_level_2_writes_parameters_and_return_value(project: Any) -> None:
 
 def test_level_3_writes_each_call_as_a_child(project: Any) -> None:
     run = project.trace(SOURCE.replace("return n * 2", "return max(n, len(str(n)))"), 3)
-    assert run.paths() == [
-        "order", "order > price", "order > price > price", "order > price > price > len",
-        "order > price > price > max", "order > price > price > str",
-    ]  # fmt: skip
+    below = ["order", "order > price", "order > price > price", *(f"order > price > price > {name}" for name in ("len", "max", "str"))]
+    assert run.paths() == ["<module>", *(f"<module> > {path}" for path in below)]
     assert run.one("max").sections == {"R": 3}
     assert run.one("max").definition["line"] == 3
 
@@ -79,13 +77,14 @@ def test_an_exception_is_written_with_type_message_stack_and_cause(project: Any)
 def test_a_call_that_failed_is_ended_by_the_handler_that_caught_it(project: Any) -> None:
     source = "def f():\n    try:\n        int('x')\n    except ValueError:\n        return max(1, 2)\n\nf()\n"
     run = project.trace(source, 3)
-    assert run.paths() == ["f", "f > int", "f > max"]
+    assert run.paths() == ["<module>", *(f"<module> > {path}" for path in ("f", "f > int", "f > max"))]
     assert (run.one("int").flags, run.one("max").flags, run.one("f").flags) == (1, 0, 0)
 
 
 def test_a_suppressed_exception_leaves_no_call_open(project: Any) -> None:
     source = "import contextlib\ndef f():\n    with contextlib.suppress(ValueError):\n        int('x')\n    return max(1, 2)\n\nf()\n"
-    assert project.trace(source, 3).paths() == ["f", "f > contextlib.suppress", "f > int", "f > max"]
+    below = ("f", "f > contextlib.suppress", "f > int", "f > max")
+    assert project.trace(source, 3).paths() == ["<module>", *(f"<module> > {path}" for path in below)]
 
 
 def test_self_time_leaves_out_children(project: Any) -> None:

@@ -2,7 +2,7 @@
 
 import sys
 
-from . import cache, explicit, faults, header, link, probes, state, transform
+from . import bodies, cache, explicit, faults, header, link, probes, state, transform
 
 
 def adopt(spec, frame):
@@ -21,10 +21,12 @@ def _adopt(spec, frame):
     if spec == explicit.SPEC:
         spec, source = " ".join(["0", *("%s=%d" % pair for pair in explicit.levels(source).items())]), explicit.strip(source)
     code, table = _instrumented(source, spec, frame)
-    swapped = link.swap(running, link.link(code, probes.linked(table, state.relative(running.co_filename), source)))
+    linked = link.link(code, probes.linked(table, state.relative(running.co_filename), source))
+    swapped = link.swap(running, linked)
     late = [old for old, _ in swapped if old.co_firstlineno < frame.f_lineno]
     if late:
         link.reassign(swapped)
+    bodies.watch(linked, frame)
 
 
 def _instrumented(source, spec, frame):
@@ -36,9 +38,7 @@ def _instrumented(source, spec, frame):
     known = cache.load(key) if rewriter is None else None
     if known is not None:
         return known
-    tree = _parsed(source, name, rewriter)
-    table = transform.instrument(tree, *header.parse(spec))
-    code = compile(tree, name, "exec", dont_inherit=True)
+    code, table = transform.compiled(_parsed(source, name, rewriter), name, *header.parse(spec))
     if rewriter is None:
         cache.store(key, code, table)
     return code, table

@@ -1,27 +1,52 @@
 """Explicit style: probes that people can read in the text. Known here, taken out here.
 
-`_mt.enter('Cart.total',2);` opens a function's body, and `_mt.call(…,_mt)` stands around a call. When the file is imported, the header
-compiles
-the text without them and with inline probes in the functions that the text names, so that no frame, no signature and no line differs;
-where there is no runtime the visible ones do nothing.
+`_mt.enter('Cart.total',2);` opens a function's body, `_mt.call(…,_mt)` stands around a call, `;_mt.checkpoint(total=total)` (level 5:
+`_mt.var`) behind an assignment, `_mt.line(12);` before a line. When the file is imported, the header compiles the text without them and
+with inline probes in the functions that the text names, so that no frame, no signature and no line differs; where there is no runtime the
+visible ones do nothing.
 """
 
 from __future__ import annotations
 
 import re
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 SPEC = "explicit"
-NOTHING = "{'enter':staticmethod(lambda*a:None),'call':staticmethod(lambda v,m:v)}"
+NOTHING = (
+    "{'call':staticmethod(lambda v,m:v),'checkpoint':staticmethod(lambda**v:None),'enter':staticmethod(lambda*a:None),"
+    "'line':staticmethod(lambda n:None),'var':staticmethod(lambda**v:None)}"
+)
 DEFINITION = r"\nimport sys;sys._getframe(1).f_globals['_mt']=type('_mt',(),%s);del sys" % NOTHING
-_ENTER = re.compile(rb"(?<!\w)_mt\.enter\('([^'\r\n]+)',([1-5])\)(?:;|or )")
-_PROBE = re.compile(_ENTER.pattern + rb"|(?<!\w)_mt\.call\(|,_mt\)")
+_NAMED = rb"_mt\.enter\('([^'\r\n]+)',([1-5])\)"
+_QUIET = rb"_mt\.(?:line\(\d+\)|(?:checkpoint|var)\([^()\r\n]*\))"
+_ENTER = re.compile(rb"(?<!\w)" + _NAMED)
+_PROBE = re.compile(
+    rb"(?<!\w)(?:" + _NAMED + rb"|" + _QUIET + rb")(?:;|or )"  # in front of something
+    rb"|;(?:" + _NAMED + rb"|" + _QUIET + rb")"  # behind something
+    rb"|(?<!\w)_mt\.call\(|,_mt\)"
+)
 # What a formatter made of it: a line of its own, other quotes, a blank.
-_LOOSE = re.compile(rb"(?m)^[ \t]*_mt\.enter\([\"']([^\"'\r\n]+)[\"'], ?([1-5])\);?[ \t]*(?:\r\n|\r|\n|\Z)|, _mt\)")
+_LOOSE_NAMED = rb"_mt\.enter\([\"']([^\"'\r\n]+)[\"'], ?([1-5])\)"
+_LOOSE = re.compile(rb"(?m)^[ \t]*(?:" + _LOOSE_NAMED + rb"|" + _QUIET + rb");?[ \t]*(?:\r\n|\r|\n|\Z)|, _mt\)")
+_IN_HEADER = b"adopt('explicit',f)"
 
 
 def enter(name: str, level: int) -> str:
-    """The probe of function `name` at `level`, without what joins it to the statement behind it. ASCII only."""
+    """The probe of function `name` at `level`, without what joins it to the statement beside it. ASCII only."""
     return "_mt.enter('%s',%d)" % (name.encode("ascii", "backslashreplace").decode("ascii"), level)
+
+
+def line(number: int) -> str:
+    """The probe of line `number`."""
+    return "_mt.line(%d)" % number
+
+
+def values(names: Iterable[str], level: int) -> str:
+    """The probe that shows what `names` hold."""
+    return "_mt.%s(%s)" % ("var" if level >= 5 else "checkpoint", ",".join("%s=%s" % (name, name) for name in names))
 
 
 def levels(source: bytes) -> dict[str, int]:
@@ -31,8 +56,8 @@ def levels(source: bytes) -> dict[str, int]:
 
 
 def present(source: bytes) -> bool:
-    """Whether the text holds visible probes."""
-    return b"_mt." in source and (_ENTER.search(source) is not None or _LOOSE.search(source) is not None)
+    """Whether the text holds visible probes: a file of its own that uses the name `_mt` is none of ours."""
+    return b"_mt" in source and (_IN_HEADER in source or _ENTER.search(source) is not None or any(pair[0] for pair in _LOOSE.findall(source)))
 
 
 def strip(source: bytes) -> bytes:

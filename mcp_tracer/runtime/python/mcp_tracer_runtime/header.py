@@ -24,7 +24,7 @@ _CODE = (
     r"\n d=p.dirname(p.join(d if p.isdir(p.join(d,r))else os.environ['MCP_TRACER_PROJECT'],r));sys.path.insert(0,d)"
     r"\n try:from mcp_tracer_runtime import adopt"
     r"\n finally:sys.path.remove(d)"
-    r"\n adopt('{spec}',f)"
+    r"\n adopt('{spec}',f);del f"
     r"\nexcept Exception:pass"
 )
 _JOIN = {"a": (";", ""), "b": ("", ";"), "l": ("", ""), "i": ("", "or "), "e": ("\n", "")}

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import ast
+from bisect import bisect_left, bisect_right
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    Node = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+
+MODULE, LAMBDA = "<module>", "<lambda>"
+FROM_ITSELF = 3  # level from which a file's own body and its lambdas are spans; below, only those that were chosen by name
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _COMPILED_ELSEWHERE = frozenset(
     [
@@ -41,36 +46,60 @@ class Entry:
 
     __slots__ = ("kind", "name", "node", "params", "skipped")
 
-    def __init__(self, name: str, node: ast.FunctionDef | ast.AsyncFunctionDef, kind: str, params: list[str], skipped: str) -> None:
+    def __init__(self, name: str, node: Node, kind: str, params: list[str], skipped: str) -> None:
         self.name, self.node, self.kind, self.params, self.skipped = name, node, kind, params, skipped
 
 
-def functions(tree: ast.AST, yield_lines: list[int] | None = None) -> list[Entry]:
-    """Every `def` of a module tree in source order, nested ones too.
+class Words:
+    """The numbers of all lines of a text on which `lambda` and `yield` stand, where the caller has the text: they spare most of the walking."""
 
-    `yield_lines` are the numbers of all lines that hold the word `yield`, where the caller has the text: it spares most of the walking.
-    """
+    __slots__ = ("lambdas", "yields")
+
+    def __init__(self, lambdas: list[int], yields: list[int]) -> None:
+        self.lambdas, self.yields = lambdas, yields
+
+
+def functions(tree: ast.Module, words: Words | None = None) -> list[Entry]:
+    """Every `def` and `lambda` of a module tree in source order, nested ones too. `words` of the source make it quicker."""
     found: list[Entry] = []
-    _collect(tree, "", False, found, yield_lines)
+    lambdas, yields = (words.lambdas, words.yields) if words else (None, None)
+    pending: list[tuple[ast.AST, str, bool]] = [(node, "", False) for node in reversed(tree.body)]
+    while pending:
+        node, prefix, in_class = pending.pop()
+        if isinstance(node, _FUNCTIONS):
+            entry = describe(node, prefix, in_class, _stands_in(yields, node))
+            found.append(entry)
+            inside = entry.name + "."
+            pending += [(child, inside, False) for child in reversed(node.body)]
+            pending += [(child, prefix, in_class) for child in reversed(around(node)) if _stands_in(lambdas, node)]
+        elif isinstance(node, ast.ClassDef):
+            inside = prefix + node.name + "."
+            pending += [(child, inside, True) for child in reversed(node.body)]
+            pending += [(child, prefix, in_class) for child in reversed(around(node)) if _stands_in(lambdas, node)]
+        elif isinstance(node, ast.Lambda):
+            found.append(describe(node, prefix, in_class))
+            pending.append((node.body, found[-1].name + ".", False))
+            pending += [(child, prefix, in_class) for child in reversed(around(node))]
+        elif _stands_in(lambdas, node):
+            pending += [(child, prefix, in_class) for child in reversed(_evaluated(node))]
+        elif type(node) in _BLOCKS:
+            pending += [(child, prefix, in_class) for name in reversed(_BLOCKS[type(node)]) for child in reversed(getattr(node, name))]
     return found
 
 
-def _collect(node: ast.AST, prefix: str, in_class: bool, found: list[Entry], yield_lines: list[int] | None) -> None:
-    for block in _BLOCKS.get(type(node), ()):
-        for child in getattr(node, block):
-            if isinstance(child, _FUNCTIONS):
-                entry = describe(child, prefix, in_class, yield_lines)
-                found.append(entry)
-                _collect(child, entry.name + ".", False, found, yield_lines)
-            elif isinstance(child, ast.ClassDef):
-                _collect(child, prefix + child.name + ".", True, found, yield_lines)
-            elif type(child) in _BLOCKS:
-                _collect(child, prefix, in_class, found, yield_lines)
+def _stands_in(lines: list[int] | None, node: ast.AST) -> bool:
+    """Whether one of the sorted `lines` may lie inside `node`."""
+    if not lines:
+        return lines is None
+    first = getattr(node, "lineno", 0)
+    for decorator in getattr(node, "decorator_list", ()):
+        first = min(first, decorator.lineno)
+    return bisect_left(lines, first) < bisect_right(lines, getattr(node, "end_lineno", None) or lines[-1])
 
 
 def _blocks() -> dict[type, tuple[str, ...]]:
     """The fields that hold statements, of every kind of node that has such; in source order."""
-    kinds = [ast.Module, ast.ExceptHandler, *ast.stmt.__subclasses__()]
+    kinds = [ast.ExceptHandler, *ast.stmt.__subclasses__()]
     kinds += [ast.match_case] if hasattr(ast, "match_case") else []
     holding = ("body", "handlers", "orelse", "finalbody", "cases")
     found = {kind: tuple(name for name in kind._fields if name in holding) for kind in kinds}
@@ -80,18 +109,31 @@ def _blocks() -> dict[type, tuple[str, ...]]:
 _BLOCKS = _blocks()
 
 
-def describe(node: ast.FunctionDef | ast.AsyncFunctionDef, prefix: str, in_class: bool, yield_lines: list[int] | None = None) -> Entry:
-    """The Entry of one `def`; `prefix` is the qualified name around it with its dot, or ''. `yield_lines`: see `functions`."""
-    yields = _may_yield(node, yield_lines) and _yields(node)
+def _evaluated(node: ast.AST) -> list[ast.AST]:
+    """What `node` holds and evaluates: no annotations."""
+    if isinstance(node, ast.AnnAssign):
+        return [node.target] + ([node.value] if node.value is not None else [])
+    return [] if type(node).__name__ == "TypeAlias" else list(ast.iter_child_nodes(node))
+
+
+def around(node: Node | ast.ClassDef) -> list[ast.expr]:
+    """What a definition evaluates in the scope around it: decorators, defaults, bases."""
+    found: list[ast.expr] = list(getattr(node, "decorator_list", ()))
+    if isinstance(node, ast.ClassDef):
+        return found + node.bases + [keyword.value for keyword in node.keywords]
+    return found + node.args.defaults + [default for default in node.args.kw_defaults if default is not None]
+
+
+def describe(node: Node, prefix: str, in_class: bool, may_yield: bool = True) -> Entry:
+    """The Entry of one `def` or `lambda`; `prefix` is the qualified name around it with its dot, or ''."""
+    yields = may_yield and _yields(node)
     if isinstance(node, ast.AsyncFunctionDef):
         kind = "async-generator" if yields else "coroutine"
+    elif isinstance(node, ast.Lambda):
+        return Entry(prefix + LAMBDA, node, "generator" if yields else "lambda", parameters(node.args), "")
     else:
         kind = "generator" if yields else "method" if in_class else "function"
     return Entry(prefix + node.name, node, kind, parameters(node.args), _reason(node))
-
-
-def _may_yield(node: ast.FunctionDef | ast.AsyncFunctionDef, yield_lines: list[int] | None) -> bool:
-    return yield_lines is None or any(node.lineno <= line <= (node.end_lineno or line) for line in yield_lines)
 
 
 def parameters(args: ast.arguments) -> list[str]:
@@ -102,23 +144,19 @@ def parameters(args: ast.arguments) -> list[str]:
     return names + ([args.kwarg.arg] if args.kwarg else [])
 
 
-def own_nodes(node: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[ast.AST]:
+def own_nodes(node: Node) -> Iterator[ast.AST]:
     """The nodes that run in the scope of function `node` itself, without those of nested scopes."""
-    pending: list[ast.AST] = list(node.body)
+    pending: list[ast.AST] = [node.body] if isinstance(node, ast.Lambda) else list(node.body)
     while pending:
         current = pending.pop()
         yield current
-        if isinstance(current, _FUNCTIONS):
-            pending += current.decorator_list + current.args.defaults + [default for default in current.args.kw_defaults if default]
-        elif isinstance(current, ast.Lambda):
-            pending += current.args.defaults + [default for default in current.args.kw_defaults if default]
-        elif isinstance(current, ast.ClassDef):
-            pending += current.decorator_list + current.bases + current.keywords
+        if isinstance(current, (*_FUNCTIONS, ast.Lambda, ast.ClassDef)):
+            pending += around(current)
         else:
             pending += ast.iter_child_nodes(current)
 
 
-def _yields(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+def _yields(node: Node) -> bool:
     return any(isinstance(child, (ast.Yield, ast.YieldFrom)) for child in own_nodes(node))
 
 
@@ -130,6 +168,11 @@ def dotted(node: ast.expr) -> str:
         base = dotted(node.value) if isinstance(node.value, (ast.Name, ast.Attribute)) else ""
         return base + "." + node.attr if base else ""
     return node.id if isinstance(node, ast.Name) else ""
+
+
+def default_level(name: str, level: int) -> int:
+    """The level of function `name` in a file of `level`, if nothing is said about it."""
+    return level if level >= FROM_ITSELF or name.rpartition(".")[2] not in (MODULE, LAMBDA) else 0
 
 
 def has_docstring(body: list[ast.stmt]) -> bool:

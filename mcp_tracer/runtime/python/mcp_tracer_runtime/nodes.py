@@ -13,6 +13,11 @@ def where(node):
     return {"lineno": node.lineno, "col_offset": node.col_offset, "end_lineno": node.end_lineno, "end_col_offset": node.end_col_offset}
 
 
+def is_jump(statement):
+    """Whether nothing runs behind `statement` in its block."""
+    return isinstance(statement, (ast.Return, ast.Raise, ast.Continue, ast.Break))
+
+
 def aside(node):
     """A stand-in for `node` without a location: what stands there belongs to no line, so that coverage and debuggers pass over it.
     Python 3.9 has no such thing; there it is `node` itself."""
@@ -77,18 +82,35 @@ def target_names(target):
     return []
 
 
-def callee_text(node):
-    """How a callee reads in a trace: `database.save`, `items[].run`, `f()()`."""
+def target_texts(target):
+    """How attributes and items among assignment targets read: `self.total`, `rows[]`."""
+    return [callee_text(target)] if isinstance(target, (ast.Attribute, ast.Subscript)) else []
+
+
+def pattern_names(pattern):
+    """Names that a `case` pattern binds."""
+    found = []
+    for node in ast.walk(pattern):
+        name = getattr(node, "rest", None) if type(node).__name__ == "MatchMapping" else getattr(node, "name", None)
+        if type(name) is str:
+            found.append(name)
+    return found
+
+
+def callee_text(node, links=8):
+    """How a callee reads in a trace: `database.save`, `items[].run`, `f()()`. Only the last `links` of a long chain."""
     if isinstance(node, ast.Name):
         return node.id
-    if isinstance(node, ast.Attribute):
-        return callee_text(node.value) + "." + node.attr
-    if isinstance(node, ast.Call):
-        return callee_text(node.func) + "()"
-    if isinstance(node, ast.Subscript):
-        return callee_text(node.value) + "[]"
     if isinstance(node, ast.Constant):
         return type(node.value).__name__
     if isinstance(node, ast.Await):
-        return callee_text(node.value)
-    return "<" + type(node).__name__.lower() + ">"
+        return callee_text(node.value, links)
+    if not isinstance(node, (ast.Attribute, ast.Call, ast.Subscript)):
+        return "<" + type(node).__name__.lower() + ">"
+    if not links:
+        return "…"
+    if isinstance(node, ast.Attribute):
+        return callee_text(node.value, links - 1) + "." + node.attr
+    if isinstance(node, ast.Call):
+        return callee_text(node.func, links - 1) + "()"
+    return callee_text(node.value, links - 1) + "[]"

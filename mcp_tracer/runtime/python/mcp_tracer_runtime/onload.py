@@ -65,8 +65,7 @@ def _made(source, spec, code):
     tree = ast.parse(source, name)
     if rewriter is not None:
         sys.modules["_pytest.assertion.rewrite"].rewrite_asserts(tree, source, name, rewriter[1])
-    table = transform.instrument(tree, *_resolved(spec, tree))
-    made = compile(tree, name, "exec", dont_inherit=True)
+    made, table = transform.compiled(tree, name, *_resolved(spec, tree))
     cache.store(key, made, table)
     return made, table
 
@@ -83,7 +82,7 @@ def _rewriter(code):
 def _resolved(spec, tree):
     """(level, {qualified name: level}) of a spec whose functions may be given by their last name."""
     level, asked = header.parse(spec)
-    names = [entry.name for entry in inventory.functions(tree)] if asked else []
+    names = [inventory.MODULE, *(entry.name for entry in inventory.functions(tree))] if asked else []
     levels = {}
     for name, value in asked.items():
         found = [name] if name in names else [full for full in names if full.rpartition(".")[2] == name]

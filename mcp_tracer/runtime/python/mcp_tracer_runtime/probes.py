@@ -3,7 +3,7 @@ names only.
 
 Plain functions: E enter, R return, Z error, and (where a `finally` or `with` may run after `return`) RV, M, F. Coroutines and generators
 keep their
-span in a local: EC/EG, RV, M, F. BW/W around await; GY/GR/GD at yield and yield from. P/A around a call; V values; L line; U after a caught
+span in a local: EC/EG, RV, M, F. BW/W around await; GY/GR/GD at yield and yield from. P/A around a call; V values; VA a value on its way; L line; U after a caught
 exception; LF hides the local from `locals()`.
 """
 

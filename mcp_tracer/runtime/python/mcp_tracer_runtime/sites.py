@@ -58,6 +58,25 @@ def values(site, *bound):
         faults.note(error)
 
 
+def assigned(site, value):
+    """VA: `value` is about to become an attribute, an item or the like, which could not be read back without running code. Passes it on."""
+    try:
+        wanted = site.variables
+        span = _get()
+        if wanted and span is not None and span.record and site.level >= 4:
+            room = state.config.value_bytes
+            pairs = []
+            for name in site.fields["names"]:
+                last = name.rpartition(".")[2]
+                if wanted is True or name in wanted or last in wanted:
+                    pairs.append(_text(name) + named(last, value, room))
+            if pairs:
+                event(span, site, b"V" + _map(len(pairs)) + b"".join(pairs))
+    except Exception as error:
+        faults.note(error)
+    return value
+
+
 def line(site):
     """L: this line runs next."""
     try:
@@ -68,4 +87,4 @@ def line(site):
         faults.note(error)
 
 
-PROBES = {"P": open_call, "A": close_call, "V": values, "L": line}
+PROBES = {"P": open_call, "A": close_call, "V": values, "VA": assigned, "L": line}

@@ -1,0 +1,239 @@
+"""Rewrites statements. Every new node stands at an original location, or at none where it belongs to no line."""
+
+import ast
+
+from . import inventory, nodes
+from .expressions import Expressions
+
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+_LOOPS = (ast.For, ast.AsyncFor)
+_WITHS = (ast.With, ast.AsyncWith)
+_TRIES = tuple(getattr(ast, name) for name in ("Try", "TryStar") if hasattr(ast, name))
+_KEEPS_BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
+
+
+class Block:
+    """A statement list to rewrite: what runs `first` and `last` in it, and what to do at a `continue` of the loop that it belongs to."""
+
+    __slots__ = ("at_continue", "body", "first", "last")
+
+    def __init__(self, body, first=(), last=None, at_continue=None):
+        self.body, self.first, self.last, self.at_continue = body, first, last, at_continue
+
+
+class Blocks:
+    """Rewrites the statement lists of one scope: a function's body, a module's or a class's, or (with `scope` None) of what is not traced
+    itself but may hold functions. `file` is the transformation of the whole file."""
+
+    def __init__(self, file, scope, prefix, class_name, in_class=False):
+        self.file, self.scope, self.prefix = file, scope, prefix
+        self.class_name, self.in_class = class_name, in_class
+        lambdas = file.lambdas(prefix, class_name)
+        self.expressions = Expressions(scope, file.table, lambdas)
+        self.level = scope.level if scope is not None else 0
+        self.flows = scope is not None and scope.flows
+
+    def walk(self, body):
+        """Rewrite the statements of `body` in place, and all blocks inside: one after the other, as `elif` chains can be long."""
+        waiting = [Block(body)]
+        while waiting:
+            block = waiting.pop()
+            out = list(block.first)
+            for statement in block.body:
+                self.before(statement, block, out)
+                assigned = self.assigned(statement)
+                behind = self.one(statement, block, waiting)
+                out.append(statement)
+                if assigned:
+                    out.append(self.event("V", statement, self.kind(), assigned))
+                out += behind
+            if block.last is not None and not nodes.is_jump(block.body[-1]):
+                out += block.last()
+            block.body[:] = out
+
+    def before(self, statement, block, out):
+        if self.level >= 5 and not isinstance(statement, (ast.Global, ast.Nonlocal)):
+            out.append(self.event("L", statement, "line", []))
+        if block.at_continue is not None and isinstance(statement, ast.Continue):
+            out += block.at_continue()
+
+    def kind(self):
+        return "variable" if self.level >= 5 else "checkpoint"
+
+    def event(self, probe, statement, kind, names):
+        entry = {"site": kind, "line": statement.lineno, "name": kind, "function": self.scope.name, "names": names}
+        site = nodes.constant(self.file.table.add(entry), statement)
+        return nodes.statement(probe, [site] + [nodes.load(name, statement) for name in names], statement)
+
+    def bound(self, node, names):
+        """The event that says what `names` are, if any, now that a block begins."""
+        return [self.event("V", node, "checkpoint", list(dict.fromkeys(names)))] if names and self.level >= 4 and not self.in_class else []
+
+    def assigned(self, statement):
+        """Names that `statement` has bound when it is done. A class body may live in a mapping that must not be asked."""
+        if self.level < 4 or self.in_class:
+            return []
+        if isinstance(statement, ast.Assign):
+            return list(dict.fromkeys(name for target in statement.targets for name in nodes.target_names(target)))
+        if isinstance(statement, (ast.AugAssign, ast.AnnAssign)) and statement.value is not None:
+            return nodes.target_names(statement.target)
+        return []
+
+    def passed(self, statement):
+        """How the targets read that get the value of `statement` as it is and cannot be read again without running code."""
+        if not isinstance(statement, (ast.Assign, ast.AnnAssign)) or statement.value is None:
+            return []
+        targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+        found = [text for target in targets for text in nodes.target_texts(target)]
+        return found + [target.id for target in targets if self.in_class and isinstance(target, ast.Name)]
+
+    def one(self, statement, block, waiting):
+        """Rewrite inside one statement; its blocks are put among `waiting`. Returns what runs behind it."""
+        if isinstance(statement, (*_FUNCTIONS, ast.ClassDef)):
+            self.definition(statement)
+            return []
+        texts = self.passed(statement) if self.level >= 4 else []
+        if self.expressions.needed:
+            self.own_expressions(statement)
+        if texts:
+            statement.value = self.expressions.passing(statement.value, texts, statement)
+        behind = self.blocks(statement, block, waiting)
+        if isinstance(statement, ast.Return) and self.scope is not None:
+            self.returned(statement)
+        return behind
+
+    def blocks(self, statement, block, waiting):
+        """Put the blocks of `statement` among `waiting`, each with what runs first and last in it."""
+        if not isinstance(getattr(statement, "body", None), list) and not hasattr(statement, "cases"):
+            return []
+        first, last, behind, at_continue = [], None, [], block.at_continue
+        if isinstance(statement, _LOOPS):
+            first, at_continue = self.bound(statement, nodes.target_names(statement.target)), None
+        elif isinstance(statement, ast.While):
+            at_continue = None
+        elif isinstance(statement, _WITHS):
+            first, behind = self.bound(statement, _names_of_items(statement)), self.unwinding(statement, self.level >= 3)
+        if self.flows and isinstance(statement, ast.AsyncFor):
+            first, at_continue, behind = self.asynchronous_loop(statement, first, waiting, block)
+            last = at_continue
+        elif self.flows and isinstance(statement, ast.AsyncWith):
+            first, last, behind = self.asynchronous_with(statement, first)
+        if getattr(statement, "body", None):
+            waiting.append(Block(statement.body, first, last, at_continue))
+        self.other_blocks(statement, block, waiting)
+        return behind
+
+    def other_blocks(self, statement, block, waiting):
+        if getattr(statement, "orelse", None) and not (self.flows and isinstance(statement, ast.AsyncFor)):
+            waiting.append(Block(statement.orelse, at_continue=block.at_continue))
+        lands = isinstance(statement, _TRIES) and self.scope is not None and (self.scope.flows or self.level >= 3)
+        for handler in getattr(statement, "handlers", ()):
+            first = self.unwinding(handler.body[0], lands) + self.bound(handler, [handler.name] if handler.name else [])
+            waiting.append(Block(handler.body, first, at_continue=block.at_continue))
+        if getattr(statement, "finalbody", None):
+            waiting.append(Block(statement.finalbody, self.unwinding(statement.finalbody[0], lands), at_continue=block.at_continue))
+        for case in getattr(statement, "cases", ()):
+            waiting.append(Block(case.body, self.bound(case.pattern, nodes.pattern_names(case.pattern)), at_continue=block.at_continue))
+
+    def unwinding(self, node, wanted):
+        """Where an exception may have landed: put the current span right, which may be that of a call that it jumped over."""
+        return [nodes.statement(self.scope.probe("U"), [self.scope.span(node)], node)] if wanted else []
+
+    def asynchronous_loop(self, statement, first, waiting, block):
+        """`async for` waits before each round: (what runs first in the body, what makes the code at its end, what runs behind)."""
+        nowhere = nodes.aside(statement)
+        site = self.expressions.site(statement.iter, "await", ".__anext__") if self.level >= 3 else None
+        statement.iter = self.waits(statement.iter, site, statement.iter)
+
+        def again():
+            return [ast.Expr(self.waits(nodes.none(nowhere), site, nowhere), **nodes.where(nowhere))]
+
+        done = self.waited(site, nowhere)
+        if statement.orelse:
+            waiting.append(Block(statement.orelse, done, at_continue=block.at_continue))
+        else:
+            statement.orelse = done
+        return self.waited(site, nowhere) + first, again, self.unwinding(nowhere, self.level >= 3)
+
+    def asynchronous_with(self, statement, first):
+        """`async with` waits at both ends: (what runs first in its body, what makes the code at its end, what runs behind)."""
+        nowhere = nodes.aside(statement)
+        text = statement.items[0].context_expr
+        entering, leaving = [
+            self.expressions.site(text, "await", suffix) if self.level >= 3 else None for suffix in (".__aenter__", ".__aexit__")
+        ]
+        for index, item in enumerate(statement.items):
+            if index:
+                item.context_expr = nodes.call("W", [self.scope.span(item.context_expr), item.context_expr], item.context_expr)
+            item.context_expr = self.waits(item.context_expr, None if index else entering, item.context_expr)
+
+        def leave():
+            return [ast.Expr(self.waits(nodes.none(nowhere), leaving, nowhere), **nodes.where(nowhere))]
+
+        behind = self.waited(leaving, nowhere) + self.unwinding(nowhere, self.level >= 3)
+        return self.waited(entering, nowhere) + first, leave, behind
+
+    def waits(self, value, site, node):
+        """`value`, behind which the function will wait."""
+        opened = nodes.call("P", [site, value], node) if site is not None else value
+        return nodes.call("BW", [self.scope.span(node), opened], node)
+
+    def waited(self, site, node):
+        """It has waited."""
+        closing = [nodes.statement("A", [site, nodes.none(node)], node)] if site is not None else []
+        return [*closing, nodes.statement("W", [self.scope.span(node), nodes.none(node)], node)]
+
+    def own_expressions(self, statement):
+        """Rewrite the expressions that `statement` evaluates itself; never annotations, patterns, type parameters."""
+        visit = self.expressions.visit
+        if type(statement).__name__ == "TypeAlias":
+            return
+        if isinstance(statement, ast.AnnAssign):
+            statement.value = visit(statement.value) if statement.value is not None else None
+            return
+        for part in list(getattr(statement, "handlers", ())) + list(getattr(statement, "cases", ())):
+            for field in ("type", "guard"):
+                if getattr(part, field, None) is not None:
+                    setattr(part, field, visit(getattr(part, field)))
+        for name in statement._fields:
+            value = getattr(statement, name, None)
+            if name in _KEEPS_BLOCKS or value is None:
+                continue
+            if isinstance(value, list):
+                value[:] = [visit(item) if isinstance(item, ast.AST) else item for item in value]
+            elif isinstance(value, ast.AST):
+                setattr(statement, name, visit(value))
+
+    def returned(self, statement):
+        if self.scope.returns_value:
+            probe = self.scope.probe("RV") if self.scope.flows or self.scope.guarded else "R"
+            statement.value = nodes.call(probe, [self.scope.span(statement), statement.value or nodes.none(statement)], statement)
+
+    def definition(self, node):
+        """Rewrite one `def` or `class`, and what it evaluates here. Annotations and type parameters stay."""
+        if self.expressions.needed and not getattr(node, "type_params", None):
+            self.around(node)
+        if not isinstance(node, ast.ClassDef):
+            self.file.function(node, self.prefix, self.class_name, self.in_class)
+            return
+        scope = self.scope.of_class() if self.level >= 3 else None
+        split = 1 if inventory.has_docstring(node.body) else 0
+        body = node.body[split:]
+        Blocks(self.file, scope, self.prefix + node.name + ".", node.name, True).walk(body)
+        node.body[split:] = body
+
+    def around(self, node):
+        """Decorators, defaults, bases."""
+        visit = self.expressions.visit
+        node.decorator_list[:] = [visit(decorator) for decorator in node.decorator_list]
+        if isinstance(node, ast.ClassDef):
+            node.bases[:] = [visit(base) for base in node.bases]
+            for keyword in node.keywords:
+                keyword.value = visit(keyword.value)
+        else:
+            node.args.defaults[:] = [visit(default) for default in node.args.defaults]
+            node.args.kw_defaults[:] = [visit(default) if default is not None else None for default in node.args.kw_defaults]
+
+
+def _names_of_items(statement):
+    return [name for item in statement.items if item.optional_vars is not None for name in nodes.target_names(item.optional_vars)]
