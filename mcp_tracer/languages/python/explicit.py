@@ -10,12 +10,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from mcp_tracer.languages.python.text import SourceText
 from mcp_tracer.model.errors import UserError
 from mcp_tracer.model.plan import Insertion
-from mcp_tracer.runtime.python.mcp_tracer_runtime import explicit, inventory, nodes
+from mcp_tracer.runtime.python.mcp_tracer_runtime import explicit, inventory
 
 CALLS, VALUES, LINES = 3, 4, 5  # the levels from which each is shown
 _ENDS, _BEHIND, _ENTER, _VALUE, _LINE, _CALL = range(6)  # order of marks at one offset
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
-_COMPOUND = (ast.If, ast.While, ast.For, ast.AsyncFor, ast.With, ast.AsyncWith, ast.Try, ast.Match, ast.ClassDef, *_FUNCTIONS)
+_TRIES: tuple[type[ast.stmt], ...] = (ast.Try, *(kind for kind in ast.stmt.__subclasses__() if kind.__name__ == "TryStar"))
+_COMPOUND = (ast.If, ast.While, ast.For, ast.AsyncFor, ast.With, ast.AsyncWith, ast.Match, ast.ClassDef, *_TRIES, *_FUNCTIONS)
 _PLAIN = (ast.Compare, ast.BoolOp, ast.Call, ast.Name, ast.Attribute, ast.Constant, ast.UnaryOp, ast.Subscript, ast.BinOp)
 _LEFT_ALONE = frozenset((ast.JoinedStr, ast.Lambda, ast.ClassDef, *_FUNCTIONS))
 _LEAVES = frozenset((ast.Name, ast.Constant, ast.Load, ast.Store, ast.Del, ast.Pass, ast.Global, ast.Nonlocal))
@@ -116,7 +117,7 @@ def _behind(statement: ast.stmt, probe: str, text: SourceText) -> Mark:
 
 def _before(statement: ast.stmt, probe: str, order: int, text: SourceText) -> Mark | None:
     """In front of `statement`, or in its first expression; for a `try`, in what it tries."""
-    if isinstance(statement, ast.Try) or type(statement).__name__ == "TryStar":
+    if isinstance(statement, _TRIES):
         return _before(statement.__dict__["body"][0], probe, order, text)
     if not isinstance(statement, _COMPOUND):
         return text.at(statement.lineno, statement.col_offset), order, probe + ";"
@@ -186,8 +187,8 @@ def _in_statements(body: Sequence[ast.stmt], level: int, text: SourceText) -> It
         if bound and not isinstance(statements[0], _COMPOUND):
             yield text.at(statements[0].lineno, statements[0].col_offset), _VALUE, explicit.values(bound, level) + ";"
         for statement in statements:
-            if level >= LINES and not isinstance(statement, (ast.Try, ast.Global, ast.Nonlocal)):
-                mark = _before(statement, explicit.line(statement.lineno), _LINE, text) if type(statement).__name__ != "TryStar" else None
+            if level >= LINES and not isinstance(statement, (*_TRIES, ast.Global, ast.Nonlocal)):
+                mark = _before(statement, explicit.line(statement.lineno), _LINE, text)
                 if mark is not None:
                     yield mark
             if names := _assigned(statement):
@@ -202,16 +203,16 @@ def _assigned(statement: ast.stmt) -> list[str]:
         targets = statement.targets
     elif isinstance(statement, (ast.AugAssign, ast.AnnAssign)) and statement.value is not None:
         targets = [statement.target]
-    return list(dict.fromkeys(name for target in targets for name in nodes.target_names(target)))
+    return list(dict.fromkeys(name for target in targets for name in inventory.target_names(target)))
 
 
 def _blocks(statement: ast.stmt) -> Iterator[tuple[Sequence[ast.stmt], list[str]]]:
     """The blocks inside a statement, each with the names that are bound when it begins."""
     bound: list[str] = []
     if isinstance(statement, (ast.For, ast.AsyncFor)):
-        bound = nodes.target_names(statement.target)
+        bound = inventory.target_names(statement.target)
     elif isinstance(statement, (ast.With, ast.AsyncWith)):
-        bound = [name for item in statement.items if item.optional_vars is not None for name in nodes.target_names(item.optional_vars)]
+        bound = [name for item in statement.items if item.optional_vars is not None for name in inventory.target_names(item.optional_vars)]
     for field in ("body", "orelse", "finalbody"):
         block = getattr(statement, field, None)
         if block:
@@ -219,4 +220,4 @@ def _blocks(statement: ast.stmt) -> Iterator[tuple[Sequence[ast.stmt], list[str]
     for handler in getattr(statement, "handlers", ()):
         yield handler.body, [handler.name] if handler.name else []
     for case in getattr(statement, "cases", ()):
-        yield case.body, list(dict.fromkeys(nodes.pattern_names(case.pattern)))
+        yield case.body, list(dict.fromkeys(inventory.pattern_names(case.pattern)))

@@ -65,7 +65,8 @@ VERBOSE = '''def f(rows, *, by=lambda r: r.n):
     """Doc."""
     total: int = 0
     for row, (a, *b) in rows:
-        total += by(row); last = row.x = a
+        total += by(row)
+        last = row.x = a
     else:
         with open(total) as file: pass
     try:
@@ -78,7 +79,8 @@ AT_4 = '''def f(rows, *, by=lambda r: _mt.enter('<lambda>',4)or r.n):
     """Doc."""
     _mt.enter('f',4);total: int = 0;_mt.checkpoint(total=total)
     for row, (a, *b) in rows:
-        _mt.checkpoint(row=row,a=a,b=b);total += _mt.call(by(row),_mt);_mt.checkpoint(total=total); last = row.x = a;_mt.checkpoint(last=last)
+        _mt.checkpoint(row=row,a=a,b=b);total += _mt.call(by(row),_mt);_mt.checkpoint(total=total)
+        last = row.x = a;_mt.checkpoint(last=last)
     else:
         with _mt.call(open(total),_mt) as file: _mt.checkpoint(file=file);pass
     try:
@@ -91,14 +93,15 @@ AT_5 = '''def f(rows, *, by=lambda r: _mt.enter('<lambda>',5)or r.n):
     """Doc."""
     _mt.enter('f',5);_mt.line(5);total: int = 0;_mt.var(total=total)
     for row, (a, *b) in _mt.line(6)or rows:
-        _mt.var(row=row,a=a,b=b);_mt.line(7);total += _mt.call(by(row),_mt);_mt.var(total=total); _mt.line(7);last = row.x = a;_mt.var(last=last)
+        _mt.var(row=row,a=a,b=b);_mt.line(7);total += _mt.call(by(row),_mt);_mt.var(total=total)
+        _mt.line(8);last = row.x = a;_mt.var(last=last)
     else:
-        with _mt.line(9)or _mt.call(open(total),_mt) as file: _mt.var(file=file);_mt.line(9);pass
+        with _mt.line(10)or _mt.call(open(total),_mt) as file: _mt.var(file=file);_mt.line(10);pass
     try:
-        if _mt.line(11)or total: _mt.line(11);return total
+        if _mt.line(12)or total: _mt.line(12);return total
     except OSError as error:
-        _mt.var(error=error);_mt.line(13);return error
-    finally: _mt.line(14);total = 0;_mt.var(total=total)
+        _mt.var(error=error);_mt.line(14);return error
+    finally: _mt.line(15);total = 0;_mt.var(total=total)
 '''
 
 

@@ -74,9 +74,9 @@ class Blocks:
         if self.level < 4 or self.in_class:
             return []
         if isinstance(statement, ast.Assign):
-            return list(dict.fromkeys(name for target in statement.targets for name in nodes.target_names(target)))
+            return list(dict.fromkeys(name for target in statement.targets for name in inventory.target_names(target)))
         if isinstance(statement, (ast.AugAssign, ast.AnnAssign)) and statement.value is not None:
-            return nodes.target_names(statement.target)
+            return inventory.target_names(statement.target)
         return []
 
     def passed(self, statement):
@@ -108,7 +108,7 @@ class Blocks:
             return []
         first, last, behind, at_continue = [], None, [], block.at_continue
         if isinstance(statement, _LOOPS):
-            first, at_continue = self.bound(statement, nodes.target_names(statement.target)), None
+            first, at_continue = self.bound(statement, inventory.target_names(statement.target)), None
         elif isinstance(statement, ast.While):
             at_continue = None
         elif isinstance(statement, _WITHS):
@@ -133,7 +133,7 @@ class Blocks:
         if getattr(statement, "finalbody", None):
             waiting.append(Block(statement.finalbody, self.unwinding(statement.finalbody[0], lands), at_continue=block.at_continue))
         for case in getattr(statement, "cases", ()):
-            waiting.append(Block(case.body, self.bound(case.pattern, nodes.pattern_names(case.pattern)), at_continue=block.at_continue))
+            waiting.append(Block(case.body, self.bound(case.pattern, inventory.pattern_names(case.pattern)), at_continue=block.at_continue))
 
     def unwinding(self, node, wanted):
         """Where an exception may have landed: put the current span right, which may be that of a call that it jumped over."""
@@ -236,4 +236,4 @@ class Blocks:
 
 
 def _names_of_items(statement):
-    return [name for item in statement.items if item.optional_vars is not None for name in nodes.target_names(item.optional_vars)]
+    return [name for item in statement.items if item.optional_vars is not None for name in inventory.target_names(item.optional_vars)]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 SPEC = "explicit"
 NOTHING = (
-    "{'call':staticmethod(lambda v,m:v),'checkpoint':staticmethod(lambda**v:None),'enter':staticmethod(lambda*a:None),"
+    "{'__module__':'_mt','call':staticmethod(lambda v,m:v),'checkpoint':staticmethod(lambda**v:None),'enter':staticmethod(lambda*a:None),"
     "'line':staticmethod(lambda n:None),'var':staticmethod(lambda**v:None)}"
 )
 DEFINITION = r"\nimport sys;sys._getframe(1).f_globals['_mt']=type('_mt',(),%s);del sys" % NOTHING
@@ -57,7 +57,9 @@ def levels(source: bytes) -> dict[str, int]:
 
 def present(source: bytes) -> bool:
     """Whether the text holds visible probes: a file of its own that uses the name `_mt` is none of ours."""
-    return b"_mt" in source and (_IN_HEADER in source or _ENTER.search(source) is not None or any(pair[0] for pair in _LOOSE.findall(source)))
+    if b"_mt" not in source:
+        return False
+    return _IN_HEADER in source or _ENTER.search(source) is not None or any(pair[0] for pair in _LOOSE.findall(source))
 
 
 def strip(source: bytes) -> bytes:

@@ -51,7 +51,7 @@ class Entry:
 
 
 class Words:
-    """The numbers of all lines of a text on which `lambda` and `yield` stand, where the caller has the text: they spare most of the walking."""
+    """The numbers of all lines on which `lambda` and `yield` stand, where the caller has the text: they spare most of the walking."""
 
     __slots__ = ("lambdas", "yields")
 
@@ -192,3 +192,20 @@ def _reason(node: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
     if not body or all(isinstance(item, ast.Expr) and isinstance(item.value, ast.Constant) for item in body):
         return "a stub without a body"
     return ""
+
+
+def target_names(target: ast.expr) -> list[str]:
+    """Plain names that an assignment target binds."""
+    if isinstance(target, ast.Name):
+        return [target.id]
+    if isinstance(target, ast.Starred):
+        return target_names(target.value)
+    if isinstance(target, (ast.Tuple, ast.List)):
+        return [name for element in target.elts for name in target_names(element)]
+    return []
+
+
+def pattern_names(pattern: ast.AST) -> list[str]:
+    """Names that a `case` pattern binds."""
+    names = [getattr(node, "rest" if type(node).__name__ == "MatchMapping" else "name", None) for node in ast.walk(pattern)]
+    return [name for name in names if type(name) is str]

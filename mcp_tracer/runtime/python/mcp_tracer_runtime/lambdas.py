@@ -28,9 +28,8 @@ class Lambdas:
         if body is None:  # what it holds may be traced, itself it is not
             node.body = given.value
             return node
-        arguments = ast.arguments(
-            node.args.posonlyargs, node.args.args, node.args.vararg, node.args.kwonlyargs, [None] * len(node.args.kwonlyargs), node.args.kwarg, []
-        )  # fmt: skip
+        arguments = copy.copy(node.args)
+        arguments.defaults, arguments.kw_defaults = [], [None] * len(node.args.kwonlyargs)
         self.twins.append((self.class_name, _function(inventory.LAMBDA, arguments, body, node)))
         mark = nodes.constant("lambda %d" % (len(self.twins) - 1), plain)
         pair = ast.List([mark, plain], ast.Load(), **nodes.where(plain))  # no compiler folds the choice from a list

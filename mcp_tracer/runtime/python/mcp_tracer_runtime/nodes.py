@@ -71,30 +71,9 @@ def guarded(body, on_error, at_end, node):
     return ast.Try(body, [handler], [], [at_end] if at_end is not None else [], **place)
 
 
-def target_names(target):
-    """Plain names that an assignment target binds."""
-    if isinstance(target, ast.Name):
-        return [target.id]
-    if isinstance(target, ast.Starred):
-        return target_names(target.value)
-    if isinstance(target, (ast.Tuple, ast.List)):
-        return [name for element in target.elts for name in target_names(element)]
-    return []
-
-
 def target_texts(target):
     """How attributes and items among assignment targets read: `self.total`, `rows[]`."""
     return [callee_text(target)] if isinstance(target, (ast.Attribute, ast.Subscript)) else []
-
-
-def pattern_names(pattern):
-    """Names that a `case` pattern binds."""
-    found = []
-    for node in ast.walk(pattern):
-        name = getattr(node, "rest", None) if type(node).__name__ == "MatchMapping" else getattr(node, "name", None)
-        if type(name) is str:
-            found.append(name)
-    return found
 
 
 def callee_text(node, links=8):

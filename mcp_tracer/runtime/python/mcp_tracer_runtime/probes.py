@@ -2,9 +2,8 @@
 names only.
 
 Plain functions: E enter, R return, Z error, and (where a `finally` or `with` may run after `return`) RV, M, F. Coroutines and generators
-keep their
-span in a local: EC/EG, RV, M, F. BW/W around await; GY/GR/GD at yield and yield from. P/A around a call; V values; VA a value on its way; L line; U after a caught
-exception; LF hides the local from `locals()`.
+keep their span in a local: EC/EG, RV, M, F. BW/W around await; GY/GR/GD at yield and yield from. P/A around a call; V values; VA a value
+on its way; L line; U after a caught exception; LF hides the local from `locals()`.
 """
 
 from . import flow, plain, sites
