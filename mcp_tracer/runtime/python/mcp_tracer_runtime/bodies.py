@@ -19,6 +19,8 @@ def watch(code, frame):
     fn = next((item for item in code.co_consts if type(item) is Function and item.fields["kind"] == "module"), None)
     if fn is None or frame.f_trace is not None:  # a debugger or coverage is there, whose place this is
         return
+    if sys.version_info < (3, 10):  # there, a frame that somebody traces no longer counts its lines by itself
+        return
     if not _bodies:
         import atexit
 
