@@ -93,16 +93,28 @@ class Blocks:
             self.definition(statement)
             return []
         texts = self.passed(statement) if self.level >= 4 else []
+        sites = self.waiting_sites(statement)
         if self.expressions.needed:
             self.own_expressions(statement)
         if texts:
             statement.value = self.expressions.passing(statement.value, texts, statement)
-        behind = self.blocks(statement, block, waiting)
+        behind = self.blocks(statement, block, waiting, sites)
         if isinstance(statement, ast.Return) and self.scope is not None:
             self.returned(statement)
         return behind
 
-    def blocks(self, statement, block, waiting):
+    def waiting_sites(self, statement):
+        """Sites of what `async for` and `async with` wait for, named before anything inside is rewritten."""
+        if self.level < 3 or not self.flows:
+            return (None, None)
+        if isinstance(statement, ast.AsyncFor):
+            return (self.expressions.site(statement.iter, "await", ".__anext__"), None)
+        if isinstance(statement, ast.AsyncWith):
+            text = statement.items[0].context_expr
+            return tuple(self.expressions.site(text, "await", suffix) for suffix in (".__aenter__", ".__aexit__"))
+        return (None, None)
+
+    def blocks(self, statement, block, waiting, sites):
         """Put the blocks of `statement` among `waiting`, each with what runs first and last in it."""
         if not isinstance(getattr(statement, "body", None), list) and not hasattr(statement, "cases"):
             return []
@@ -114,10 +126,10 @@ class Blocks:
         elif isinstance(statement, _WITHS):
             first, behind = self.bound(statement, _names_of_items(statement)), self.unwinding(statement, self.level >= 3)
         if self.flows and isinstance(statement, ast.AsyncFor):
-            first, at_continue, behind = self.asynchronous_loop(statement, first, waiting, block)
+            first, at_continue, behind = self.asynchronous_loop(statement, sites[0], first, waiting, block)
             last = at_continue
         elif self.flows and isinstance(statement, ast.AsyncWith):
-            first, last, behind = self.asynchronous_with(statement, first)
+            first, last, behind = self.asynchronous_with(statement, sites, first)
         if getattr(statement, "body", None):
             waiting.append(Block(statement.body, first, last, at_continue))
         self.other_blocks(statement, block, waiting)
@@ -139,10 +151,9 @@ class Blocks:
         """Where an exception may have landed: put the current span right, which may be that of a call that it jumped over."""
         return [nodes.statement(self.scope.probe("U"), [self.scope.span(node)], node)] if wanted else []
 
-    def asynchronous_loop(self, statement, first, waiting, block):
+    def asynchronous_loop(self, statement, site, first, waiting, block):
         """`async for` waits before each round: (what runs first in the body, what makes the code at its end, what runs behind)."""
         nowhere = nodes.aside(statement)
-        site = self.expressions.site(statement.iter, "await", ".__anext__") if self.level >= 3 else None
         statement.iter = self.waits(statement.iter, site, statement.iter)
 
         def again():
@@ -155,13 +166,10 @@ class Blocks:
             statement.orelse = done
         return self.waited(site, nowhere) + first, again, self.unwinding(nowhere, self.level >= 3)
 
-    def asynchronous_with(self, statement, first):
+    def asynchronous_with(self, statement, sites, first):
         """`async with` waits at both ends: (what runs first in its body, what makes the code at its end, what runs behind)."""
         nowhere = nodes.aside(statement)
-        text = statement.items[0].context_expr
-        entering, leaving = [
-            self.expressions.site(text, "await", suffix) if self.level >= 3 else None for suffix in (".__aenter__", ".__aexit__")
-        ]
+        entering, leaving = sites
         for index, item in enumerate(statement.items):
             if index:
                 item.context_expr = nodes.call("W", [self.scope.span(item.context_expr), item.context_expr], item.context_expr)

@@ -46,8 +46,20 @@ def compiled(tree, filename, level, levels):
     """(code with placeholders, table) of a module's tree, which is rewritten."""
     file = File(level, levels)
     file.module(tree)
-    code = compile(tree, filename, "exec", dont_inherit=True)
-    return lambdas.graft(code, file.twins, filename), file.table
+    return lambdas.graft(_compiled(tree, filename), file.twins, filename), file.table
+
+
+def _compiled(tree, filename):
+    """The compiler takes longer chains from a text than from a tree: until Python 3.11, what a tree may be depends on the recursion limit."""
+    try:
+        return compile(tree, filename, "exec", dont_inherit=True)
+    except RecursionError:
+        limit = sys.getrecursionlimit()
+        sys.setrecursionlimit(max(limit, 10000))
+        try:
+            return compile(tree, filename, "exec", dont_inherit=True)
+        finally:
+            sys.setrecursionlimit(limit)
 
 
 class File:
