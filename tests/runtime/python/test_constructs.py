@@ -137,7 +137,7 @@ f(A())
     shown = [parts["V"] for _, _, parts in run.events]
     hidden = ("ext", 5, "name")
     assert {"a.total": 3, "a.password": hidden} in shown
-    assert [value for value in shown if list(value)[0] in ("n", "m", "a.rows[]", "i", "g")] == [
+    assert [value for value in shown if next(iter(value)) in ("n", "m", "a.rows[]", "i", "g")] == [
         {"n": 3}, {"m": 4}, {"a.rows[]": 5}, {"i": 1}, {"g": 1}, {"g": 2},
     ]  # fmt: skip
     assert {"error", "file"} <= {name for value in shown for name in value}
