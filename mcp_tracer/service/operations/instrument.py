@@ -38,7 +38,7 @@ class InstrumentParams(PathParams):
     )
     style: Literal["header", "explicit"] = Field(
         default="header",
-        description="Python only. header: one insertion on an existing line. explicit: visible probes, levels 1 to 3.",
+        description="Python only. header: one insertion on an existing line. explicit: visible probes.",
     )
     exclude: list[str] = Field(default_factory=list, description="Globs to leave out, e.g. `*.test.ts`.")
     languages: list[str] = Field(default_factory=list, description="With `all`: only these languages.")
