@@ -50,7 +50,7 @@ def compiled(tree, filename, level, levels):
 
 
 def _compiled(tree, filename):
-    """A tree may not be as deep as a text: until Python 3.11, the recursion limit says how deep, so it is raised for a tree that needs it."""
+    """A tree may not be as deep as a text: until Python 3.11 the recursion limit says how deep, and is raised for one that needs it."""
     try:
         return compile(tree, filename, "exec", dont_inherit=True)
     except RecursionError:
