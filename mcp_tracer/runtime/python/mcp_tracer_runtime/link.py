@@ -24,7 +24,7 @@ def pairs(old, new):
     """(position in `old.co_consts`, old code, new code) for the code objects directly inside both, matched by name, first line and
     order."""
     waiting = {}
-    for code in _codes(new):
+    for code in codes(new):
         waiting.setdefault((code.co_name, code.co_firstlineno), []).append(code)
     found = []
     for position, code in enumerate(old.co_consts):
@@ -37,7 +37,8 @@ def pairs(old, new):
     return found
 
 
-def _codes(code):
+def codes(code):
+    """The code objects directly inside `code`."""
     return [constant for constant in code.co_consts if type(constant) is CodeType]
 
 
