@@ -43,10 +43,8 @@ def _configure(home: Path, suffix: str, value: str | None) -> None:
 
 @pytest.mark.parametrize("value", SETTINGS)
 @pytest.mark.parametrize("core", python.CORES)
-def test_python_captures_what_the_server_says(
-    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, core: str, value: str | None
-) -> None:
-    cores = python.compiled_cores(tmp_path_factory.getbasetemp().parent / "cores") if core == "c" else None
+def test_python_captures_what_the_server_says(tmp_path: Path, core: str, value: str | None) -> None:
+    cores = python.compiled_cores() if core == "c" else None
     project = python.Project(tmp_path / "project", cores)
     _configure(project.home, "py", value)
     for name in _files("py"):

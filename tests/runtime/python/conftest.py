@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 import shutil
 import struct
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -202,8 +204,13 @@ def _open_spans(data: bytes) -> list[tuple[Any, bytes]]:
     return [(entry["record"], bytes(entry["payload"])[: int(entry["record"]["length"])]) for entry in held]
 
 
-def compiled_cores(folder: Path) -> Path | None:
-    """`folder` with a C core for every installed Python; None where they cannot be compiled. One worker compiles, the others wait."""
+def compiled_cores() -> Path | None:
+    """A folder with a C core for every installed Python; None where they cannot be compiled. One worker compiles, the others wait.
+
+    The folder outlives the session, one for each state of the sources: compiling five cores on a busy machine takes longer than a test may.
+    """
+    sources = [(path.name, path.read_bytes()) for path in sorted((RUNTIME / "mcp_tracer_runtime").glob("core*.[ch]"))]
+    folder = Path(tempfile.gettempdir()) / f"mcp-tracer-cores-{hashlib.sha256(repr(sources).encode()).hexdigest()[:16]}"
     folder.mkdir(exist_ok=True)
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -264,9 +271,8 @@ class Project:
 
 
 @pytest.fixture(scope="session")
-def cores(tmp_path_factory: pytest.TempPathFactory) -> Path | None:
-    base = tmp_path_factory.getbasetemp()
-    return compiled_cores((base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "cores")
+def cores() -> Path | None:
+    return compiled_cores()
 
 
 @pytest.fixture(params=CORES)

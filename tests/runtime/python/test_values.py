@@ -152,6 +152,7 @@ SECRETS = {
     "authorization": "Authorization: Bearer abcdefghijklmnop",
     "private-key": "-----BEGIN RSA PRIVATE KEY-----",
     "password": "password=hunter2",
+    "query": "https://x.test/?page=1&token=abc",
 }
 
 
@@ -161,7 +162,16 @@ def test_secret_shapes_never_leave(shape: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["1234 5678 9012 3456", "https://example.org/a:b@c", "the token was fine", "order-2026-11-22-0001", "x" * 200]
+    "text",
+    [
+        "1234 5678 9012 3456",
+        "https://example.org/a:b@c",
+        "the token was fine",
+        "order-2026-11-22-0001",
+        "x" * 200,
+        "?design=blue&a=1",
+        "?token=***&page=12",
+    ],
 )
 def test_harmless_text_stays(text: str) -> None:
     assert decode(values.encode(text)) == text

@@ -9,17 +9,7 @@ import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TIMEOUT_SECONDS = 60
-_PARTS = (
-    "core.c",
-    "core_clock.h",
-    "core_open.h",
-    "core_spool.h",
-    "core_current.h",
-    "core_values.h",
-    "core_spans.h",
-    "core_probes.h",
-    "core_flow.h",
-)
+_PARTS = ("core.c", *sorted(name for name in os.listdir(HERE) if name.startswith("core_") and name.endswith(".h")))
 
 
 def build(folder=HERE):

@@ -18,7 +18,7 @@
 #error "not for free-threaded builds: the runtime stays in Python there"
 #endif
 
-#define CORE_INTERFACE 1 /* native.py asks for the same number: a core left over from another version is not used */
+#define CORE_INTERFACE 3 /* native.py asks for the same number: a core left over from another version is not used */
 
 typedef uint8_t u8;
 typedef uint16_t u16;
@@ -47,8 +47,10 @@ static struct {
     PyObject *merged;        /* intervals -> intervals joined */
     PyObject *undecided;     /* spans.UNDECIDED */
     PyObject *delegates;     /* flow's dict of frames under `yield from` */
-    PyObject *encode;        /* values.encode(value, room, depth, above) -> bytes */
-    PyObject *plan;          /* values.plan(cls) -> how instances are read, or None */
+    PyObject *encode;        /* values.encode(value, room, depth, brief) -> bytes */
+    PyObject *plan;          /* kinds.told(cls) -> how instances are read */
+    PyObject *shape;         /* rules.shape(text, wanted) -> name of the secret shape in it, or None */
+    PyObject *left_out;      /* values.left_out: a list */
     PyObject *stopped;       /* called with the reason when the spool can take no more */
 } py;
 
@@ -57,6 +59,9 @@ static void note_fault(void);
 #include "core_clock.h"
 #include "core_spool.h"
 #include "core_current.h"
+#include "core_bytes.h"
+#include "core_redact.h"
+#include "core_kinds.h"
 #include "core_values.h"
 #include "core_spans.h"
 #include "core_probes.h"
@@ -87,7 +92,7 @@ static PyObject *connect(PyObject *self, PyObject *args, PyObject *named)
     static const struct { const char *name; PyObject **place; } slots[] = {
         {"note", &py.note}, {"prepare", &py.prepare}, {"own", &py.own}, {"wake", &py.wake}, {"thread_id", &py.thread_id},
         {"covered_by", &py.covered_by}, {"merged", &py.merged}, {"undecided", &py.undecided}, {"delegates", &py.delegates},
-        {"encode", &py.encode}, {"plan", &py.plan}, {"stopped", &py.stopped}, {"current", &current_var}, {NULL, NULL},
+        {"encode", &py.encode}, {"plan", &py.plan}, {"shape", &py.shape}, {"left_out", &py.left_out}, {"stopped", &py.stopped}, {"current", &current_var}, {NULL, NULL},
     };
     PyObject *key, *value;
     Py_ssize_t position = 0;

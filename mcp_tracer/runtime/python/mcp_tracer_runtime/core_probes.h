@@ -59,40 +59,70 @@ static NEVER_INLINE void abandon(PyThreadState *ts, Function *fn)
     }
 }
 
+/* `value` as `fn` captures now. */
+static inline int capture(Bytes *b, Span *s, Function *fn, PyObject *value, int depth, Reading *r)
+{
+    if (unlikely(encode_value(b, value, (Py_ssize_t)fn->room, depth, r) < 0))
+        return -1;
+    if (unlikely(r->cut))
+        s->flags |= FLAG_LEFT_OUT;
+    return 0;
+}
+
+static inline int detail_begin(Reading *r, const Function *fn)
+{
+    reading_begin(r, fn->brief);
+    return fn->brief ? BRIEF_DEPTH : VALUE_DEPTH;
+}
+
+static int put_parameter(Span *s, Function *fn, Py_ssize_t i, PyObject *value, int depth, Reading *r)
+{
+    PyObject *secret = fn->secret;
+    if (unlikely(secret != NULL && PyTuple_Check(secret) && i < PyTuple_GET_SIZE(secret) && PyTuple_GET_ITEM(secret, i) == Py_True
+                 && value != Py_None && !PyBool_Check(value))) {
+        static const u8 by_name[] = {0xD6, 5, 'n', 'a', 'm', 'e'};
+        return put_raw(&s->payload, by_name, 6);
+    }
+    r->nodes = VALUE_NODES;
+    return capture(&s->payload, s, fn, value, depth, r);
+}
+
+/* `self` or `cls`: named, with shallow fields from level 4 on. */
+static int put_receiver(Span *s, Function *fn, PyObject *value)
+{
+    Reading r;
+    reading_begin(&r, 0);
+    return encode_value(&s->payload, value, (Py_ssize_t)fn->room, fn->level >= 4 && !fn->brief, &r);
+}
+
 static int put_parameters(Span *s, Function *fn, PyObject *const *values, Py_ssize_t count)
 {
     Bytes *b = &s->payload;
-    Above above;
-    PyObject *secret = fn->secret;
-    Py_ssize_t secrets = secret != NULL && PyTuple_Check(secret) ? PyTuple_GET_SIZE(secret) : 0;
-    above.count = 0;
+    Reading r;
+    int depth = detail_begin(&r, fn);
+    Py_ssize_t i = 0;
     if (likely(PyBytes_GET_SIZE(fn->head) == 2)) { /* a new span has room for that */
         memcpy(b->data + b->length, PyBytes_AS_STRING(fn->head), 2);
         b->length += 2;
     }
     else if (put_raw(b, PyBytes_AS_STRING(fn->head), (size_t)PyBytes_GET_SIZE(fn->head)) < 0)
         return -1;
-    for (Py_ssize_t i = 0; i < count; i++) {
-        PyObject *value = values[i];
-        if (unlikely(i < secrets && PyTuple_GET_ITEM(secret, i) == Py_True && value != Py_None && !PyBool_Check(value))) {
-            static const u8 by_name[] = {0xD6, 5, 'n', 'a', 'm', 'e'};
-            if (put_raw(b, by_name, 6) < 0)
-                return -1;
-        }
-        else if (encode_value(b, value, (Py_ssize_t)fn->room, VALUE_DEPTH, &above) < 0)
+    if (fn->receiver && put_receiver(s, fn, values[i++]) < 0)
+        return -1;
+    for (; i < count; i++)
+        if (put_parameter(s, fn, i, values[i], depth, &r) < 0)
             return -1;
-    }
     s->shown = b->length;
     return 0;
 }
 
 static inline int put_result(Span *s, Function *fn, PyObject *value)
 {
-    Above above;
-    above.count = 0;
+    Reading r;
+    int depth = detail_begin(&r, fn);
     NEED(&s->payload, 10);
     put1(&s->payload, 'R');
-    if (encode_value(&s->payload, value, (Py_ssize_t)fn->room, VALUE_DEPTH, &above) < 0)
+    if (capture(&s->payload, s, fn, value, depth, &r) < 0)
         return -1;
     s->shown = s->payload.length;
     return 0;
@@ -103,11 +133,11 @@ static int keep_result(Span *s, Function *fn, PyObject *value)
 {
     u8 own[256];
     Bytes b = {own, 0, sizeof own, own};
-    Above above;
+    Reading r;
     PyObject *result = NULL;
-    above.count = 0;
+    int depth = detail_begin(&r, fn);
     put1(&b, 'R');
-    if (encode_value(&b, value, (Py_ssize_t)fn->room, VALUE_DEPTH, &above) == 0)
+    if (capture(&b, s, fn, value, depth, &r) == 0)
         result = PyBytes_FromStringAndSize((char *)b.data, b.length);
     bytes_free(&b);
     if (result == NULL)
@@ -341,13 +371,14 @@ static PyObject *probe_values(PyObject *self, PyObject *const *args, Py_ssize_t 
     Span *s = current_span(thread_state());
     u8 own[512];
     Bytes b = {own, 0, sizeof own, own};
-    Above above;
-    int failed = 0, pairs = 0;
+    Reading r;
+    int failed = 0, pairs = 0, depth;
     PyObject *names = site->names, *wanted = site->variables;
     if (s == NULL || !s->record || site->level < 4 || wanted == NULL || wanted == Py_False || names == NULL || !PyTuple_Check(names))
         Py_RETURN_NONE;
     Py_INCREF(s);
-    above.count = 0;
+    detail_step(site);
+    depth = detail_begin(&r, site);
     b.length = 6; /* V and the widest head of a map */
     for (Py_ssize_t i = 1; i < count && i <= PyTuple_GET_SIZE(names) && !failed; i++) {
         PyObject *name = PyTuple_GET_ITEM(names, i - 1);
@@ -357,7 +388,9 @@ static PyObject *probe_values(PyObject *self, PyObject *const *args, Py_ssize_t 
             if (in <= 0)
                 continue;
         }
-        failed = put_text(&b, name, PyUnicode_GET_LENGTH(name)) < 0 || encode_named(&b, name, args[i], (Py_ssize_t)site->room, VALUE_DEPTH, &above) < 0;
+        failed = put_text(&b, name, PyUnicode_GET_LENGTH(name)) < 0 || encode_named(&b, name, args[i], (Py_ssize_t)site->room, depth, &r) < 0;
+        if (r.cut)
+            s->flags |= FLAG_LEFT_OUT;
         pairs++;
     }
     if (!failed && pairs) {

@@ -16,7 +16,29 @@ typedef struct {
     PyObject *secret;    /* tuple of bool, () where no parameter is secret */
     PyObject *names;     /* tuple: of parameters or variables */
     PyObject *variables; /* True, False or a frozenset */
+    char receiver;       /* the first parameter is `self` or `cls` */
+    char whole, brief;   /* detail.py: always whole values; brief ones now */
+    int detailed;        /* calls left before detail is looked at again */
+    u64 window;          /* when it was last; 0: never */
 } Function;
+
+enum { DETAIL_CALLS = 32, DETAIL_NS = 2000000 };
+
+/* As detail.turn. */
+static NEVER_INLINE void detail_turn(Function *fn)
+{
+    u64 now = ticks(), least = (u64)(DETAIL_CALLS * (double)DETAIL_NS / ns_per_tick);
+    fn->brief = !fn->whole && fn->window && now - fn->window < least;
+    fn->window = now;
+    fn->detailed = DETAIL_CALLS - 1;
+}
+
+/* One more call of `fn` is recorded. */
+static inline void detail_step(Function *fn)
+{
+    if (unlikely(--fn->detailed < 0))
+        detail_turn(fn);
+}
 
 static PyMemberDef function_members[] = {
     {"id", T_UINT, offsetof(Function, id), 0, NULL},
@@ -32,6 +54,11 @@ static PyMemberDef function_members[] = {
     {"secret", T_OBJECT_EX, offsetof(Function, secret), 0, NULL},
     {"names", T_OBJECT_EX, offsetof(Function, names), 0, NULL},
     {"variables", T_OBJECT_EX, offsetof(Function, variables), 0, NULL},
+    {"receiver", T_BOOL, offsetof(Function, receiver), 0, NULL},
+    {"whole", T_BOOL, offsetof(Function, whole), 0, NULL},
+    {"brief", T_BOOL, offsetof(Function, brief), 0, NULL},
+    {"detailed", T_INT, offsetof(Function, detailed), 0, NULL},
+    {"window", T_ULONGLONG, offsetof(Function, window), 0, NULL},
     {NULL, 0, 0, 0, NULL},
 };
 
@@ -511,6 +538,7 @@ static inline int span_prepare(Span *s, Function *fn, Span *up, PyThreadState *t
     if (unlikely(s->thread != up->thread && up->intervals == NULL) && own_intervals(up) < 0)
         return -1;
     if (likely(level && s->trace_id && s->depth <= fn->max_depth)) {
+        detail_step(fn);
         span_open(s);
         if (unlikely(!fn->defined) && define(fn) < 0)
             return -1;

@@ -1,437 +1,52 @@
-/* Values as msgpack: the same bytes as values.py writes, which stays the reference and does what is rare (sets, dates, functions, texts that
- * look like secrets). No code of the program runs: only exact built-in types are looked into, and of instances what lies in their dictionary
- * and slots. */
-enum { VALUE_DEPTH = 4, VALUE_ITEMS = 20, VALUE_TEXT = 1000, SHAPE_TEXT = 4096 };
+/* Values as msgpack: the same bytes as values.py writes, which stays the reference and does what is rare. No code of the program runs: only
+ * types are looked into whose reading is C, and of instances what lies in their dictionary and slots. */
+enum { VALUE_DEPTH = 4, VALUE_ITEMS = 20, VALUE_TEXT = 1000, VALUE_NODES = 400 };
+enum { BRIEF_DEPTH = 1, BRIEF_ITEMS = 6, BRIEF_TEXT = 120, BRIEF_SHAPE = 512 };
 
-/* Bytes that grow. `data` is `own` of the holder until more is needed. */
+/* The state of one capture, as values.Reading. `id` stays as it is until used: clearing it would cost more than most values. */
 typedef struct {
-    u8 *data;
-    u32 length, room;
-    u8 *own;
-} Bytes;
+    int count, nodes, items, text, shape;
+    char brief, cut; /* cut: something was left out to save time */
+    const PyObject *id[16];
+} Reading;
 
-static NEVER_INLINE int bytes_grow(Bytes *b, size_t more)
+static inline void reading_begin(Reading *r, int brief)
 {
-    size_t room = (size_t)b->length + more + b->room;
-    u8 *data;
-    if (room > 0x7fffffff || (data = PyMem_Malloc(room)) == NULL) {
-        PyErr_NoMemory();
-        return -1;
-    }
-    memcpy(data, b->data, b->length);
-    if (b->data != b->own)
-        PyMem_Free(b->data);
-    b->data = data;
-    b->room = (u32)room;
-    return 0;
+    r->count = 0;
+    r->nodes = VALUE_NODES;
+    r->cut = 0;
+    r->brief = (char)brief;
+    r->items = brief ? BRIEF_ITEMS : VALUE_ITEMS;
+    r->text = brief ? BRIEF_TEXT : VALUE_TEXT;
+    r->shape = brief ? BRIEF_SHAPE : SHAPE_TEXT;
 }
 
-static inline void bytes_free(Bytes *b)
+static int encode_value(Bytes *b, PyObject *value, Py_ssize_t room, int depth, Reading *r);
+
+static NEVER_INLINE int encode_in_python(Bytes *b, PyObject *value, Py_ssize_t room, int depth, Reading *r)
 {
-    if (unlikely(b->data != b->own))
-        PyMem_Free(b->data);
-    b->data = b->own;
-}
-
-#define NEED(b, n) do { if (unlikely((size_t)(b)->room - (b)->length < (size_t)(n)) && bytes_grow((b), (n)) < 0) return -1; } while (0)
-
-static inline void put1(Bytes *b, u8 value)
-{
-    b->data[b->length++] = value;
-}
-
-static inline void put_big(Bytes *b, u8 tag, u64 value, int width)
-{
-    b->data[b->length++] = tag;
-    for (int i = width - 1; i >= 0; i--)
-        b->data[b->length++] = (u8)(value >> (8 * i));
-}
-
-static inline int put_raw(Bytes *b, const void *data, size_t length)
-{
-    NEED(b, length);
-    memcpy(b->data + b->length, data, length);
-    b->length += (u32)length;
-    return 0;
-}
-
-static inline int put_unsigned(Bytes *b, u64 value)
-{
-    NEED(b, 9);
-    if (likely(value < 128))
-        put1(b, (u8)value);
-    else if (value < 256)
-        put_big(b, 0xCC, value, 1);
-    else if (value < 65536)
-        put_big(b, 0xCD, value, 2);
-    else if (value < 4294967296u)
-        put_big(b, 0xCE, value, 4);
-    else
-        put_big(b, 0xCF, value, 8);
-    return 0;
-}
-
-static inline int put_signed(Bytes *b, i64 value)
-{
-    if (likely(value >= 0))
-        return put_unsigned(b, (u64)value);
-    NEED(b, 9);
-    if (value >= -32)
-        put1(b, (u8)value);
-    else
-        put_big(b, 0xD3, (u64)value, 8);
-    return 0;
-}
-
-/* Heads of arrays (0x90, 0xDC) and maps (0x80, 0xDE). */
-static inline int put_head(Bytes *b, u8 small, u8 wide, size_t n)
-{
-    NEED(b, 5);
-    if (n < 16)
-        put1(b, (u8)(small | n));
-    else if (n < 65536)
-        put_big(b, wide, n, 2);
-    else
-        put_big(b, wide + 1, n, 4);
-    return 0;
-}
-
-static size_t ext_head(u8 *head, u8 code, size_t length)
-{
-    u8 fixed = length == 1 ? 0xD4 : length == 2 ? 0xD5 : length == 4 ? 0xD6 : length == 8 ? 0xD7 : length == 16 ? 0xD8 : 0;
-    size_t n = 0;
-    if (fixed)
-        head[n++] = fixed;
-    else if (length < 256) {
-        head[n++] = 0xC7;
-        head[n++] = (u8)length;
-    }
-    else {
-        int width = length < 65536 ? 2 : 4;
-        head[n++] = width == 2 ? 0xC8 : 0xC9;
-        while (width--)
-            head[n++] = (u8)(length >> (8 * width));
-    }
-    head[n++] = code;
-    return n;
-}
-
-/* Put `count` bytes of `head` in at `at`, moving what stands behind. */
-static int put_before(Bytes *b, u32 at, const u8 *head, size_t count)
-{
-    NEED(b, count);
-    memmove(b->data + at + count, b->data + at, b->length - at);
-    memcpy(b->data + at, head, count);
-    b->length += (u32)count;
-    return 0;
-}
-
-/* Make what stands from `at` on the body of an extension value. */
-static int wrap_ext(Bytes *b, u32 at, u8 code)
-{
-    u8 head[8];
-    return put_before(b, at, head, ext_head(head, code, b->length - at));
-}
-
-static inline int text_head(Bytes *b, size_t n)
-{
-    NEED(b, 5 + n);
-    if (likely(n < 32))
-        put1(b, (u8)(0xA0 | n));
-    else if (n < 256)
-        put_big(b, 0xD9, n, 1);
-    else if (n < 65536)
-        put_big(b, 0xDA, n, 2);
-    else
-        put_big(b, 0xDB, n, 4);
-    return 0;
-}
-
-/* The first `count` characters of a str as UTF-8; lone surrogates become '?'. */
-static int put_text(Bytes *b, PyObject *text, Py_ssize_t count)
-{
-    int kind = PyUnicode_KIND(text);
-    const void *data = PyUnicode_DATA(text);
-    size_t n = 0;
-    u8 *p;
-    if (likely(PyUnicode_IS_ASCII(text))) {
-        if (text_head(b, (size_t)count) < 0)
-            return -1;
-        memcpy(b->data + b->length, data, (size_t)count);
-        b->length += (u32)count;
-        return 0;
-    }
-    for (Py_ssize_t i = 0; i < count; i++) {
-        Py_UCS4 c = PyUnicode_READ(kind, data, i);
-        n += c < 0x80 ? 1 : c < 0x800 ? 2 : c >= 0xD800 && c < 0xE000 ? 1 : c < 0x10000 ? 3 : 4;
-    }
-    if (text_head(b, n) < 0)
-        return -1;
-    p = b->data + b->length;
-    for (Py_ssize_t i = 0; i < count; i++) {
-        Py_UCS4 c = PyUnicode_READ(kind, data, i);
-        if (c < 0x80)
-            *p++ = (u8)c;
-        else if (c < 0x800) {
-            *p++ = (u8)(0xC0 | c >> 6);
-            *p++ = (u8)(0x80 | (c & 63));
-        }
-        else if (c >= 0xD800 && c < 0xE000)
-            *p++ = '?';
-        else if (c < 0x10000) {
-            *p++ = (u8)(0xE0 | c >> 12);
-            *p++ = (u8)(0x80 | ((c >> 6) & 63));
-            *p++ = (u8)(0x80 | (c & 63));
-        }
-        else {
-            *p++ = (u8)(0xF0 | c >> 18);
-            *p++ = (u8)(0x80 | ((c >> 12) & 63));
-            *p++ = (u8)(0x80 | ((c >> 6) & 63));
-            *p++ = (u8)(0x80 | (c & 63));
-        }
-    }
-    b->length += (u32)n;
-    return 0;
-}
-
-/* --- redaction: what certainly holds no secret is known here, all else is asked in Python --- */
-enum { MAX_LITERALS = 96, MAX_LITERAL = 32 };
-static struct {
-    int ready;                      /* the rules were handed over */
-    int shortest, card_digits;
-    int literals;
-    u8 length[MAX_LITERALS];
-    char literal[MAX_LITERALS][MAX_LITERAL]; /* lower case */
-    u8 first[256];                  /* 1 + the first literal with this first byte, 0: none */
-    u8 next[MAX_LITERALS];
-    u8 pairs[65536 / 8];            /* first two bytes of a literal */
-    PyObject *exact, *suffix, *contains; /* frozenset, tuple, tuple of str */
-    PyObject *known;                /* {name: bool} */
-} redaction;
-static u8 lower[256];
-static struct { PyObject *name; int secret; } recent_names[1024];
-static struct { Py_hash_t hash; Py_ssize_t length; } harmless[512];
-
-/* redaction(exact, suffix, contains, shortest, card digits, literals): the rules. A shape is possible only where one of the literals
- * (lower-case bytes, at least 2) stands or that many digits. */
-static PyObject *values_redaction(PyObject *self, PyObject *const *args, Py_ssize_t count)
-{
-    Py_ssize_t n;
-    if (count != 6 || !PyFrozenSet_Check(args[0]) || !PyTuple_Check(args[1]) || !PyTuple_Check(args[2]) || !PyTuple_Check(args[5]))
-        return PyErr_Format(PyExc_TypeError, "redaction(exact, suffix, contains, shortest, digits, literals)");
-    n = PyTuple_GET_SIZE(args[5]);
-    if (n > MAX_LITERALS)
-        return PyErr_Format(PyExc_ValueError, "too many literals");
-    for (int i = 0; i < 256; i++)
-        lower[i] = (u8)(i >= 'A' && i <= 'Z' ? i + 32 : i);
-    memset(redaction.pairs, 0, sizeof redaction.pairs);
-    memset(redaction.first, 0, sizeof redaction.first);
-    for (Py_ssize_t i = 0; i < n; i++) {
-        PyObject *item = PyTuple_GET_ITEM(args[5], i);
-        Py_ssize_t length = PyBytes_Check(item) ? PyBytes_GET_SIZE(item) : 0;
-        const u8 *data;
-        if (length < 2 || length > MAX_LITERAL)
-            return PyErr_Format(PyExc_ValueError, "a literal of 2 to 32 bytes");
-        data = (const u8 *)PyBytes_AS_STRING(item);
-        memcpy(redaction.literal[i], data, (size_t)length);
-        redaction.length[i] = (u8)length;
-        redaction.next[i] = redaction.first[data[0]];
-        redaction.first[data[0]] = (u8)(i + 1);
-        redaction.pairs[(data[0] << 8 | data[1]) >> 3] |= (u8)(1 << (data[1] & 7));
-    }
-    redaction.shortest = (int)PyLong_AsLong(args[3]);
-    redaction.card_digits = (int)PyLong_AsLong(args[4]);
-    if (PyErr_Occurred())
-        return NULL;
-    if (redaction.known == NULL && (redaction.known = PyDict_New()) == NULL)
-        return NULL;
-    Py_INCREF(args[0]);
-    Py_XSETREF(redaction.exact, args[0]);
-    Py_INCREF(args[1]);
-    Py_XSETREF(redaction.suffix, args[1]);
-    Py_INCREF(args[2]);
-    Py_XSETREF(redaction.contains, args[2]);
-    redaction.ready = 1;
-    Py_RETURN_NONE;
-}
-
-static int literal_at(const u8 *data, Py_ssize_t left)
-{
-    for (int i = redaction.first[lower[data[0]]]; i; i = redaction.next[i - 1]) {
-        int length = redaction.length[i - 1], k = 1;
-        if (length > left)
-            continue;
-        while (k < length && lower[data[k]] == (u8)redaction.literal[i - 1][k])
-            k++;
-        if (k == length)
-            return 1;
-    }
-    return 0;
-}
-
-/* Whether a secret shape may stand in these bytes (Latin-1). */
-static int bytes_suspicious(const u8 *data, Py_ssize_t n)
-{
-    int digits = 0;
-    u32 before = 0;
-    for (Py_ssize_t i = 0; i < n; i++) {
-        u32 c = lower[data[i]], pair = before << 8 | c;
-        before = c;
-        if (unlikely(redaction.pairs[pair >> 3] & (1 << (pair & 7))) && literal_at(data + i - 1, n - i + 1))
-            return 1;
-        if (c - '0' < 10u) {
-            if (++digits >= redaction.card_digits)
-                return 1;
-        }
-        else if (c != ' ' && c != '-')
-            digits = 0;
-    }
-    return 0;
-}
-
-static int text_suspicious(PyObject *text)
-{
-    Py_ssize_t n = PyUnicode_GET_LENGTH(text);
-    if (n < redaction.shortest && redaction.ready)
-        return 0;
-    if (!redaction.ready || redaction.card_digits == 0)
-        return 1;
-    if (n > SHAPE_TEXT)
-        n = SHAPE_TEXT;
-    if (PyUnicode_KIND(text) == PyUnicode_1BYTE_KIND) {
-        const u8 *data = PyUnicode_DATA(text);
-        Py_hash_t hash;
-        size_t place;
-        if (n < 64)
-            return bytes_suspicious(data, n);
-        hash = PyObject_Hash(text); /* long texts are passed on from call to call: remember those that are harmless */
-        place = (size_t)hash & 511;
-        if (harmless[place].hash == hash && harmless[place].length == PyUnicode_GET_LENGTH(text))
-            return 0;
-        if (bytes_suspicious(data, n))
-            return 1;
-        harmless[place].hash = hash;
-        harmless[place].length = PyUnicode_GET_LENGTH(text);
-        return 0;
-    }
-    {
-        u8 narrow[SHAPE_TEXT];
-        int kind = PyUnicode_KIND(text);
-        const void *data = PyUnicode_DATA(text);
-        for (Py_ssize_t i = 0; i < n; i++) {
-            Py_UCS4 c = PyUnicode_READ(kind, data, i);
-            if (c == 0x17F || c == 0x212A || c == 0x130 || c == 0x131) /* letters whose other case is ASCII */
-                return 1;
-            narrow[i] = c < 128 ? (u8)c : c >= 0x660 && Py_UNICODE_ISDECIMAL(c) ? '0' : 0x80;
-        }
-        return bytes_suspicious(narrow, n);
-    }
-}
-
-/* The rule for names, as redact.Rules.secret_name. -1 with an exception. Runs no Python code. */
-static int name_is_secret_by_rule(PyObject *name)
-{
-    PyObject *low, *folded = NULL, *part;
-    int answer = -1;
-    low = PyObject_CallMethod(name, "lower", NULL);
-    for (int i = 0; low != NULL && i < 4; i++) {
-        static const char *const dropped[] = {"_", "-", ".", " "};
-        PyObject *next = PyObject_CallMethod(low, "replace", "ss", dropped[i], "");
-        Py_SETREF(low, next);
-    }
-    folded = low;
-    if (folded == NULL)
-        return -1;
-    answer = PySet_Contains(redaction.exact, folded);
-    for (Py_ssize_t i = 0; answer == 0 && i < PyTuple_GET_SIZE(redaction.suffix); i++) {
-        part = PyTuple_GET_ITEM(redaction.suffix, i);
-        answer = (int)PyUnicode_Tailmatch(folded, part, 0, PY_SSIZE_T_MAX, 1);
-    }
-    for (Py_ssize_t i = 0; answer == 0 && i < PyTuple_GET_SIZE(redaction.contains); i++)
-        answer = PyUnicode_Contains(folded, PyTuple_GET_ITEM(redaction.contains, i));
-    Py_DECREF(folded);
-    return answer;
-}
-
-static NEVER_INLINE int name_is_secret_first(PyObject *name, size_t place)
-{
-    PyObject *known = PyDict_GetItemWithError(redaction.known, name);
-    int secret;
-    if (known != NULL)
-        secret = known == Py_True;
-    else if (PyErr_Occurred() || (secret = name_is_secret_by_rule(name)) < 0) {
-        PyErr_Clear();
-        return 1;
-    }
-    else if (PyDict_GET_SIZE(redaction.known) < 5000 && PyDict_SetItem(redaction.known, name, secret ? Py_True : Py_False) < 0)
-        PyErr_Clear();
-    if (PyUnicode_GET_LENGTH(name) <= 64) {
-        Py_INCREF(name);
-        Py_XSETREF(recent_names[place].name, name);
-        recent_names[place].secret = secret;
-    }
-    return secret;
-}
-
-static inline int name_is_secret(PyObject *name)
-{
-    size_t place = ((uintptr_t)name >> 4 ^ (uintptr_t)name >> 14) & 1023;
-    if (likely(recent_names[place].name == name))
-        return recent_names[place].secret;
-    return redaction.ready ? name_is_secret_first(name, place) : 1;
-}
-
-/* --- instances: how those of a class are read is found out once a class, by values.plan --- */
-typedef struct { PyObject *name; Py_ssize_t offset; } Field; /* name NULL: the instance's dictionary */
-typedef struct {
-    PyTypeObject *type;   /* borrowed; `tag` is what tells it from a later class in the same place */
-    unsigned int tag;
-    int in_python;
-    u32 name_bytes, name_characters;
-    u8 *name;             /* its msgpack */
-    int fields;
-    Field *field;
-} Plan;
-static Plan plans[1024];
-
-/* The containers that a value stands in. `id` stays as it is until used: clearing it would cost more than most values. */
-typedef struct { int count; const PyObject *id[16]; } Above;
-
-static unsigned python_ran; /* counts calls into Python: what was looked up before may be out of date after one */
-static int encode_value(Bytes *b, PyObject *value, Py_ssize_t room, int depth, Above *above);
-
-static int encode_in_python(Bytes *b, PyObject *value, Py_ssize_t room, int depth, Above *above)
-{
-    PyObject *ids, *encoded = NULL;
+    PyObject *encoded = NULL;
     int answer = -1;
     python_ran++;
-    if (py.encode == NULL || (ids = PyTuple_New(above->count)) == NULL)
-        return -1;
-    for (int i = 0; i < above->count; i++) {
-        PyObject *id = PyLong_FromVoidPtr((void *)above->id[i]);
-        if (id == NULL)
-            goto end;
-        PyTuple_SET_ITEM(ids, i, id);
-    }
-    encoded = PyObject_CallFunction(py.encode, "OniO", value, room, depth, ids);
+    if (py.encode != NULL)
+        encoded = PyObject_CallFunction(py.encode, "OniO", value, room, depth, r->brief ? Py_True : Py_False);
     if (encoded != NULL && PyBytes_Check(encoded))
         answer = put_raw(b, PyBytes_AS_STRING(encoded), (size_t)PyBytes_GET_SIZE(encoded));
-end:
     Py_XDECREF(encoded);
-    Py_DECREF(ids);
+    if (py.left_out != NULL && PyList_GET_SIZE(py.left_out) > 0) {
+        r->cut = 1;
+        PyList_SetSlice(py.left_out, 0, PyList_GET_SIZE(py.left_out), NULL);
+    }
     return answer;
 }
 
-static int is_above(const Above *above, const PyObject *value)
+static inline int is_above(const Reading *r, const PyObject *value)
 {
-    for (int i = 0; i < above->count; i++)
-        if (above->id[i] == value)
+    for (int i = 0; i < r->count; i++)
+        if (r->id[i] == value)
             return 1;
     return 0;
 }
-
-/* Items, key by key: the state of reading one container. */
-typedef struct { u32 written; Py_ssize_t room; int full; } Reading;
 
 static inline int put_seen(Bytes *b)
 {
@@ -439,361 +54,247 @@ static inline int put_seen(Bytes *b)
     return put_raw(b, seen, 3);
 }
 
-static int encode_item(Bytes *b, PyObject *item, Reading *r, int depth, Above *above)
+/* The items of one container: how many are written, what room is left for them, whether that was not enough. */
+typedef struct { u32 written; Py_ssize_t room; int full; } Items;
+
+/* One more node is looked at; 0 where there were enough. */
+static inline int may_look(Reading *r, Items *items)
 {
-    u32 before = b->length;
-    if (is_above(above, item) ? put_seen(b) : encode_value(b, item, r->room, depth - 1, above))
-        return -1;
-    r->room -= b->length - before;
-    if (r->room < 0) {
-        b->length = before;
-        r->full = 1;
-    }
-    else
-        r->written++;
+    if (likely(--r->nodes >= 0))
+        return 1;
+    r->cut = 1;
+    items->full = 1;
     return 0;
 }
 
-static int encode_named(Bytes *b, PyObject *name, PyObject *value, Py_ssize_t room, int depth, Above *above)
+static inline void item_written(Bytes *b, u32 before, Items *items)
+{
+    items->room -= b->length - before;
+    if (items->room < 0) {
+        b->length = before;
+        items->full = 1;
+    }
+    else
+        items->written++;
+}
+
+static int encode_item(Bytes *b, PyObject *item, Items *items, int depth, Reading *r)
+{
+    u32 before = b->length;
+    if (!may_look(r, items))
+        return 0;
+    if (is_above(r, item) ? put_seen(b) : encode_value(b, item, items->room, depth - 1, r))
+        return -1;
+    item_written(b, before, items);
+    return 0;
+}
+
+static int encode_named(Bytes *b, PyObject *name, PyObject *value, Py_ssize_t room, int depth, Reading *r)
 {
     static const u8 by_name[] = {0xD6, 5, 'n', 'a', 'm', 'e'};
     if (value != Py_None && PyUnicode_CheckExact(name) && name_is_secret(name) && !PyBool_Check(value))
         return put_raw(b, by_name, 6);
-    return encode_value(b, value, room, depth, above);
+    return encode_value(b, value, room, depth, r);
 }
 
-static int encode_pair(Bytes *b, PyObject *key, PyObject *item, Reading *r, int depth, Above *above)
+static int encode_pair(Bytes *b, PyObject *key, PyObject *item, Items *items, int depth, Reading *r)
 {
     u32 before = b->length;
-    if (encode_value(b, key, r->room, 1, above) < 0
-        || (is_above(above, item) ? put_seen(b) : encode_named(b, key, item, r->room, depth - 1, above)) < 0)
+    if (!may_look(r, items))
+        return 0;
+    if (encode_value(b, key, items->room, 1, r) < 0
+        || (is_above(r, item) ? put_seen(b) : encode_named(b, key, item, items->room, depth - 1, r)) < 0)
         return -1;
-    r->room -= b->length - before;
-    if (r->room < 0) {
-        b->length = before;
-        r->full = 1;
-    }
-    else
-        r->written++;
+    item_written(b, before, items);
     return 0;
 }
 
 /* Heads are written when the items are known to fit, so first a place of the likely size is kept free and moved only if it was wrong. */
-static int finish_array(Bytes *b, u32 at, u32 kept, size_t total, u32 written)
+static int finish_head(Bytes *b, u32 at, u32 kept, const Bytes *head)
 {
-    u8 head[16];
-    Bytes h = {head, 0, sizeof head, head};
-    if (written < total && put_head(&h, 0x90, 0xDC, written + 1u) == 0)
-        put_unsigned(&h, total);
-    else
-        put_head(&h, 0x90, 0xDC, written);
-    if (h.length != kept) {
+    if (head->length != kept) {
         NEED(b, 16);
-        memmove(b->data + at + h.length, b->data + at + kept, b->length - at - kept);
-        b->length += h.length - kept;
+        memmove(b->data + at + head->length, b->data + at + kept, b->length - at - kept);
+        b->length += head->length - kept;
     }
-    memcpy(b->data + at, head, h.length);
-    return written < total ? wrap_ext(b, at, 2) : 0;
+    memcpy(b->data + at, head->data, head->length);
+    return 0;
 }
 
-static int encode_list(Bytes *b, PyObject *value, Py_ssize_t room, int depth, Above *above)
+static int finish_array(Bytes *b, u32 at, u32 kept, size_t total, u32 written, Reading *r)
+{
+    u8 own[16];
+    Bytes head = {own, 0, sizeof own, own};
+    int cut = written < total;
+    if (put_head(&head, 0x90, 0xDC, written + (u32)cut) < 0 || (cut && put_unsigned(&head, total) < 0) || finish_head(b, at, kept, &head) < 0)
+        return -1;
+    r->cut |= cut & r->brief;
+    return cut ? wrap_ext(b, at, 2) : 0;
+}
+
+static NEVER_INLINE int encode_list(Bytes *b, PyObject *value, Py_ssize_t room, int depth, Reading *r)
 {
     Py_ssize_t n = PyList_GET_SIZE(value);
     u32 at = b->length, kept = n < 16 ? 1 : 3;
-    Reading r = {0, room, 0};
+    Items items = {0, room, 0};
+    int answer = 0;
     NEED(b, 8);
     if (n == 0) {
         put1(b, 0x90);
         return 0;
     }
     b->length += kept;
-    if (depth > 0 && above->count < 15) {
-        above->id[above->count++] = value;
-        for (Py_ssize_t i = 0; i < VALUE_ITEMS && i < PyList_GET_SIZE(value) && !r.full; i++) {
+    if (depth > 0 && r->count < 15) {
+        r->id[r->count++] = value;
+        for (Py_ssize_t i = 0; answer == 0 && i < r->items && i < PyList_GET_SIZE(value) && !items.full; i++) {
             PyObject *item = PyList_GET_ITEM(value, i);
-            int answer;
             Py_INCREF(item);
-            answer = encode_item(b, item, &r, depth, above);
+            answer = encode_item(b, item, &items, depth, r);
             Py_DECREF(item);
-            if (answer < 0) {
-                above->count--;
-                return -1;
-            }
         }
-        above->count--;
+        r->count--;
     }
-    return finish_array(b, at, kept, (size_t)n > r.written ? (size_t)n : r.written, r.written);
+    if (answer < 0)
+        return -1;
+    return finish_array(b, at, kept, (size_t)n > items.written ? (size_t)n : items.written, items.written, r);
 }
 
-static int encode_tuple(Bytes *b, PyObject *value, Py_ssize_t room, int depth, Above *above)
+static int encode_items(Bytes *b, PyObject *value, PyTypeObject *base, Items *items, int depth, Reading *r)
 {
-    static const u8 name[] = {0xA5, 't', 'u', 'p', 'l', 'e'};
-    Py_ssize_t n = PyTuple_GET_SIZE(value);
+    PyObject *item, *iterator = base->tp_iter(value);
+    int answer = 0;
+    if (iterator == NULL)
+        return -1;
+    r->id[r->count++] = value;
+    for (int i = 0; answer == 0 && i < r->items && !items->full && (item = Py_TYPE(iterator)->tp_iternext(iterator)) != NULL; i++) {
+        answer = encode_item(b, item, items, depth, r);
+        Py_DECREF(item);
+    }
+    r->count--;
+    Py_DECREF(iterator);
+    if (answer == 0 && PyErr_Occurred())
+        PyErr_Clear(); /* another thread changed it meanwhile */
+    return answer;
+}
+
+/* [name, items…] as ext 7; [name, total] or [name, cut array] where items are left out. */
+static NEVER_INLINE int encode_sequence(Bytes *b, PyObject *value, const u8 *name, u32 name_bytes, PyTypeObject *base, Py_ssize_t room, int depth, Reading *r)
+{
+    Py_ssize_t n = base->tp_as_sequence->sq_length(value);
     u32 at = b->length, body;
-    Reading r = {0, room, 0};
-    if (n > 14) /* one head for all that is common */
-        return encode_in_python(b, value, room, depth, above);
+    u8 own[16];
+    Bytes head = {own, 0, sizeof own, own};
+    Items items = {0, room, 0};
     NEED(b, 8);
-    put1(b, (u8)(0x91 + n));
-    if (put_raw(b, name, 6) < 0)
+    put1(b, 0x90);
+    if (put_raw(b, name, name_bytes) < 0)
         return -1;
     body = b->length;
-    if (depth > 0 && above->count < 15) {
-        above->id[above->count++] = value;
-        for (Py_ssize_t i = 0; i < n && !r.full; i++)
-            if (encode_item(b, PyTuple_GET_ITEM(value, i), &r, depth, above) < 0) {
-                above->count--;
-                return -1;
-            }
-        above->count--;
+    if (depth > 0 && r->count < 15 && n > 0) {
+        if (base == &PyTuple_Type) {
+            r->id[r->count++] = value;
+            for (Py_ssize_t i = 0; i < n && i < r->items && !items.full; i++)
+                if (encode_item(b, PyTuple_GET_ITEM(value, i), &items, depth, r) < 0) {
+                    r->count--;
+                    return -1;
+                }
+            r->count--;
+        }
+        else if (encode_items(b, value, base, &items, depth, r) < 0)
+            return -1;
     }
-    if (r.written < (u32)n) {
+    if ((Py_ssize_t)items.written < n) {
+        r->cut |= r->brief;
         b->data[at] = 0x92;
-        if (r.written == 0) {
-            b->length = body;
-            if (put_unsigned(b, (u64)n) < 0)
-                return -1;
-        }
-        else {
-            u8 head[2] = {(u8)(0x91 + r.written), (u8)n};
-            if (put_before(b, body, head, 2) < 0 || wrap_ext(b, body, 2) < 0)
-                return -1;
-        }
+        if (items.written == 0)
+            return put_unsigned(b, (u64)n) < 0 ? -1 : wrap_ext(b, at, 7);
+        if (put_head(&head, 0x90, 0xDC, items.written + 1) < 0 || put_unsigned(&head, (u64)n) < 0 || put_before(b, body, own, head.length) < 0
+            || wrap_ext(b, body, 2) < 0)
+            return -1;
     }
+    else if (put_head(&head, 0x90, 0xDC, items.written + 1) < 0 || finish_head(b, at, 1, &head) < 0)
+        return -1;
     return wrap_ext(b, at, 7);
 }
 
-static int encode_dict(Bytes *b, PyObject *value, Py_ssize_t room, int depth, Above *above)
+static NEVER_INLINE int encode_dict(Bytes *b, PyObject *value, Py_ssize_t room, int depth, Reading *r)
 {
     Py_ssize_t n = PyDict_GET_SIZE(value), position = 0;
     u32 at = b->length, kept = n < 16 ? 1 : 3;
     PyObject *key, *item;
-    Reading r = {0, room, 0};
-    u8 head[16];
-    Bytes h = {head, 0, sizeof head, head};
+    Items items = {0, room, 0};
+    u8 own[16];
+    Bytes head = {own, 0, sizeof own, own};
+    int answer = 0, cut;
     NEED(b, 8);
     if (n == 0) {
         put1(b, 0x80);
         return 0;
     }
     b->length += kept;
-    if (depth > 0 && above->count < 15) {
-        above->id[above->count++] = value;
-        for (int i = 0; i < VALUE_ITEMS && !r.full && PyDict_Next(value, &position, &key, &item); i++) {
-            int answer;
+    if (depth > 0 && r->count < 15) {
+        r->id[r->count++] = value;
+        for (int i = 0; answer == 0 && i < r->items && !items.full && PyDict_Next(value, &position, &key, &item); i++) {
             Py_INCREF(key);
             Py_INCREF(item);
-            answer = encode_pair(b, key, item, &r, depth, above);
+            answer = encode_pair(b, key, item, &items, depth, r);
             Py_DECREF(key);
             Py_DECREF(item);
-            if (answer < 0) {
-                above->count--;
-                return -1;
-            }
         }
-        above->count--;
+        r->count--;
     }
-    if (r.written < (size_t)n) {
-        if (put_head(&h, 0x90, 0xDC, 2 * (size_t)r.written + 1) < 0 || put_unsigned(&h, (u64)n) < 0)
+    cut = items.written < (size_t)n;
+    if (answer < 0 || (cut ? put_head(&head, 0x90, 0xDC, 2 * (size_t)items.written + 1) : put_head(&head, 0x80, 0xDE, items.written)) < 0
+        || (cut && put_unsigned(&head, (u64)n) < 0) || finish_head(b, at, kept, &head) < 0)
+        return -1;
+    r->cut |= cut & r->brief;
+    return cut ? wrap_ext(b, at, 3) : 0;
+}
+
+static NEVER_INLINE int put_redacted(Bytes *b, PyObject *shape)
+{
+    u32 at = b->length;
+    Py_ssize_t n = 0;
+    const char *text = shape != NULL ? PyUnicode_AsUTF8AndSize(shape, &n) : NULL;
+    int answer = text == NULL || put_raw(b, text, (size_t)n) < 0 ? -1 : wrap_ext(b, at, 5);
+    Py_XDECREF(shape);
+    return answer;
+}
+
+static NEVER_INLINE int encode_bytes(Bytes *b, const u8 *data, Py_ssize_t n, Py_ssize_t room, Reading *r)
+{
+    Py_ssize_t head = n < VALUE_TEXT ? n : VALUE_TEXT, limit = r->text < room ? r->text : room > 0 ? room : 0, shown = n < limit ? n : limit;
+    PyObject *shape = n >= 12 ? bytes_shape(data, head) : Py_None;
+    u32 at = b->length;
+    if (unlikely(shape != Py_None))
+        return put_redacted(b, shape != NULL ? PyUnicode_FromString((Py_DECREF(shape), "bytes")) : NULL);
+    NEED(b, 20 + shown);
+    if (n > limit) {
+        r->cut |= r->brief;
+        put1(b, 0x92);
+        if (put_unsigned(b, (u64)n) < 0)
             return -1;
     }
-    else if (put_head(&h, 0x80, 0xDE, r.written) < 0)
-        return -1;
-    if (h.length != kept) {
-        NEED(b, 16);
-        memmove(b->data + at + h.length, b->data + at + kept, b->length - at - kept);
-        b->length += h.length - kept;
-    }
-    memcpy(b->data + at, head, h.length);
-    return r.written < (size_t)n ? wrap_ext(b, at, 3) : 0;
-}
-
-/* Fill `plan` for a class. 0, or -1 with an exception set. */
-static NEVER_INLINE int plan_class(Plan *plan, PyTypeObject *type)
-{
-    static PyObject *any_name;
-    PyObject *told, *name, *fields;
-    Plan fresh = {type, 0, 1, 0, 0, NULL, 0, NULL};
-    if (any_name == NULL && (any_name = PyUnicode_InternFromString("__dict__")) == NULL)
-        return -1;
-    _PyType_Lookup(type, any_name); /* gives the class its version tag */
-    fresh.tag = type->tp_version_tag;
-    python_ran++;
-    if ((told = PyObject_CallFunctionObjArgs(py.plan, (PyObject *)type, NULL)) == NULL)
-        return -1;
-    if (PyTuple_Check(told) && PyTuple_GET_SIZE(told) == 3) { /* (msgpack of the name, its length, fields) */
-        name = PyTuple_GET_ITEM(told, 0);
-        fields = PyTuple_GET_ITEM(told, 2);
-        fresh.in_python = 0;
-        fresh.name_bytes = (u32)PyBytes_GET_SIZE(name);
-        fresh.name_characters = (u32)PyLong_AsLong(PyTuple_GET_ITEM(told, 1));
-        fresh.fields = (int)PyTuple_GET_SIZE(fields);
-        fresh.name = PyMem_Malloc(fresh.name_bytes + 1);
-        fresh.field = PyMem_Calloc((size_t)fresh.fields + 1, sizeof(Field));
-        if (fresh.name == NULL || fresh.field == NULL) {
-            PyMem_Free(fresh.name);
-            PyMem_Free(fresh.field);
-            Py_DECREF(told);
-            PyErr_NoMemory();
-            return -1;
-        }
-        memcpy(fresh.name, PyBytes_AS_STRING(name), fresh.name_bytes);
-        for (int i = 0; i < fresh.fields; i++) {
-            PyMemberDescrObject *member = (PyMemberDescrObject *)PyTuple_GET_ITEM(fields, i);
-            if ((PyObject *)member == Py_None)
-                continue;
-            if (Py_TYPE(member) != &PyMemberDescr_Type || member->d_member->type != T_OBJECT_EX) {
-                fresh.in_python = 1;
-                break;
-            }
-            fresh.field[i].name = PyDescr_NAME(member);
-            Py_INCREF(fresh.field[i].name);
-            fresh.field[i].offset = member->d_member->offset;
-        }
-    }
-    Py_DECREF(told);
-    for (int i = 0; i < plan->fields; i++)
-        Py_XDECREF(plan->field[i].name);
-    PyMem_Free(plan->field);
-    PyMem_Free(plan->name);
-    *plan = fresh;
-    return 0;
-}
-
-/* The instance's dictionary (a new reference) or NULL where there is none. */
-static PyObject *instance_dict(PyObject *value)
-{
-#if PY_VERSION_HEX >= 0x030b0000
-    PyObject *dict = PyObject_GenericGetDict(value, NULL);
-    if (dict == NULL)
-        PyErr_Clear();
-    return dict;
-#else
-    PyObject **place = _PyObject_GetDictPtr(value);
-    PyObject *dict = place != NULL ? *place : NULL;
-    Py_XINCREF(dict);
-    return dict;
-#endif
-}
-
-static int encode_object(Bytes *b, PyObject *value, Py_ssize_t room, int depth, Above *above)
-{
-    PyTypeObject *type = Py_TYPE(value);
-    Plan *plan = &plans[((uintptr_t)type >> 4 ^ (uintptr_t)type >> 14) & 1023];
-    Reading r;
-    u32 at = b->length, map_at, left = VALUE_ITEMS;
-    int answer = 0, fields, enumeration = 0;
-    if (py.plan == NULL || above->count >= 15)
-        return encode_in_python(b, value, room, depth, above);
-    if (unlikely(plan->type != type || plan->tag != type->tp_version_tag || plan->tag == 0)) {
-        if (plan_class(plan, type) < 0)
-            return -1;
-        if (plan->tag == 0)
-            return encode_in_python(b, value, room, depth, above);
-    }
-    if (plan->in_python)
-        return encode_in_python(b, value, room, depth, above);
-    if (is_above(above, value))
-        return put_seen(b);
-    /* ext 4 of [name] or [name, {fields}]; the plan may be replaced while Python code runs, so it is read before that */
-    r = (Reading){0, room - plan->name_characters, 0};
-    fields = plan->fields;
-    NEED(b, 8);
-    put1(b, 0x91);
-    if (put_raw(b, plan->name, plan->name_bytes) < 0)
-        return -1;
-    if (depth <= 0)
-        return wrap_ext(b, at, 4);
-    map_at = b->length;
-    NEED(b, 3);
-    b->length += 1;
-    above->id[above->count++] = value;
-    for (int i = 0; i < fields && answer == 0 && left && !r.full; i++) {
-        if (plan->type != type || plan->fields != fields)
-            break;
-        if (plan->field[i].name != NULL) {
-            PyObject *name = plan->field[i].name, *item = *(PyObject **)((char *)value + plan->field[i].offset);
-            if (item == NULL)
-                continue;
-            left--;
-            Py_INCREF(name);
-            Py_INCREF(item);
-            answer = encode_pair(b, name, item, &r, depth, above);
-            Py_DECREF(name);
-            Py_DECREF(item);
-        }
-        else {
-            PyObject *dict = instance_dict(value), *key, *item;
-            Py_ssize_t position = 0;
-            if (dict == NULL)
-                continue;
-            for (int k = 0; answer == 0 && left && !r.full && k < VALUE_ITEMS && PyDict_Next(dict, &position, &key, &item); k++) {
-                if (!PyUnicode_CheckExact(key))
-                    continue;
-                if (left == VALUE_ITEMS && PyUnicode_GET_LENGTH(key) > 5 && PyUnicode_READ_CHAR(key, 0) == '_'
-                    && (PyUnicode_CompareWithASCIIString(key, "_value_") == 0 || PyUnicode_CompareWithASCIIString(key, "_name_") == 0)) {
-                    enumeration = 1; /* a member of an Enum: its name says it all */
-                    break;
-                }
-                left--;
-                Py_INCREF(key);
-                Py_INCREF(item);
-                answer = encode_pair(b, key, item, &r, depth, above);
-                Py_DECREF(key);
-                Py_DECREF(item);
-            }
-            Py_DECREF(dict);
-        }
-        if (enumeration)
-            break;
-    }
-    above->count--;
-    if (answer < 0)
-        return -1;
-    if (enumeration) {
-        b->length = at;
-        return encode_in_python(b, value, room, depth, above);
-    }
-    if (left == VALUE_ITEMS)
-        b->length = map_at; /* no fields at all */
-    else {
-        u8 head[4];
-        Bytes h = {head, 0, sizeof head, head};
-        b->data[at] = 0x92;
-        if (r.written < 16)
-            b->data[map_at] = (u8)(0x80 | r.written);
-        else {
-            put_big(&h, 0xDE, r.written, 2);
-            NEED(b, 2);
-            memmove(b->data + map_at + 3, b->data + map_at + 1, b->length - map_at - 1);
-            memcpy(b->data + map_at, head, 3);
-            b->length += 2;
-        }
-    }
-    return wrap_ext(b, at, 4);
-}
-
-static int encode_bytes(Bytes *b, PyObject *value, Py_ssize_t room, int depth, Above *above)
-{
-    Py_ssize_t n = PyBytes_GET_SIZE(value), head = n < VALUE_TEXT ? n : VALUE_TEXT;
-    const u8 *data = (const u8 *)PyBytes_AS_STRING(value);
-    if (n > room || n > VALUE_TEXT || !redaction.ready || (n >= 12 && redaction.card_digits == 0) || (n >= 12 && bytes_suspicious(data, head)))
-        return encode_in_python(b, value, room, depth, above);
-    NEED(b, 5 + n);
-    if (n < 256)
-        put_big(b, 0xC4, (u64)n, 1);
+    if (shown < 256)
+        put_big(b, 0xC4, (u64)shown, 1);
     else
-        put_big(b, 0xC5, (u64)n, 2);
-    return put_raw(b, data, (size_t)n);
+        put_big(b, 0xC5, (u64)shown, 2);
+    if (put_raw(b, data, (size_t)shown) < 0)
+        return -1;
+    return n > limit ? wrap_ext(b, at, 11) : 0;
 }
 
-static inline int encode_text(Bytes *b, PyObject *value, Py_ssize_t room, int depth, Above *above)
+static inline int encode_text(Bytes *b, PyObject *value, Py_ssize_t room, Reading *r)
 {
-    Py_ssize_t n = PyUnicode_GET_LENGTH(value), limit = room >= VALUE_TEXT ? VALUE_TEXT : room > 0 ? room : 0;
-    if (n >= 12 && text_suspicious(value))
-        return encode_in_python(b, value, room, depth, above);
+    Py_ssize_t n = PyUnicode_GET_LENGTH(value), limit = room >= r->text ? r->text : room > 0 ? room : 0;
+    if (n >= 12) {
+        PyObject *shape = text_shape(value, r->shape);
+        if (unlikely(shape != Py_None))
+            return put_redacted(b, shape);
+    }
     if (n > limit) {
         u32 at = b->length;
+        r->cut |= r->brief;
         NEED(b, 1);
         put1(b, 0x92);
         return put_unsigned(b, (u64)n) < 0 || put_text(b, value, limit) < 0 ? -1 : wrap_ext(b, at, 1);
@@ -801,26 +302,393 @@ static inline int encode_text(Bytes *b, PyObject *value, Py_ssize_t room, int de
     return put_text(b, value, n);
 }
 
-/* msgpack of `value` in about `room` bytes. 0, or -1 with an exception set. */
-static int encode_value(Bytes *b, PyObject *value, Py_ssize_t room, int depth, Above *above)
+static inline int put_str(Bytes *b, PyObject *text)
 {
-    PyTypeObject *type = Py_TYPE(value);
-    if (type == &PyLong_Type) {
-        int overflow;
-#if PY_VERSION_HEX >= 0x030c0000
-        if (likely(PyUnstable_Long_IsCompact((PyLongObject *)value)))
-            return put_signed(b, PyUnstable_Long_CompactValue((PyLongObject *)value));
-#endif
-        long long number = PyLong_AsLongLongAndOverflow(value, &overflow);
-        return likely(!overflow) ? put_signed(b, number) : encode_in_python(b, value, room, depth, above);
+    return put_text(b, text, PyUnicode_GET_LENGTH(text));
+}
+
+static int put_ascii(Bytes *b, const char *text)
+{
+    size_t n = strlen(text);
+    return text_head(b, n) < 0 ? -1 : put_raw(b, text, n);
+}
+
+/* ext `code` of [first, text] with the text of `one` and, after a dot, `two`; `one` may be NULL. */
+static int put_described(Bytes *b, u8 code, const char *first, PyObject *one, PyObject *two)
+{
+    u32 at = b->length;
+    PyObject *whole = one != NULL ? PyUnicode_FromFormat("%U.%U", one, two) : (Py_INCREF(two), two);
+    int answer = -1;
+    if (whole != NULL && put_raw(b, "\x92", 1) == 0 && put_ascii(b, first) == 0 && put_str(b, whole) == 0)
+        answer = wrap_ext(b, at, code);
+    Py_XDECREF(whole);
+    return answer;
+}
+
+static NEVER_INLINE int encode_function(Bytes *b, PyFunctionObject *function)
+{
+    PyObject *module = function->func_module;
+    return put_described(b, 9, "function", module != NULL && PyUnicode_CheckExact(module) ? module : NULL, function->func_qualname);
+}
+
+/* The name of a class as values.type_name gives it (a new reference), or NULL. */
+static PyObject *name_of_class(PyTypeObject *type)
+{
+    Plan *plan = plan_of(type);
+    const u8 *name;
+    int head;
+    if (plan == NULL)
+        return NULL;
+    name = plan->name;
+    head = name[0] == 0xD9 ? 2 : name[0] == 0xDA ? 3 : name[0] == 0xDB ? 5 : 1;
+    return PyUnicode_DecodeUTF8((const char *)name + head, plan->name_bytes - head, "replace");
+}
+
+static NEVER_INLINE int encode_builtin(Bytes *b, PyObject *value)
+{
+    PyObject *owner = PyCFunction_GET_SELF(value), *name, *of = NULL;
+    int answer;
+    if (owner != NULL && owner != Py_None && Py_TYPE(owner) != &PyModule_Type) {
+        of = name_of_class(PyType_Check(owner) ? (PyTypeObject *)owner : Py_TYPE(owner));
+        if (of == NULL)
+            return -1;
     }
+    name = PyUnicode_FromString(((PyCFunctionObject *)value)->m_ml->ml_name);
+    answer = name == NULL ? -1 : put_described(b, 9, "function", of, name);
+    Py_XDECREF(name);
+    Py_XDECREF(of);
+    return answer;
+}
+
+static NEVER_INLINE int encode_method(Bytes *b, PyObject *value)
+{
+    PyObject *function = PyMethod_GET_FUNCTION(value), *name;
+    int answer;
+    if (PyFunction_Check(function))
+        return put_described(b, 9, "method", NULL, ((PyFunctionObject *)function)->func_qualname);
+    name = name_of_class(Py_TYPE(function));
+    answer = name == NULL ? -1 : put_described(b, 9, "method", NULL, name);
+    Py_XDECREF(name);
+    return answer;
+}
+
+static NEVER_INLINE int encode_module(Bytes *b, PyObject *value)
+{
+    PyObject *dict = PyModule_GetDict(value), *name = dict != NULL ? PyDict_GetItemString(dict, "__name__") : NULL, *unknown;
+    int answer;
+    if (name != NULL && PyUnicode_CheckExact(name))
+        return put_described(b, 4, "module", NULL, name);
+    unknown = PyUnicode_FromString("?");
+    answer = unknown == NULL ? -1 : put_described(b, 4, "module", NULL, unknown);
+    Py_XDECREF(unknown);
+    return answer;
+}
+
+static NEVER_INLINE int encode_class(Bytes *b, PyTypeObject *type)
+{
+    u32 at = b->length;
+    Plan *plan = plan_of(type);
+    if (plan == NULL || put_raw(b, "\x92\xA5" "class", 7) < 0 || put_raw(b, plan->name, plan->name_bytes) < 0)
+        return -1;
+    return wrap_ext(b, at, 9);
+}
+
+/* ext 4 of [name] and what `told` gives as text. */
+static int put_told(Bytes *b, const Plan *plan, PyObject *told)
+{
+    u32 at = b->length;
+    return put_raw(b, "\x92", 1) < 0 || put_raw(b, plan->name, plan->name_bytes) < 0 || put_str(b, told) < 0 ? -1 : wrap_ext(b, at, 4);
+}
+
+/* Of library types whose `str` is known: no code of the program, though some of it is Python. */
+static NEVER_INLINE int encode_described(Bytes *b, PyObject *value, PyTypeObject *type)
+{
+    PyObject *text;
+    Plan *plan;
+    int answer = -1;
+    python_ran++;
+    text = PyObject_Str(value);
+    if (text != NULL && (plan = plan_of(type)) != NULL)
+        answer = put_told(b, plan, text);
+    Py_XDECREF(text);
+    return answer;
+}
+
+static NEVER_INLINE int encode_moment(Bytes *b, PyObject *value, Py_ssize_t room, int depth, Reading *r)
+{
+    u32 at = b->length;
+    PyObject *zone = PyObject_GetAttrString(value, "tzinfo"), *text;
+    int answer = -1, known;
+    if (zone == NULL)
+        PyErr_Clear(); /* a date */
+    known = zone == NULL || zone == Py_None || strcmp(Py_TYPE(zone)->tp_name, "datetime.timezone") == 0;
+    Py_XDECREF(zone);
+    if (!known || !(text = PyObject_CallMethod(value, "isoformat", NULL)))
+        return known ? -1 : encode_in_python(b, value, room, depth, r);
+    if (PyUnicode_IS_ASCII(text) && put_raw(b, PyUnicode_DATA(text), (size_t)PyUnicode_GET_LENGTH(text)) == 0)
+        answer = wrap_ext(b, at, 12);
+    Py_DECREF(text);
+    return answer;
+}
+
+/* A member of an Enum: its name says it all. */
+static NEVER_INLINE int encode_member(Bytes *b, PyObject *value, Plan *plan)
+{
+    PyObject *dict = plan->fields ? instance_dict(value) : NULL, *name = NULL, *number, *told = NULL;
+    int answer = -1, overflow = 0;
+    if (dict != NULL) {
+        name = PyDict_GetItemString(dict, "_name_");
+        number = PyDict_GetItemString(dict, "_value_");
+        if (name != NULL && PyUnicode_CheckExact(name))
+            told = (Py_INCREF(name), name);
+        else if (number != NULL && PyLong_CheckExact(number)) {
+            long long n = PyLong_AsLongLongAndOverflow(number, &overflow);
+            if (!overflow && n != INT64_MIN)
+                told = PyUnicode_FromFormat("%lld", n);
+        }
+    }
+    if (told == NULL && !PyErr_Occurred())
+        told = PyUnicode_FromString("?");
+    if (told != NULL)
+        answer = put_told(b, plan, told);
+    Py_XDECREF(told);
+    Py_XDECREF(dict);
+    return answer;
+}
+
+/* The str, int, float or bytes that an instance of a subclass is, in its place. */
+static int encode_base_value(Bytes *b, PyObject *value, Py_ssize_t room, Reading *r)
+{
+    PyObject *exact;
+    int answer;
+    if (PyUnicode_Check(value))
+        return encode_text(b, value, room, r);
+    if (PyBytes_Check(value))
+        return encode_bytes(b, (const u8 *)PyBytes_AS_STRING(value), PyBytes_GET_SIZE(value), room, r);
+    exact = PyLong_Check(value) ? PyLong_Type.tp_as_number->nb_int(value) : PyFloat_FromDouble(PyFloat_AS_DOUBLE(value));
+    answer = exact == NULL ? -1 : encode_value(b, exact, room, 1, r);
+    Py_XDECREF(exact);
+    return answer;
+}
+
+/* The pairs of one instance on their way out. */
+typedef struct { Bytes *b; Items items; int depth, left; Reading *r; } Pairs;
+
+static int put_pair(Pairs *p, PyObject *name, PyObject *item)
+{
+    int answer;
+    p->left--;
+    Py_INCREF(name);
+    Py_INCREF(item);
+    answer = encode_pair(p->b, name, item, &p->items, p->depth, p->r);
+    Py_DECREF(name);
+    Py_DECREF(item);
+    return answer;
+}
+
+static int put_dict_pairs(Pairs *p, PyObject *dict, int any_key)
+{
+    PyObject *key, *item;
+    Py_ssize_t position = 0;
+    int answer = 0;
+    for (int k = 0; answer == 0 && p->left > 0 && !p->items.full && k < p->r->items && PyDict_Next(dict, &position, &key, &item); k++)
+        if (any_key || PyUnicode_CheckExact(key))
+            answer = put_pair(p, key, item);
+    return answer;
+}
+
+/* The value itself, as the pair `name`: of it a secret may not be told either. */
+static int put_base_pair(Pairs *p, PyObject *name, PyObject *value)
+{
+    u32 before = p->b->length;
+    p->left--;
+    if (!may_look(p->r, &p->items))
+        return 0;
+    if (put_str(p->b, name) < 0 || encode_base_value(p->b, value, p->items.room, p->r) < 0)
+        return -1;
+    item_written(p->b, before, &p->items);
+    return 0;
+}
+
+static int put_field(Pairs *p, PyObject *value, const Field *field)
+{
+    PyObject *item, *dict;
+    int answer;
+    if (field->offset >= 0)
+        return (item = *(PyObject **)((char *)value + field->offset)) == NULL ? 0 : put_pair(p, field->name, item);
+    if (field->offset == IN_VALUE)
+        return put_base_pair(p, field->name, value);
+    if (field->offset == IN_ARGS) {
+        item = ((PyBaseExceptionObject *)value)->args;
+        return put_pair(p, field->name, item != NULL ? item : Py_None);
+    }
+    if ((dict = instance_dict(value)) == NULL)
+        return 0;
+    answer = put_dict_pairs(p, dict, 0);
+    Py_DECREF(dict);
+    return answer;
+}
+
+static int put_contents(Pairs *p, PyObject *value, const Plan *plan)
+{
+    int answer = 0;
+    if (plan->kind == SUBDICT)
+        return put_dict_pairs(p, value, 1);
+    for (int i = 0; i < plan->fields && answer == 0 && p->left > 0 && !p->items.full; i++) {
+        if (plan->kind != NAMEDTUPLE)
+            answer = put_field(p, value, &plan->field[i]);
+        else if (i < PyTuple_GET_SIZE(value))
+            answer = put_pair(p, plan->field[i].name, PyTuple_GET_ITEM(value, i));
+    }
+    return answer;
+}
+
+/* ext 4 of [name] or [name, {fields}] */
+static NEVER_INLINE int encode_instance(Bytes *b, PyObject *value, Plan *plan, Py_ssize_t room, int depth, Reading *r)
+{
+    Pairs p = {b, {0, room - plan->name_characters, 0}, depth, r->items, r};
+    u32 at = b->length, map_at;
+    u8 own[8];
+    Bytes head = {own, 0, sizeof own, own};
+    int answer = 0, most;
+    NEED(b, 16);
+    put1(b, 0x91);
+    if (put_raw(b, plan->name, plan->name_bytes) < 0)
+        return -1;
+    if (depth <= 0 || r->brief) {
+        r->cut |= r->brief && plan->fields > (plan->kind == SCALAR);
+        p.left = plan->kind == SCALAR;
+    }
+    map_at = b->length;
+    NEED(b, 3);
+    b->length += 1;
+    most = p.left;
+    if (most > 0) {
+        Plan kept = *plan; /* another class may take its place meanwhile */
+        plans_in_use++;
+        r->id[r->count++] = value;
+        answer = put_contents(&p, value, &kept);
+        r->count--;
+        plans_in_use--;
+    }
+    if (answer < 0)
+        return -1;
+    if (p.left == most)
+        b->length = map_at; /* no fields at all */
+    else {
+        b->data[at] = 0x92;
+        if (put_head(&head, 0x80, 0xDE, p.items.written) < 0 || finish_head(b, map_at, 1, &head) < 0)
+            return -1;
+    }
+    return wrap_ext(b, at, 4);
+}
+
+/* A value whose class is not among the exact built-in ones. */
+static NEVER_INLINE int encode_other(Bytes *b, PyObject *value, PyTypeObject *type, Py_ssize_t room, int depth, Reading *r)
+{
+    Plan *plan;
+    if (py.plan == NULL || r->count >= 15)
+        return encode_in_python(b, value, room, depth, r);
+    plan = plan_of(type);
+    if (plan == NULL)
+        return -1;
+    switch (plan->kind) {
+    case SEQUENCE: {
+        const u8 *name = plan->name;
+        return encode_sequence(b, value, name, plan->name_bytes, plan->base, room, depth, r);
+    }
+    case MAPPING:
+        return encode_dict(b, value, room, depth, r);
+    case MOMENT:
+        return encode_moment(b, value, room, depth, r);
+    case DESCRIBED:
+        return encode_described(b, value, type);
+    default:
+        if (is_above(r, value))
+            return put_seen(b);
+        if (plan->kind == ENUM)
+            return encode_member(b, value, plan);
+        return plan->by_python ? encode_in_python(b, value, room, depth, r) : encode_instance(b, value, plan, room, depth, r);
+    }
+}
+
+/* What is neither a number nor a text. */
+static NEVER_INLINE int encode_rarer(Bytes *b, PyObject *value, PyTypeObject *type, Py_ssize_t room, int depth, Reading *r)
+{
+    static const u8 set[] = "\xA3set", frozenset[] = "\xA9" "frozenset";
+    if (type == &PyFunction_Type)
+        return encode_function(b, (PyFunctionObject *)value);
+    if (PyType_Check(value))
+        return encode_class(b, (PyTypeObject *)value);
+    if (type == &PyMethod_Type)
+        return encode_method(b, value);
+    if (type == &PyCFunction_Type)
+        return encode_builtin(b, value);
+    if (type == &PySet_Type)
+        return encode_sequence(b, value, set, 4, &PySet_Type, room, depth, r);
+    if (type == &PyFrozenSet_Type)
+        return encode_sequence(b, value, frozenset, 10, &PyFrozenSet_Type, room, depth, r);
+    if (type == &PyModule_Type)
+        return encode_module(b, value);
+    if (type == &PyByteArray_Type)
+        return encode_bytes(b, (const u8 *)PyByteArray_AS_STRING(value), PyByteArray_GET_SIZE(value), room, r);
+    if (type == &PyComplex_Type || type == &PyRange_Type)
+        return encode_in_python(b, value, room, depth, r);
+    return encode_other(b, value, type, room, depth, r);
+}
+
+/* More than 64 bits: decimal text, hexadecimal of the first bits where it is very long. */
+static NEVER_INLINE int encode_long(Bytes *b, PyObject *value, Py_ssize_t room, int depth, Reading *r)
+{
+    u32 at = b->length;
+    PyObject *text;
+    int answer = -1;
+    text = PyObject_CallMethod(value, "bit_length", NULL);
+    if (text == NULL || PyLong_AsLong(text) >= 2000) {
+        Py_XDECREF(text);
+        return encode_in_python(b, value, room, depth, r);
+    }
+    Py_SETREF(text, PyLong_Type.tp_repr(value));
+    if (text != NULL && put_raw(b, PyUnicode_DATA(text), (size_t)PyUnicode_GET_LENGTH(text)) == 0)
+        answer = wrap_ext(b, at, 6);
+    Py_XDECREF(text);
+    return answer;
+}
+
+static inline int encode_int(Bytes *b, PyObject *value, Py_ssize_t room, int depth, Reading *r)
+{
+    int overflow;
+    long long number;
+#if PY_VERSION_HEX >= 0x030c0000
+    if (likely(PyUnstable_Long_IsCompact((PyLongObject *)value)))
+        return put_signed(b, PyUnstable_Long_CompactValue((PyLongObject *)value));
+#endif
+    number = PyLong_AsLongLongAndOverflow(value, &overflow);
+    if (likely(!overflow))
+        return put_signed(b, number);
+    if (overflow > 0) {
+        unsigned long long wide = PyLong_AsUnsignedLongLong(value);
+        if (wide != (unsigned long long)-1 || !PyErr_Occurred())
+            return put_unsigned(b, wide);
+        PyErr_Clear();
+    }
+    return encode_long(b, value, room, depth, r);
+}
+
+/* msgpack of `value` in about `room` bytes. 0, or -1 with an exception set. */
+static int encode_value(Bytes *b, PyObject *value, Py_ssize_t room, int depth, Reading *r)
+{
+    static const u8 tuple[] = "\xA5tuple";
+    PyTypeObject *type = Py_TYPE(value);
+    if (type == &PyLong_Type)
+        return encode_int(b, value, room, depth, r);
     if (value == Py_None || type == &PyBool_Type) {
         NEED(b, 1);
         put1(b, value == Py_None ? 0xC0 : value == Py_True ? 0xC3 : 0xC2);
         return 0;
     }
     if (type == &PyUnicode_Type)
-        return encode_text(b, value, room, depth, above);
+        return encode_text(b, value, room, r);
     if (type == &PyFloat_Type) {
         double number = PyFloat_AS_DOUBLE(value);
         u64 bits;
@@ -830,39 +698,39 @@ static int encode_value(Bytes *b, PyObject *value, Py_ssize_t room, int depth, A
         return 0;
     }
     if (type == &PyDict_Type)
-        return encode_dict(b, value, room, depth, above);
+        return encode_dict(b, value, room, depth, r);
     if (type == &PyList_Type)
-        return encode_list(b, value, room, depth, above);
+        return encode_list(b, value, room, depth, r);
     if (type == &PyTuple_Type)
-        return encode_tuple(b, value, room, depth, above);
+        return encode_sequence(b, value, tuple, 6, &PyTuple_Type, room, depth, r);
     if (type == &PyBytes_Type)
-        return encode_bytes(b, value, room, depth, above);
-    if (PyType_HasFeature(type, Py_TPFLAGS_HEAPTYPE) && !PyType_Check(value))
-        return encode_object(b, value, room, depth, above);
-    return encode_in_python(b, value, room, depth, above);
+        return encode_bytes(b, (const u8 *)PyBytes_AS_STRING(value), PyBytes_GET_SIZE(value), room, r);
+    return encode_rarer(b, value, type, room, depth, r);
 }
 
 static PyObject *encoded(PyObject *name, PyObject *const *args, Py_ssize_t count)
 {
     u8 own[512];
     Bytes b = {own, 0, sizeof own, own};
-    Above above;
+    Reading r;
     Py_ssize_t room = count > 1 ? PyLong_AsSsize_t(args[1]) : 10000;
     long depth = count > 2 ? PyLong_AsLong(args[2]) : VALUE_DEPTH;
+    int brief = count > 3 && args[3] == Py_True;
     PyObject *result = NULL;
-    above.count = 0;
     if (PyErr_Occurred())
         return NULL;
-    if (count > 3)
-        for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(args[3]) && i < 16; i++)
-            above.id[above.count++] = PyLong_AsVoidPtr(PyTuple_GET_ITEM(args[3], i));
-    if ((name != NULL ? encode_named(&b, name, args[0], room, (int)depth, &above) : encode_value(&b, args[0], room, (int)depth, &above)) == 0)
+    reading_begin(&r, brief);
+    if (brief && depth > BRIEF_DEPTH)
+        depth = BRIEF_DEPTH;
+    if ((name != NULL ? encode_named(&b, name, args[0], room, (int)depth, &r) : encode_value(&b, args[0], room, (int)depth, &r)) == 0)
         result = PyBytes_FromStringAndSize((char *)b.data, b.length);
     bytes_free(&b);
+    if (result != NULL && r.cut && py.left_out != NULL && PyList_Append(py.left_out, Py_True) < 0)
+        Py_CLEAR(result);
     return result;
 }
 
-/* encode(value, room, depth, above) and named(name, value, room, depth, above): as in values.py */
+/* encode(value, room, depth, brief) and named(name, value, room, depth, brief): as in values.py */
 static PyObject *values_encode(PyObject *self, PyObject *const *args, Py_ssize_t count)
 {
     return encoded(NULL, args, count);

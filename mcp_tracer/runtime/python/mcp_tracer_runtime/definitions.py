@@ -2,7 +2,7 @@
 
 from itertools import count
 
-from . import clock, msgpack, state
+from . import clock, detail, msgpack, state
 from .native import core
 from .redact import rules
 from .values import type_name
@@ -15,7 +15,10 @@ class _Hot:
     """What probes ask of a function at each call; the C core has it in a struct."""
 
     __slots__ = (
+        "brief",
         "defined",
+        "detailed",
+        "encoders",
         "head",
         "id",
         "level",
@@ -23,11 +26,15 @@ class _Hot:
         "min_ticks",
         "names",
         "params",
+        "plainly",
+        "receiver",
         "returns",
         "room",
         "secret",
         "variables",
         "waits",
+        "whole",
+        "window",
     )
 
 
@@ -43,6 +50,7 @@ class Function(_Hot if core is None else core.Function):
         names = self.names = tuple(fields.get("params") or fields.get("names") or ())
         secret = [rules.secret_name(name) for name in names]
         self.secret = tuple(secret) if True in secret else ()
+        self.receiver = names[:1] in (("self",), ("cls",)) and not as_site
         self.head = b"P" + msgpack.array(len(names))
         self.configure(state.config)
         state.functions.append(self)
@@ -58,6 +66,7 @@ class Function(_Hot if core is None else core.Function):
         self.waits = now["captureAsync"] is not False
         wanted = now["captureVars"]
         self.variables = frozenset(wanted) if isinstance(wanted, list) else wanted is not False and self.level >= 4
+        detail.begin(self, config.whole_values)
 
     def define(self):
         """Write the definition. Only then is it said to be defined: another thread may use it at any moment, twice written does no harm."""

@@ -7,11 +7,11 @@ makes the resumer's span current again, at each resumption its own. One span cov
 
 import sys
 
-from . import exceptions, faults, spans, state
+from . import exceptions, faults, spans
 from .clock import tick
 from .plain import parameters
 from .spans import FlowSpan, cover, current, finish, prepare
-from .values import encode
+from .values import left_out
 
 _get, _set = current.get, current.set
 delegates = {}  # id of a generator's frame -> span of the generator that delegates to it
@@ -65,6 +65,8 @@ def _begin(fn, up, arguments):
     span.delegate = None
     if span.record and fn.params and arguments:
         span.payload = parameters(fn, arguments)
+        if left_out:
+            spans.note_left_out(span)
     return span
 
 
@@ -190,7 +192,7 @@ def returning(span, value):
     """CRV: `return value` was reached."""
     try:
         if not span.closed and span.record and span.fn.returns:
-            span.result = b"R" + encode(value, state.config.value_bytes)
+            spans.keep_result(span, value)
     except Exception as error:
         faults.note(error)
     return value

@@ -4,7 +4,7 @@
 import os
 import sys
 
-INTERFACE = 1  # CORE_INTERFACE of core.c
+INTERFACE = 3  # CORE_INTERFACE of core.c
 
 
 def _files():

@@ -3,11 +3,10 @@
 import sys
 from _thread import get_ident
 
-from . import exceptions, faults, spans, state
+from . import detail, exceptions, faults, spans, state
 from .clock import tick
 from .spans import WIDE, Span, cover, current, finish, light, prepare
-from .values import _BY_ID as _by_id
-from .values import DEPTH, encode, named
+from .values import DEPTH, encode, left_out, named
 
 _get, _set = current.get, current.set
 _live, _next_seq = spans.live, spans.next_seq
@@ -31,16 +30,20 @@ def enter(fn, *arguments):
                 up.intervals = []
             span.seq = seq = _next_seq()
             _live[seq] = span
+            fn.detailed -= 1
+            if fn.detailed < 0:
+                detail.turn(fn)
         if arguments and fn.params and span.record:
-            payload = fn.head
-            if fn.secret:
-                payload = parameters(fn, arguments)
-            else:
-                room = fn.room
+            if fn.plainly:
+                payload, room, encoder_of = fn.head, fn.room, fn.encoders.get
                 for value in arguments:
-                    encoder = _by_id.get(id(type(value)))
-                    payload += encoder(value, room, DEPTH, ()) if encoder is not None else encode(value, room)
+                    encoder = encoder_of(id(type(value)))
+                    payload += encoder(value, room, DEPTH, None) if encoder is not None else encode(value, room, DEPTH, fn.brief)
+            else:
+                payload = parameters(fn, arguments)
             span.payload = payload
+            if left_out:
+                spans.note_left_out(span)
         _set(span)
         span.start = tick()
     except Exception as error:
@@ -70,8 +73,10 @@ def leave(fn, value):
             return value
         payload = span.payload
         if fn.returns:
-            encoder = _by_id.get(id(type(value)))
-            payload += b"R" + (encoder(value, fn.room, DEPTH, ()) if encoder is not None else encode(value, fn.room))
+            encoder = fn.encoders.get(id(type(value)))
+            payload += b"R" + (encoder(value, fn.room, DEPTH, None) if encoder is not None else encode(value, fn.room, DEPTH, fn.brief))
+            if left_out:
+                spans.note_left_out(span)
         thread = spans.thread_ids.get(span.thread)
         if thread is None or duration < fn.min_ticks or duration >= WIDE or span.intervals is not None:
             span.payload = payload
@@ -121,7 +126,7 @@ def returning(fn, value):
     try:
         span = own(fn, tick())
         if span is not None and span.record and fn.returns:
-            span.result = b"R" + encode(value, state.config.value_bytes)
+            spans.keep_result(span, value)
     except Exception as error:
         faults.note(error)
     return value
@@ -150,9 +155,15 @@ def end(fn):
 
 def parameters(fn, arguments):
     """Section P."""
-    room = state.config.value_bytes
+    room, brief = fn.room, fn.brief
     secret = fn.secret or (False,) * len(arguments)
-    return fn.head + b"".join([named("password", value) if hidden else encode(value, room) for value, hidden in zip(arguments, secret)])  # noqa: B905 - `strict` needs Python 3.10
+    parts = [
+        named("password", value, room, DEPTH, brief) if hidden else encode(value, room, DEPTH, brief)
+        for value, hidden in zip(arguments[fn.receiver :], secret[fn.receiver :])  # noqa: B905 - `strict` needs Python 3.10
+    ]
+    if fn.receiver:  # `self` or `cls`: named, with shallow fields from level 4 on
+        parts.insert(0, encode(arguments[0], room, fn.level >= 4 and not brief))
+    return fn.head + b"".join(parts)
 
 
 def close(span, now):

@@ -38,6 +38,7 @@ class Settings:
         storage_gb = number("TRACING_MAX_STORAGE_GB", 5.0, 0, 1 << 20, float) or 5.0
         self.spool_bytes = int(storage_gb * (1 << 30) / 5)  # one process must not take all of it
         self.excluded = frozenset(name.strip() for name in values.get("TRACING_EXCLUDE_FUNCTIONS", "").split(",") if name.strip())
+        self.whole_values = values.get("TRACING_OVERHEAD_BUDGET", "").strip().lower() == "off"
         self._known = {}
         self.files, self.functions = _section(overrides, "files"), _section(overrides, "functions")
 

@@ -1,10 +1,10 @@
 """Probes of level 3 and above: call sites, awaits, values, lines."""
 
-from . import faults, msgpack, state
+from . import faults, msgpack, spans
 from .clock import tick
 from .plain import abandon, close, own
 from .spans import Span, current, event, light, prepare
-from .values import encode, named
+from .values import DEPTH, encode, left_out, named
 
 _get, _set = current.get, current.set
 _text, _map = msgpack.text, msgpack.map
@@ -35,7 +35,9 @@ def close_call(site, value):
             if span is None:
                 return value
         if site.returns and span.record and not span.covered and span.intervals is None:
-            span.payload = b"R" + encode(value, state.config.value_bytes)
+            span.payload = b"R" + encode(value, site.room, DEPTH, site.brief)
+            if left_out:
+                spans.note_left_out(span)
         close(span, now)
     except Exception as error:
         abandon(site, error)
@@ -49,9 +51,16 @@ def values(site, *bound):
         span = _get()
         if not wanted or span is None or not span.record or site.level < 4:
             return
-        room = state.config.value_bytes
+        spans.count_call(site)
+        room, brief = site.room, site.brief
         names = site.fields["names"]
-        pairs = [_text(name) + named(name, value, room) for name, value in zip(names, bound) if wanted is True or name in wanted]  # noqa: B905 - `strict` needs Python 3.10
+        pairs = [
+            _text(name) + named(name, value, room, DEPTH, brief)
+            for name, value in zip(names, bound)  # noqa: B905 - `strict` needs Python 3.10
+            if wanted is True or name in wanted
+        ]
+        if left_out:
+            spans.note_left_out(span)
         if pairs:
             event(span, site, b"V" + _map(len(pairs)) + b"".join(pairs))
     except Exception as error:
@@ -64,12 +73,14 @@ def assigned(site, value):
         wanted = site.variables
         span = _get()
         if wanted and span is not None and span.record and site.level >= 4:
-            room = state.config.value_bytes
+            spans.count_call(site)
             pairs = []
             for name in site.fields["names"]:
                 last = name.rpartition(".")[2]
                 if wanted is True or name in wanted or last in wanted:
-                    pairs.append(_text(name) + named(last, value, room))
+                    pairs.append(_text(name) + named(last, value, site.room, DEPTH, site.brief))
+            if left_out:
+                spans.note_left_out(span)
             if pairs:
                 event(span, site, b"V" + _map(len(pairs)) + b"".join(pairs))
     except Exception as error:

@@ -10,9 +10,10 @@ from _thread import get_ident
 from contextvars import ContextVar
 from itertools import count
 
-from . import definitions, faults, flush, greenlets, msgpack, state
+from . import definitions, detail, faults, flush, greenlets, msgpack, state
 from .clock import tick
 from .native import core
+from .values import DEPTH, encode, left_out
 
 ERROR, SUSPENDED, LEFT_OUT, OPEN = 1, 2, 4, 8
 WIDE = 0xFFFFFFFF
@@ -152,6 +153,7 @@ def prepare(span, fn, up, root=_PLAIN_ROOT, remote=None):
         if thread != up.thread and up.intervals is None:
             up.intervals = []
     if level and span.trace.id and span.depth <= fn.max_depth:
+        count_call(fn)
         opened(span)
         if not fn.defined:
             fn.define()
@@ -166,6 +168,27 @@ def opened(span):
     span.record = True
     span.seq = seq = next_seq()
     live[seq] = span
+
+
+def count_call(fn):
+    """One more call of `fn` is recorded."""
+    fn.detailed -= 1
+    if fn.detailed < 0:
+        detail.turn(fn)
+
+
+def note_left_out(span):
+    """A capture for `span` left something out to save time."""
+    left_out.clear()
+    span.flags |= LEFT_OUT
+
+
+def keep_result(span, value):
+    """Remember section R for a `return` that a finally may still overrule."""
+    fn = span.fn
+    span.result = b"R" + encode(value, fn.room, DEPTH, fn.brief)
+    if left_out:
+        note_left_out(span)
 
 
 def open_spans():

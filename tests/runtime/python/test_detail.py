@@ -1,0 +1,50 @@
+"""How much of its values a function captures: whole ones first, brief ones while it is called densely, and the span says so."""
+
+from __future__ import annotations
+
+from typing import Any
+
+LEFT_OUT = 4
+DENSE = """class Order:
+    def __init__(self, number): self.number = number
+    def total(self, lines): return len(lines)
+def look(order): return order.number
+for n in range(100): look(Order(n))
+Order(1).total([[1, [2]], {"a": 1}])
+"""
+
+
+def test_the_first_calls_are_whole_and_dense_ones_after_them_brief_and_flagged(project: Any) -> None:
+    spans = sorted(project.trace(DENSE).of("look"), key=lambda span: span.seq)
+    whole, brief = spans[:32], spans[32:]
+    assert [span.params["order"] for span in whole] == [("ext", 4, ["__main__.Order", {"number": n}]) for n in range(32)]
+    assert not any(span.flags & LEFT_OUT for span in whole)
+    assert [span.params["order"] for span in brief] == [("ext", 4, ["__main__.Order"])] * 68
+    assert all(span.flags & LEFT_OUT for span in brief)
+    assert [span.sections["R"] for span in spans] == list(range(100))
+
+
+def test_without_an_overhead_budget_everything_is_whole(project: Any) -> None:
+    project.settings("TRACING_OVERHEAD_BUDGET=off\n")
+    spans = project.trace(DENSE).of("look")
+    assert {span.params["order"][2][1]["number"] for span in spans} == set(range(100))
+    assert not any(span.flags & LEFT_OUT for span in spans)
+
+
+def test_numbers_and_short_texts_are_never_left_out(project: Any) -> None:
+    run = project.trace("def f(n, text): return (n, text)\nfor n in range(100): f(n, 'short')\n")
+    assert {span.flags for span in run.of("f")} == {0}
+    assert sorted(span.params["n"] for span in run.of("f")) == list(range(100))
+
+
+def test_the_receiver_is_named_and_has_fields_from_level_4(project: Any) -> None:
+    expected = {2: ["__main__.Order"], 4: ["__main__.Order", {"number": 1}]}
+    for level, held in expected.items():
+        for path in (project.home / "spool").glob("*.spool"):
+            path.unlink()
+        assert project.trace(DENSE, level).one("Order.total").params["self"] == ("ext", 4, held)
+
+
+def test_a_huge_tree_costs_no_more_than_its_nodes_allow(project: Any) -> None:
+    run = project.trace("def f(tree): return 1\nf([[[1] * 20] * 20] * 20)\n")
+    assert run.one("f").flags & LEFT_OUT
