@@ -18,7 +18,7 @@ def test_the_second_run_uses_the_first_ones_code_and_writes_the_same(project: An
     stamp = kept.stat().st_mtime_ns
     assert project.run("program.py").stdout == "2\n"
     assert kept.stat().st_mtime_ns == stamp
-    assert _paths(project) == [["f"], ["f"]]
+    assert _paths(project) == [["<module>", "<module> > f"]] * 2
 
 
 def test_a_changed_file_is_instrumented_anew(project: Any) -> None:
