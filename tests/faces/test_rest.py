@@ -42,7 +42,8 @@ async def test_instrument_takes_the_specifications_bodies(client: httpx2.AsyncCl
     answer = await client.post("/api/tracing/instrument/file", json={"file": "src/cart.py", "level": 3, "force": False})
     assert answer.status_code == 200
     (row,) = answer.json()["files"]
-    assert (row["file"], row["status"], row["level"], row["functionsWrapped"]) == ("src/cart.py", "instrumented", 3, 2)
+    traced = (row["functions"], row["functionsWrapped"])  # the file's own body as well
+    assert (row["file"], row["status"], row["level"], *traced) == ("src/cart.py", "instrumented", 3, ["<module>", "total", "refund"], 3)
     status = (await client.get("/api/tracing/status")).json()
     assert status["instrumented"][0]["by"] == "rest-agent"
     answer = await client.post("/api/tracing/uninstrument/all", json={"restore": True})
