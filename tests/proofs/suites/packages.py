@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
+EXTRA = Path(__file__).parent / "extra"
 PYTEST = "pytest==8.3.5"  # unless a suite needs another
 
 SHOWS_HEADERS = "shows all headers of a request that leaves the process; traced, `traceparent` is one of them"
@@ -60,8 +62,16 @@ NAMED = (
             "tests/test_main.py::test_verbose": SHOWS_HEADERS,
         },
     ),
+    Suite(
+        "rich",
+        "15.0.0",
+        "rich",
+        tests="test_demos.py",
+        needs="pygments==2.19.1 markdown-it-py==3.0.0",
+        extra_files=(("test_demos.py", (EXTRA / "rich_demos.py").read_text()),),
+    ),
 )
 
-UNNAMED: tuple[Suite, ...] = ()
+UNNAMED = (Suite("itsdangerous", "2.2.0", "src", needs="freezegun==1.5.1"),)
 
 ALL = NAMED + UNNAMED
