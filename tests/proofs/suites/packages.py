@@ -63,6 +63,15 @@ NAMED = (
         },
     ),
     Suite(
+        "anyio",
+        "4.16.0",
+        "src",
+        tests="tests/test_taskgroups.py tests/test_synchronization.py tests/streams tests/test_to_thread.py tests/test_from_thread.py "
+        "tests/test_contextmanagers.py tests/test_lowlevel.py tests/test_eventloop.py tests/test_itertools.py tests/test_functools.py",
+        needs="pytest==9.2.0 pytest-timeout idna trio==0.31.0 trustme==1.2.1 psutil pytest-mock==3.14.0 hypothesis==6.131.0 exceptiongroup "
+        "typing_extensions blockbuster truststore cryptography==44.0.2",
+    ),
+    Suite(
         "rich",
         "15.0.0",
         "rich",

@@ -243,3 +243,20 @@ print("fine")
     assert (done.stdout, done.stderr, done.returncode) == ("fine\n", "", 0)
     (run,) = project.runs()
     assert len(run.of("leaf")) == 10000
+
+
+def test_errors_are_recorded_where_blocking_calls_are_forbidden(project: Any) -> None:
+    source = '''"""t"""
+import os
+def f(): raise ValueError("v")
+def forbidden(*arguments): raise RuntimeError("blocking call")
+def main():
+    kept, os.path.abspath = os.path.abspath, forbidden
+    try: f()
+    except ValueError: pass
+    os.path.abspath = kept
+main()
+'''
+    run = project.trace(source)
+    assert run.one("f").sections["E"]["message"] == "v"
+    assert run.end["faults"] == 0

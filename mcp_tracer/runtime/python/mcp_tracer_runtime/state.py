@@ -71,8 +71,11 @@ def stop(reason):
         function.configure(config)
 
 
+_abspath = os.path.abspath  # tools that forbid blocking calls in async code (blockbuster) replace it
+
+
 def relative(path):
     """`path` as definitions name it: relative to the project with `/`; absolute where it lies outside."""
-    path = os.path.abspath(path)
+    path = _abspath(path)
     inside = path.startswith(PROJECT + os.sep)
     return (path[len(PROJECT) + 1 :] if inside else path).replace(os.sep, "/")
