@@ -16,6 +16,8 @@ import report
 from corpus import sources, work
 
 AHEAD = 64
+PARTS = ["library", "packages", "made"]
+SLOWEST = 5
 
 
 class Corpus:
@@ -45,6 +47,8 @@ def main() -> int:
         corpus.add(sources.libraries())
     if "packages" in chosen.parts:
         corpus.add(sources.packages(chosen.cache))
+    if "made" in chosen.parts:
+        corpus.add(sources.generated())
     newest = [python for version, (python, _) in sorted(sources.pythons().items(), reverse=True) if version >= sources.OLDEST_INSPECTED]
     tasks = list(corpus.tasks(tuple(newest), chosen.every_level))
     tasks = [task for task in tasks if any(chosen.only in file.name for file in corpus.files[task.digest])][: chosen.sample]
@@ -70,7 +74,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--sample", type=int, help="only so many texts")
     parser.add_argument("--only", default="", help="only files whose name contains this")
-    parser.add_argument("--parts", nargs="+", default=["library", "packages"], choices=["library", "packages"])
+    parser.add_argument("--parts", nargs="+", default=PARTS, choices=PARTS)
     parser.add_argument("--every-level", action="store_true", help="compile every form of every text, and not some of them")
     parser.add_argument("--keep-going", action="store_true", help="tell all violations instead of the first")
     return parser.parse_args()
@@ -110,11 +114,17 @@ def _summary(corpus: Corpus, results: list[work.Result], violations: Counter[str
     origins = Counter(file.origin.name for file in files)
     refused = Counter((style, reason) for result in results for style, reason in result.refused.items())
     forms = Counter(style for result in results for style in result.instrumented)
+    slowest = sorted(results, key=lambda result: -result.seconds)[:SLOWEST]
     return [
         f"- {len(files):,} files of {len(origins)} origins; {len(results):,} different texts, {work.seen(results):,} lines",
         f"- {seconds:,.0f} s, {sum(result.seconds for result in results):,.0f} s of them computing here",
         f"- instrumented: {', '.join(f'{count:,} in style {style}' for style, count in sorted(forms.items()))}",
         f"- violations: {', '.join(f'{count} × {kind}' for kind, count in violations.most_common()) or 'none'}",
+        f"- at most {max((result.peak_mb for result in results), default=0):,} MB in a process; slowest texts:",
+        *(
+            f"  - {corpus.files[one.digest][0].name}: {one.lines:,} lines, {one.seconds:.1f} s for all of its plans, edits and restorations"
+            for one in slowest
+        ),
         "",
         "| Style | Refused because | Texts |",
         "|---|---|---|",

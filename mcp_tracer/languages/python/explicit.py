@@ -19,6 +19,10 @@ _TRIES: tuple[type[ast.stmt], ...] = (ast.Try, *(kind for kind in ast.stmt.__sub
 _COMPOUND = (ast.If, ast.While, ast.For, ast.AsyncFor, ast.With, ast.AsyncWith, ast.Match, ast.ClassDef, *_TRIES, *_FUNCTIONS)
 _PLAIN = (ast.Compare, ast.BoolOp, ast.Call, ast.Name, ast.Attribute, ast.Constant, ast.UnaryOp, ast.Subscript, ast.BinOp)
 _LEFT_ALONE = frozenset((ast.JoinedStr, ast.Lambda, ast.ClassDef, *_FUNCTIONS))
+_BRACKETS = 180  # of the 200 that may be open at a time; redundant ones have the rest
+_BRACKETED = frozenset(
+    (ast.Call, ast.Subscript, ast.List, ast.Tuple, ast.Dict, ast.Set, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+)
 _LEAVES = frozenset((ast.Name, ast.Constant, ast.Load, ast.Store, ast.Del, ast.Pass, ast.Global, ast.Nonlocal))
 _TAKEN = re.compile(rb"(?<!\w)_mt(?!\w)")
 _OWN_FRAME = frozenset(("super", "locals", "vars", "dir", "globals"))
@@ -152,31 +156,40 @@ def _is_bracketed(statement: ast.stmt, source: bytes, at: int) -> bool:
 
 
 def _around_calls(body: Iterable[ast.stmt | ast.expr], text: SourceText) -> Iterator[Mark]:
-    for call in _calls(body):
+    for call in _shallow(_calls(body)):
         start = text.at(call.lineno, call.col_offset)
         if not _is_glued(text.source, start):
             yield start, _CALL, "_mt.call("
             yield text.at(call.end_lineno or call.lineno, call.end_col_offset or 0), _ENDS, ",_mt)"
 
 
-def _calls(body: Iterable[ast.AST]) -> Iterator[ast.Call]:
-    """Calls that run in the function's own scope, outer ones first; never in annotations, patterns, f-strings."""
-    pending = [node for node in body if type(node) not in _LEFT_ALONE]
+def _shallow(calls: Iterator[tuple[ast.Call, int]]) -> list[ast.Call]:
+    """Those around which there is room: a tokenizer takes 200 open brackets, theirs and ours."""
+    found = list(calls)
+    room = _BRACKETS - max((depth for _, depth in found), default=0)
+    return [call for call, depth in found if depth < room]
+
+
+def _calls(body: Iterable[ast.AST]) -> Iterator[tuple[ast.Call, int]]:
+    """Calls that run in the function's own scope, outer ones first, with how many brackets of other expressions may be open around each;
+    never in annotations, patterns, f-strings."""
+    pending = [(node, 0) for node in body if type(node) not in _LEFT_ALONE]
     pending.reverse()
     while pending:
-        node = pending.pop()
+        node, depth = pending.pop()
         kind = type(node)
         if kind in _LEAVES:
             continue
         if isinstance(node, ast.Call) and not (isinstance(node.func, ast.Name) and node.func.id in _OWN_FRAME):
-            yield node
+            yield node, depth
         if isinstance(node, ast.AnnAssign):
             children: list[ast.AST] = [node.value] if node.value is not None else []
         elif isinstance(node, ast.match_case):
             children = [*([node.guard] if node.guard is not None else []), *node.body]
         else:
             children = list(ast.iter_child_nodes(node))
-        pending += [child for child in reversed(children) if type(child) not in _LEFT_ALONE]
+        depth += kind in _BRACKETED
+        pending += [(child, depth) for child in reversed(children) if type(child) not in _LEFT_ALONE]
 
 
 def _in_statements(body: Sequence[ast.stmt], level: int, text: SourceText) -> Iterator[Mark]:

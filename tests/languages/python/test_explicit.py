@@ -183,3 +183,11 @@ def test_whatever_a_function_holds_comes_back(statements: list[str], end: str, l
         warnings.simplefilter("ignore")
         compile(written, "a.py", "exec", dont_inherit=True)
     assert language.strip(written) == source
+
+
+@pytest.mark.parametrize("expression", ["a" + ".g(1)" * 300, "g(" * 190 + "1" + ")" * 190, "[" * 150 + "g(h(1))" + "]" * 150])
+def test_probes_around_calls_never_open_more_brackets_than_a_tokenizer_takes(language: PythonLanguage, expression: str) -> None:
+    source = f"import os\ndef f(a):\n    return {expression}\n".encode()
+    written = explicit(language, source, 3)
+    compile(written, "a.py", "exec", dont_inherit=True)
+    assert language.strip(written) == source

@@ -14,10 +14,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[3] / "mcp_tracer" / "runtime" / "python"))
 
-from mcp_tracer_runtime import inventory, link, onload, transform
+from mcp_tracer_runtime import faults, inventory, link, making, onload
 
 _CELL = (lambda cell: lambda: cell)(0).__closure__[0]
-PASSING = ("call", "value")
+faults.say_once = str  # what it says is looked at here
+PASSING = ("call",)
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
@@ -45,7 +46,7 @@ def inspect(source, written, levels):
             found.append((seen.kind, f"{style}, level {level}: {seen.detail}"))
     for level in levels if original.code is not None else ():
         try:
-            _transformed(original, level)
+            notes += _transformed(original, level)
         except Found as seen:
             found.append((seen.kind, f"transformation at level {level}: {seen.detail}"))
     return "", found, notes
@@ -222,33 +223,25 @@ def _is_own(node):
 
 
 def _transformed(original, level):
-    """The runtime's transformation compiles, and leaves what programs can see: docstrings, signatures, lines."""
-    tree = ast.parse(original.source, "a.py")
+    """What the runtime makes of it compiles, and leaves what programs can see: docstrings, signatures, lines. Returns what it says."""
     try:
-        code, table = _made(tree, level)
+        code, _, note = making.made(lambda: ast.parse(original.source, "a.py"), "a.py", level, {})
     except Exception as error:
         raise Found("transformation fails", _said(error)) from None
     if not onload._alike(original.code, code):
         raise Found("transformation differs", "not the same functions")
-    _same_outside(original.code, code, bool(table))
+    _same_outside(original.code, code)
+    return ["less traced: " + note.rpartition(": ")[2].split(" (")[0]] if note else []
 
 
-def _made(tree, level):
-    """(code, table) as the runtime makes them."""
-    if hasattr(transform, "compiled"):
-        return transform.compiled(tree, "a.py", level, {})
-    table = transform.instrument(tree, level, {})
-    return compile(tree, "a.py", "exec", dont_inherit=True), table
-
-
-def _same_outside(old, new, traced):
+def _same_outside(old, new):
     if _docstring(old) != _docstring(new):
         raise Found("docstring lost", f"of {old.co_name}, line {old.co_firstlineno}")
     before, after = _line_set(old), _line_set(new)
     if not before <= after:
         raise Found("line lost", f"{old.co_name} has no code on line {min(before - after)} any more")
     for _, one, other in link.pairs(old, new):
-        _same_outside(one, other, traced)
+        _same_outside(one, other)
 
 
 def _docstring(code):
@@ -258,11 +251,8 @@ def _docstring(code):
 
 
 def _line_set(code):
-    if not hasattr(code, "co_lines"):
-        import dis
-
-        return {line for _, line in dis.findlinestarts(code)}
-    return {line for _, _, line in code.co_lines() if line}
+    """Lines that `code` says it runs; none before Python 3.10, which gives a function's end the line of a `pass` in front of it."""
+    return {line for _, _, line in code.co_lines() if line} if hasattr(code, "co_lines") else set()
 
 
 def _serve(incoming, outgoing):

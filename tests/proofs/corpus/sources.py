@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from corpus import made
+
 PACKAGES = Path(__file__).with_name("packages.txt")
 SUFFIXES = (".py", ".pyw")
 OLDEST_INSPECTED = (3, 9)
@@ -74,6 +76,12 @@ def packages(cache: Path) -> Iterator[File]:
             origin = Origin(requirement, sys.executable)
             for name, source in _unpacked(_archive(requirement, digest, cache, options.split())):
                 yield File(origin, name, source)
+
+
+def generated() -> Iterator[File]:
+    """Files that are made here."""
+    for name, text in made.texts():
+        yield File(Origin("made here", sys.executable), name, text.encode())
 
 
 def _archive(requirement: str, digest: str, cache: Path, options: list[str]) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import resource
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -32,6 +33,7 @@ class Result:
     digest: str
     lines: int
     seconds: float = 0.0
+    peak_mb: int = 0
     instrumented: list[str] = field(default_factory=list)
     refused: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
@@ -57,6 +59,7 @@ def examine(task: Task) -> Result:
         knows = knows or not unparsable
     _judge(task, outcome, knows, result)
     result.seconds = time.process_time() - started
+    result.peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     return result
 
 

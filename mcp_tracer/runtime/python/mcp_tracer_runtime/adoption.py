@@ -2,7 +2,7 @@
 
 import sys
 
-from . import bodies, cache, explicit, faults, header, link, probes, state, transform
+from . import bodies, cache, explicit, faults, header, link, making, probes, state
 
 
 def adopt(spec, frame):
@@ -38,9 +38,9 @@ def _instrumented(source, spec, frame):
     known = cache.load(key) if rewriter is None else None
     if known is not None:
         return known
-    code, table = transform.compiled(_parsed(source, name, rewriter), name, *header.parse(spec))
+    code, table, note = making.made(lambda: _parsed(source, name, rewriter), name, *header.parse(spec))
     if rewriter is None:
-        cache.store(key, code, table)
+        cache.store(key, code, table, note)
     return code, table
 
 

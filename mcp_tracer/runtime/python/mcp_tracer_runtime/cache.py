@@ -6,26 +6,29 @@ import sys
 
 from . import faults, state
 
-_FORMAT = "1"
+_FORMAT = "2"
 
 
 def load(key):
-    """(code with placeholders, table) under `key`; None where there is none or it is damaged."""
+    """(code with placeholders, table) under `key`; None where there is none or it is damaged. What it leaves out is said again."""
     try:
         with open(_path(key), "rb") as file:
-            return marshal.load(file)
+            code, table, note = marshal.load(file)
     except (OSError, ValueError, EOFError, TypeError):
         return None
+    if note:
+        faults.say_once(note)
+    return code, table
 
 
-def store(key, code, table):
-    """Keep `code` and its table. A full or read-only disk only means that the next start is slower."""
+def store(key, code, table, note):
+    """Keep `code`, its table and what was left out. A full or read-only disk only means that the next start is slower."""
     path = _path(key)
     temporary = "%s.%d.tmp" % (path, os.getpid())
     try:
         os.makedirs(os.path.dirname(path), exist_ok=True)
         with open(temporary, "wb") as file:
-            marshal.dump((code, list(table)), file)
+            marshal.dump((code, list(table), note), file)
         os.replace(temporary, path)
     except (OSError, ValueError) as error:
         faults.note(error)
@@ -42,7 +45,7 @@ def key(source, name, spec):
 def _instrumenter():
     """A stamp of the files that make the code: an update of the runtime starts a new cache."""
     stamps = []
-    for name in ("transform.py", "blocks.py", "expressions.py", "lambdas.py", "nodes.py", "inventory.py"):
+    for name in ("making.py", "transform.py", "blocks.py", "expressions.py", "lambdas.py", "nodes.py", "inventory.py"):
         try:
             status = os.stat(os.path.join(state.RUNTIME, name))
             stamps.append("%d:%d" % (status.st_mtime_ns, status.st_size))

@@ -3,7 +3,7 @@
 import os
 import sys
 
-from . import cache, chosen, faults, header, inventory, link, probes, state, transform
+from . import cache, chosen, faults, header, inventory, link, making, probes, state
 
 _SIGNATURE = ("co_argcount", "co_posonlyargcount", "co_kwonlyargcount", "co_name")
 _KIND = 0x2AC  # *args, **kwargs, generator, coroutine, async generator
@@ -62,11 +62,14 @@ def _made(source, spec, code):
         return known
     import ast
 
-    tree = ast.parse(source, name)
-    if rewriter is not None:
-        sys.modules["_pytest.assertion.rewrite"].rewrite_asserts(tree, source, name, rewriter[1])
-    made, table = transform.compiled(tree, name, *_resolved(spec, tree))
-    cache.store(key, made, table)
+    def parsed():
+        tree = ast.parse(source, name)
+        if rewriter is not None:
+            sys.modules["_pytest.assertion.rewrite"].rewrite_asserts(tree, source, name, rewriter[1])
+        return tree
+
+    made, table, note = making.made(parsed, name, *_resolved(spec, parsed))
+    cache.store(key, made, table, note)
     return made, table
 
 
@@ -79,10 +82,10 @@ def _rewriter(code):
     return "%s %s" % (version, hook.config.getini("enable_assertion_pass_hook")), hook.config
 
 
-def _resolved(spec, tree):
+def _resolved(spec, parsed):
     """(level, {qualified name: level}) of a spec whose functions may be given by their last name."""
     level, asked = header.parse(spec)
-    names = [inventory.MODULE, *(entry.name for entry in inventory.functions(tree))] if asked else []
+    names = [inventory.MODULE, *(entry.name for entry in inventory.functions(parsed()))] if asked else []
     levels = {}
     for name, value in asked.items():
         found = [name] if name in names else [full for full in names if full.rpartition(".")[2] == name]
