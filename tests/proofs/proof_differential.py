@@ -20,7 +20,7 @@ def main(programs: str = "200") -> int:
     """Run the suite's own test with more programs, and write down what it said."""
     test = "tests/runtime/python/test_differential.py"
     environment = {**os.environ, "MCP_TRACER_PROOF_PROGRAMS": programs}
-    command = [sys.executable, "-m", "pytest", "-v", "-n", "2", "-p", "no:cacheprovider", test]
+    command = [sys.executable, "-m", "pytest", "-v", "-n", "2", "-p", "no:cacheprovider", "--timeout", "0", test]
     done = subprocess.run(command, cwd=HERE.parents[1], env=environment, stdout=subprocess.PIPE, text=True, check=False)
     print(done.stdout)
     rows = [line for line in done.stdout.splitlines() if "PASSED" in line or "FAILED" in line]

@@ -95,6 +95,7 @@ def unmarked(raised: str) -> str:
     return "\n".join(line for line in raised.splitlines() if line.strip(" ^~"))
 
 
+@pytest.mark.timeout(600)
 @settings(
     max_examples=PROOFS or 12, derandomize=not PROOFS, deadline=None, database=None, phases=[Phase.generate, Phase.shrink],
     suppress_health_check=list(HealthCheck),
