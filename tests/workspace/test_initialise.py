@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -99,6 +100,25 @@ def test_the_runtime_is_compiled_for_the_projects_pythons_and_a_compiler_need_no
     monkeypatch.setenv("CC", "no-such-compiler")
     compile_cores(empty)
     assert not list(empty.runtime_dir.rglob("*.tmp"))
+
+
+def test_the_runtimes_bytecode_lies_ready_for_programs_that_write_none(empty, monkeypatch):
+    initialise(empty)
+    monkeypatch.setattr(initialising, "project_pythons", lambda root: [sys.executable])
+    compile_cores(empty)
+    runtime = empty.runtime_dir / "python" / "mcp_tracer_runtime"
+    sources = {path.stem for path in runtime.glob("*.py")}
+    assert {path.name.partition(".")[0] for path in (runtime / "__pycache__").glob(f"*.{sys.implementation.cache_tag}.pyc")} == sources
+
+
+def test_a_start_whose_code_is_cached_loads_nothing_that_makes_code(empty):
+    initialise(empty)
+    runtime = empty.runtime_dir / "python"
+    code = (
+        f"import sys; sys.path.insert(0, {str(runtime)!r}); before = set(sys.modules); from mcp_tracer_runtime import onload, adoption;"
+        "print(sorted({'ast', 'mcp_tracer_runtime.transform', 'mcp_tracer_runtime.making'} & (set(sys.modules) - before)))"
+    )
+    assert subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
 
 
 def test_a_projects_environments_come_before_the_python_on_the_path(empty):

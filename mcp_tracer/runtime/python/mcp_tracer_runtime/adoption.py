@@ -2,7 +2,7 @@
 
 import sys
 
-from . import bodies, cache, explicit, faults, header, link, making, probes, state
+from . import bodies, cache, explicit, faults, header, link, probes, state
 
 
 def adopt(spec, frame):
@@ -38,6 +38,8 @@ def _instrumented(source, spec, frame):
     known = cache.load(key) if rewriter is None else None
     if known is not None:
         return known
+    from . import making  # only here: where the cache holds the code, a start needs none of what makes it
+
     code, table, note = making.made(lambda: _parsed(source, name, rewriter), name, *header.parse(spec))
     if rewriter is None:
         cache.store(key, code, table, note)

@@ -8,8 +8,6 @@ visible ones do nothing.
 
 from __future__ import annotations
 
-import re
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,15 +20,15 @@ NOTHING = (
 DEFINITION = r"\nimport sys;sys._getframe(1).f_globals['_mt']=type('_mt',(),%s);del sys" % NOTHING
 _NAMED = rb"_mt\.enter\('([^'\r\n]+)',([1-5])\)"
 _QUIET = rb"_mt\.(?:line\(\d+\)|(?:checkpoint|var)\([^()\r\n]*\))"
-_ENTER = re.compile(rb"(?<!\w)" + _NAMED)
-_PROBE = re.compile(
+_ENTER = rb"(?<!\w)" + _NAMED
+_PROBE = (
     rb"(?<!\w)(?:" + _NAMED + rb"|" + _QUIET + rb")(?:;|or )"  # in front of something
     rb"|;(?:" + _NAMED + rb"|" + _QUIET + rb")"  # behind something
     rb"|(?<!\w)_mt\.call\(|,_mt\)"
 )
 # What a formatter made of it: a line of its own, other quotes, a blank.
 _LOOSE_NAMED = rb"_mt\.enter\([\"']([^\"'\r\n]+)[\"'], ?([1-5])\)"
-_LOOSE = re.compile(rb"(?m)^[ \t]*(?:" + _LOOSE_NAMED + rb"|" + _QUIET + rb");?[ \t]*(?:\r\n|\r|\n|\Z)|, _mt\)")
+_LOOSE = rb"(?m)^[ \t]*(?:" + _LOOSE_NAMED + rb"|" + _QUIET + rb");?[ \t]*(?:\r\n|\r|\n|\Z)|, _mt\)"
 _IN_HEADER = b"adopt('explicit',f)"
 
 
@@ -51,7 +49,9 @@ def values(names: Iterable[str], level: int) -> str:
 
 def levels(source: bytes) -> dict[str, int]:
     """{qualified name: level} of the functions that the text names."""
-    found = list(_ENTER.findall(source)) + [pair for pair in _LOOSE.findall(source) if pair[0]]
+    import re
+
+    found = list(re.findall(_ENTER, source)) + [pair for pair in re.findall(_LOOSE, source) if pair[0]]
     return {name.decode("unicode_escape"): int(level) for name, level in found}
 
 
@@ -59,9 +59,17 @@ def present(source: bytes) -> bool:
     """Whether the text holds visible probes: a file of its own that uses the name `_mt` is none of ours."""
     if b"_mt" not in source:
         return False
-    return _IN_HEADER in source or _ENTER.search(source) is not None or any(pair[0] for pair in _LOOSE.findall(source))
+    if _IN_HEADER in source:
+        return True
+    import re  # a program whose files hold no probes need not load it
+
+    return re.search(_ENTER, source) is not None or any(pair[0] for pair in re.findall(_LOOSE, source))
 
 
 def strip(source: bytes) -> bytes:
     """`source` without visible probes; every other byte stays, whether or not it parses."""
-    return _LOOSE.sub(b"", _PROBE.sub(b"", source)) if present(source) else source
+    if not present(source):
+        return source
+    import re
+
+    return re.sub(_LOOSE, b"", re.sub(_PROBE, b"", source))

@@ -11,8 +11,6 @@ or comment line, `i` in front of an expression (the test of an `if`, a decorator
 
 from __future__ import annotations
 
-import re
-
 from . import explicit
 
 MARKER = "#mcp-tracer:1 "
@@ -29,20 +27,18 @@ _CODE = (
 )
 _JOIN = {"a": (";", ""), "b": ("", ";"), "l": ("", ""), "i": ("", "or "), "e": ("\n", "")}
 _TEXT = rb'exec\("' + MARKER.encode() + rb'%s[^"\r\n]*",\{\}\)'
-_STRICT = re.compile(
-    b"|".join(
-        (
-            rb";" + _TEXT % b"a",
-            _TEXT % b"b" + rb";",
-            _TEXT % b"l",
-            _TEXT % b"i" + rb"or ",
-            rb"(?:\r\n|\r|\n)" + _TEXT % b"e",
-        )
+_STRICT = b"|".join(
+    (
+        rb";" + _TEXT % b"a",
+        _TEXT % b"b" + rb";",
+        _TEXT % b"l",
+        _TEXT % b"i" + rb"or ",
+        rb"(?:\r\n|\r|\n)" + _TEXT % b"e",
     )
 )
 # What a formatter or an editor may have made of it: own line, blanks around the brackets and commas.
 _LOOSE_TEXT = rb'exec\(\s*["\']' + MARKER.encode() + rb'[a-z][^"\r\n]*["\']\s*,\s*\{\s*\}\s*,?\s*\)'
-_LOOSE = re.compile(rb"(?m)^[ \t]*" + _LOOSE_TEXT + rb"[ \t]*(?:\r\n|\r|\n|\Z)|;?[ \t]*" + _LOOSE_TEXT + rb"(?:[ \t]*or )?")
+_LOOSE = rb"(?m)^[ \t]*" + _LOOSE_TEXT + rb"[ \t]*(?:\r\n|\r|\n|\Z)|;?[ \t]*" + _LOOSE_TEXT + rb"(?:[ \t]*or )?"
 
 
 def build(join: str, level: int, levels: dict[str, int]) -> str:
@@ -71,11 +67,20 @@ def parse(spec: str) -> tuple[int, dict[str, int]]:
 
 def present(source: bytes) -> bool:
     """Whether `source` (bytes) holds a header."""
-    return MARKER.encode() in source and (_STRICT.search(source) is not None or _LOOSE.search(source) is not None)
+    return MARKER.encode() in source and any(pattern.search(source) is not None for pattern in _patterns())
 
 
 def strip(source: bytes) -> bytes:
     """`source` (bytes) without our headers; every other byte stays, whether or not it parses."""
     if MARKER.encode() not in source:
         return source
-    return _LOOSE.sub(b"", _STRICT.sub(b"", source))
+    for pattern in _patterns():
+        source = pattern.sub(b"", source)
+    return source
+
+
+def _patterns():
+    """What we wrote, then what others made of it. `re` keeps them; a program whose files hold none need not load it."""
+    import re
+
+    return re.compile(_STRICT), re.compile(_LOOSE)

@@ -1,6 +1,6 @@
 """Puts probes into compiled code in place of their placeholders, and instrumented code in place of a running module's own."""
 
-from .nodes import PREFIX
+PREFIX = "\0mt "  # of a placeholder
 
 CodeType = type((lambda: None).__code__)
 _kept = []  # code objects that live in a tuple which did not count them

@@ -4,7 +4,8 @@ shadow it, and it still stands when the interpreter clears modules at exit. The 
 import ast
 import sys
 
-PREFIX = "\0mt "
+from .link import PREFIX
+
 SPAN = "_mt_s"
 
 

@@ -3,7 +3,7 @@
 import os
 import sys
 
-from . import cache, chosen, faults, header, inventory, link, making, probes, state
+from . import cache, chosen, faults, header, link, probes, state
 
 _SIGNATURE = ("co_argcount", "co_posonlyargcount", "co_kwonlyargcount", "co_name")
 _KIND = 0x2AC  # *args, **kwargs, generator, coroutine, async generator
@@ -62,6 +62,8 @@ def _made(source, spec, code):
         return known
     import ast
 
+    from . import making  # only here: where the cache holds the code, a start needs none of what makes it
+
     def parsed():
         tree = ast.parse(source, name)
         if rewriter is not None:
@@ -84,6 +86,8 @@ def _rewriter(code):
 
 def _resolved(spec, parsed):
     """(level, {qualified name: level}) of a spec whose functions may be given by their last name."""
+    from . import inventory
+
     level, asked = header.parse(spec)
     names = [inventory.MODULE, *(entry.name for entry in inventory.functions(parsed()))] if asked else []
     levels = {}
