@@ -41,6 +41,17 @@ def test_what_takes_all_probes_leaves_nothing_out(said: list[str]) -> None:
     assert any(entry.get("site") == "line" for entry in table)
 
 
+def test_statements_without_an_end_such_as_pytest_puts_in_are_taken(said: list[str]) -> None:
+    def parse() -> ast.Module:
+        tree = ast.parse("import first\n" + PLAIN)
+        tree.body[0] = ast.Import([ast.alias("inserted", lineno=1, col_offset=0)], lineno=1, col_offset=0)
+        return tree
+
+    _, table, note = making.made(parse, "a.py", 5, {})
+    assert (note, said) == ("", [])
+    assert [(entry["name"], entry["endLine"]) for entry in table if entry.get("kind") == "module"] == [("<module>", 3)]
+
+
 def test_a_file_that_never_compiles_from_a_tree_is_said_to_run_untraced(said: list[str]) -> None:
     def parse() -> ast.Module:
         tree = ast.parse(PLAIN)

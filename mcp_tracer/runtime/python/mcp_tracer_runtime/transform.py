@@ -90,7 +90,7 @@ class File:
             Blocks(self, None, "", None).walk(body)
             tree.body[split:] = body
             return
-        end = max(statement.end_lineno for statement in body)
+        end = max(statement.end_lineno or statement.lineno for statement in body)
         description = {"name": inventory.MODULE, "line": 1, "endLine": end, "kind": "module", "params": [], "level": level}
         scope = Scope(self.table.add(description), inventory.MODULE, "module", level)
         first, last = body[0], body[-1]
