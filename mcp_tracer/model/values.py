@@ -57,7 +57,7 @@ class Mark:
 def _ext(code: int, data: memoryview) -> Any:
     if code in (5, 6, 12):
         text = bytes(data).decode("utf-8", "replace")
-        return int(text) if code == 6 else Mark("redacted" if code == 5 else "date", text)
+        return _integer(text) if code == 6 else Mark("redacted" if code == 5 else "date", text)
     if code in (8, 10):
         return Mark("undefined" if code == 8 else "cycle")
     body = cast("list[Any]", _decoder.decode(bytes(data)))
@@ -74,6 +74,14 @@ def _ext(code: int, data: memoryview) -> Any:
     if code == 9:
         return Mark("function", " ".join(str(part) for part in body))
     return Mark(f"ext{code}")
+
+
+def _integer(text: str) -> Any:
+    """Decimal text. What is longer than `int` takes, or was cut to its first digits (hexadecimal), stays text."""
+    try:
+        return int(text)
+    except ValueError:
+        return Mark("integer", text + "…")
 
 
 def _pairs(flat: list[Any]) -> dict[Any, Any]:

@@ -90,3 +90,10 @@ def test_marks_become_plain_json() -> None:
 def test_an_object_may_be_the_key_of_a_captured_mapping() -> None:
     key = msgspec.msgpack.encode(msgspec.msgpack.Ext(4, msgspec.msgpack.encode(["Point", {"x": 1}])))
     assert decode(b"\x81" + key + b"\x02") == {Obj("Point", {"x": 1}): 2}
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("123", 123), ("0x1f", Mark("integer", "0x1f…")), ("9" * 5000, Mark("integer", "9" * 5000 + "…"))]
+)
+def test_integers_too_large_to_be_read_stay_text(text: str, value: object) -> None:
+    assert decode(msgspec.msgpack.encode(msgspec.msgpack.Ext(6, text.encode()))) == value
