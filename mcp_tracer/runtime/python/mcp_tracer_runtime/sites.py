@@ -59,10 +59,7 @@ def values(site, *bound):
             for name, value in zip(names, bound)  # noqa: B905 - `strict` needs Python 3.10
             if wanted is True or name in wanted
         ]
-        if left_out:
-            spans.note_left_out(span)
-        if pairs:
-            event(span, site, b"V" + _map(len(pairs)) + b"".join(pairs))
+        _show(span, site, pairs)
     except Exception as error:
         faults.note(error)
 
@@ -79,13 +76,18 @@ def assigned(site, value):
                 last = name.rpartition(".")[2]
                 if wanted is True or name in wanted or last in wanted:
                     pairs.append(_text(name) + named(last, value, site.room, DEPTH, site.brief))
-            if left_out:
-                spans.note_left_out(span)
-            if pairs:
-                event(span, site, b"V" + _map(len(pairs)) + b"".join(pairs))
+            _show(span, site, pairs)
     except Exception as error:
         faults.note(error)
     return value
+
+
+def _show(span, site, pairs):
+    """Write the event of the values in `pairs`, packed names and values, and say on the span what capturing left out."""
+    if left_out:
+        spans.note_left_out(span)
+    if pairs:
+        event(span, site, b"V" + _map(len(pairs)) + b"".join(pairs))
 
 
 def line(site):

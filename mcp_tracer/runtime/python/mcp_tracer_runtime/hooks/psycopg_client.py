@@ -34,19 +34,8 @@ def _copy(function):
     def make(original):
         @contextmanager
         def traced(cursor, *arguments, **named):
-            span = library.begin(function)
-            if span is None:
-                with original(cursor, *arguments, **named) as copy:
-                    yield copy
-                return
-            values = library.told(_describe, cursor, *arguments, **named)
-            try:
-                with original(cursor, *arguments, **named) as copy:
-                    yield copy
-            except BaseException as error:
-                library.end(span, values, error)
-                raise
-            library.end(span, {**values, **library.told(statements.rows, cursor)})
+            with _block(function, cursor, arguments, named), original(cursor, *arguments, **named) as copy:
+                yield copy
 
         return traced
 
@@ -59,20 +48,26 @@ def _copy_async(function):
     def make(original):
         @asynccontextmanager
         async def traced(cursor, *arguments, **named):
-            span = library.begin(function)
-            if span is None:
+            with _block(function, cursor, arguments, named):
                 async with original(cursor, *arguments, **named) as copy:
                     yield copy
-                return
-            values = library.told(_describe, cursor, *arguments, **named)
-            try:
-                async with original(cursor, *arguments, **named) as copy:
-                    yield copy
-            except BaseException as error:
-                library.end(span, values, error)
-                raise
-            library.end(span, {**values, **library.told(statements.rows, cursor)})
 
         return traced
 
     return make
+
+
+@contextmanager
+def _block(function, cursor, arguments, named):
+    """The span of one COPY, if there is one to record."""
+    span = library.begin(function)
+    if span is None:
+        yield
+        return
+    values = library.told(_describe, cursor, *arguments, **named)
+    try:
+        yield
+    except BaseException as error:
+        library.end(span, values, error)
+        raise
+    library.end(span, {**values, **library.told(statements.rows, cursor)})
