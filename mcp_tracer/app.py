@@ -20,6 +20,7 @@ from mcp_tracer.service.context import Tools
 from mcp_tracer.service.operations import OPERATIONS
 from mcp_tracer.service.retention import keep_clean
 from mcp_tracer.service.service import Service
+from mcp_tracer.service.source_keeping import SourceKeeping
 from mcp_tracer.settings.file import LoadedSettings, load
 from mcp_tracer.settings.overrides import Overrides
 from mcp_tracer.storage.sqlite import SqliteSpanStore
@@ -140,13 +141,14 @@ async def open_service(project: Project, ingest: bool) -> AsyncGenerator[Service
         store = SqliteSpanStore(project.traces_dir, compress=settings().settings.compress_traces)
         opened.push_async_callback(store.aclose)
         lease = Lease(project.home / "ingest.lock")
-        ingester = Ingester(project.spool_dir, store, lease)
+        writer = SourceKeeping(store, workspace.sources)
+        ingester = Ingester(project.spool_dir, writer, lease)
         opened.callback(ingester.close)
         if ingest or _was_interrupted(project):
             await asyncio.to_thread(_repair, workspace)
         if ingest:
             refresh_runtime(project)
-            for name, work in (("ingest", ingester.run()), ("retention", keep_clean(store, settings, lambda: lease.held))):
+            for name, work in (("ingest", ingester.run()), ("retention", keep_clean(writer, settings, lambda: lease.held))):
                 task = asyncio.create_task(work, name=name)
                 task.add_done_callback(_tell_failure)
                 opened.push_async_callback(_stopped, task)

@@ -75,7 +75,8 @@ class Span:
     """One timed call. `key` orders spans by arrival and pages through lists; `error` is the exception's type name.
 
     `self_ns` is the duration not covered by children (overlaps counted once) nor suspended. `finished` is False for a span that was
-    still open when it was last seen. `count` > 1 says that this span stands for so many calls.
+    still open when it was last seen. `count` > 1 says that this span stands for so many calls; `left_out` that values or events of it
+    were left out by a limit.
     """
 
     key: int
@@ -96,6 +97,7 @@ class Span:
     finished: bool = True
     count: int = 1
     values: Values | None = None
+    left_out: bool = False
 
     @property
     def end_ns(self) -> int:

@@ -74,6 +74,10 @@ class SpanStore(Protocol):
         """Lines, checkpoints and variables of a span, in order."""
         ...
 
+    async def source_hashes(self, span_id: str | None = None) -> tuple[str, ...]:
+        """sha256 of the versions of its file that the span's process loaded (else its run); without a span, of all files that ran."""
+        ...
+
     async def search(self, query: SpanQuery) -> Page[Span]:
         """Spans that match every part of the query."""
         ...

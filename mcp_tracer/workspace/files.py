@@ -9,10 +9,10 @@ import time
 from collections.abc import Generator
 from pathlib import Path
 
-from mcp_tracer.durable import TEMPORARY_SUFFIX, atomic_write, fault, make_folder, sync_folder
+from mcp_tracer.durable import TEMPORARY_SUFFIX, atomic_write, fault, make_folder, replace_whole, sync_folder
 from mcp_tracer.model.errors import Unavailable, UserError
 
-__all__ = ["TEMPORARY_SUFFIX", "atomic_write", "fault", "locked", "make_folder", "read_bounded", "sync_folder"]
+__all__ = ["TEMPORARY_SUFFIX", "atomic_write", "fault", "locked", "make_folder", "read_bounded", "replace_whole", "sync_folder"]
 
 
 def read_bounded(path: Path, limit_bytes: int) -> bytes:

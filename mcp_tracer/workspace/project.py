@@ -97,6 +97,11 @@ class Project:
         return self.home / "traces"
 
     @property
+    def sources_dir(self) -> Path:
+        """Source files as they were when they ran."""
+        return self.traces_dir / "sources"
+
+    @property
     def state_file(self) -> Path:
         """SQLite: approvals, audit, OpenMemory outbox."""
         return self.home / "state.db"

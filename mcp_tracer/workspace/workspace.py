@@ -21,6 +21,7 @@ from mcp_tracer.workspace.project import Project
 from mcp_tracer.workspace.recovery import Recovery
 from mcp_tracer.workspace.restoring import Restoration, Restored, Restoring
 from mcp_tracer.workspace.seen import Seen, stamp_of
+from mcp_tracer.workspace.sources import Sources
 
 __all__ = ["Restoration", "Restored", "Wanted", "Workspace"]
 
@@ -43,6 +44,7 @@ class Workspace:
         self.backups = Backups(project)
         self.seen = Seen(project)
         self.originals = Originals(project, languages)
+        self.sources = Sources(project, self.originals)
 
     def language_of(self, file: str) -> Language:
         """The language by the file name's ending. Raises UserError for an unsupported one, listing those that are."""

@@ -31,6 +31,9 @@ def build(seed: int, number: int, spans: int) -> SpoolBuilder:
         builder.trace(TRACES[1], type="test", testId="tests/a.py::test_b", parentSpanId="00000000000000aa"),
         builder.trace(TRACES[2]),
     ]
+    for path in ("app.py", "src/store.py"):
+        for version in range(rng.randrange(3)):
+            builder.define(spool.DEF_FILE, {"path": path, "sha256": f"{rng.randrange(3)}{version}" * 32})
     errors = [0, builder.error("ValueError"), builder.error("sqlite3.OperationalError")]
     threads = [0, builder.thread("worker-1")]
     for seq in range(1, spans + 1):

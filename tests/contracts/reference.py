@@ -56,6 +56,7 @@ class Reference:
         self.rows: list[Row] = []
         self.counted: list[tuple[Any, ...]] = []
         self._tests: dict[str, str] = {}
+        self._sources: set[tuple[str, int, str, str]] = set()
         for number, builder in enumerate(builders, 1):
             self._read(number, builder, gone)
 
@@ -64,6 +65,12 @@ class Reference:
         rows = [row for row in self.rows if row.trace_id == trace_id and (max_depth is None or row.depth <= max_depth)]
         rows = [row for row in rows if start_ns is None or row.start_ns >= start_ns]
         return sorted(rows, key=lambda row: (row.start_ns, row.depth, row.source, row.seq))
+
+    def source_hashes(self, row: Row | None = None) -> tuple[str, ...]:
+        """Versions of the row's file that its process loaded, else its run; of all files without a row."""
+        fits = [one for one in self._sources if row is None or (one[0], one[2]) == (row.run_id, row.file)]
+        own = [one for one in fits if row is not None and one[1] == row.source]
+        return tuple(sorted({one[3] for one in own or fits}))
 
     def search(self, query: SpanQuery) -> list[Row]:
         """All matches in order."""
@@ -123,6 +130,8 @@ class Reference:
                 self._count(builder, definitions, record, payload)
         self.rows += spans.values()
         for (class_, _), content in definitions.items():
+            if class_ == spool.DEF_FILE:
+                self._sources.add((builder.run_id, number, content["path"], content["sha256"]))
             if class_ == spool.DEF_TRACE and "testId" in content:
                 self._tests[content["traceId"]] = content["testId"]
 

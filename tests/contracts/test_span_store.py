@@ -144,5 +144,7 @@ def test_every_span_is_found_by_its_id(builders: list[SpoolBuilder], shape: tupl
         for row in reference.rows[:20]:
             span = await store.span(row.span_id)
             assert (span.span_id, span.start_ns, span.function, span.finished) == (row.span_id, row.start_ns, row.function, row.finished)
+            assert await store.source_hashes(row.span_id) == reference.source_hashes(row)
+        assert await store.source_hashes() == reference.source_hashes()
 
     compare(builders, shape, check)

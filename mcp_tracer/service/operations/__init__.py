@@ -14,6 +14,7 @@ from mcp_tracer.service.operations.get_config import GET_CONFIG
 from mcp_tracer.service.operations.get_trace import GET_TRACE
 from mcp_tracer.service.operations.history import GET_HISTORY
 from mcp_tracer.service.operations.hotspots import GET_HOTSPOTS
+from mcp_tracer.service.operations.inspect_span import INSPECT_SPAN
 from mcp_tracer.service.operations.instrument import INSTRUMENT_FILES
 from mcp_tracer.service.operations.runs import LIST_RUNS
 from mcp_tracer.service.operations.search import SEARCH_TRACES
@@ -40,6 +41,7 @@ OPERATIONS: dict[str, Operation[Any, Any]] = {
         GET_STATS,
         GET_HOTSPOTS,
         GET_FLOW,
+        INSPECT_SPAN,
         GET_HISTORY,
     )
 }

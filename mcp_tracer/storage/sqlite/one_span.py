@@ -33,6 +33,17 @@ def events_of_span(snapshot: Snapshot, span_id: str, limit: int) -> tuple[Event,
     return tuple(made)
 
 
+def source_hashes(snapshot: Snapshot, span_id: str | None) -> tuple[str, ...]:
+    """The versions of the span's file that its process loaded; of what a forked process inherited, those of its run. Raises NotFound."""
+    if span_id is None:
+        return tuple(row[0] for row in snapshot.all("SELECT DISTINCT sha256 FROM code ORDER BY sha256"))
+    source, _, place = _located(snapshot, span_id)
+    file = SpanMaker(snapshot, False).make([place])[0].file
+    query = "SELECT DISTINCT sha256 FROM code WHERE path=? AND source IN (SELECT id FROM source WHERE {}=?) ORDER BY sha256"
+    rows = snapshot.all(query.format("id"), (file, source.id)) or snapshot.all(query.format("run"), (file, source.run))
+    return tuple(row[0] for row in rows)
+
+
 def _located(snapshot: Snapshot, span_id: str) -> tuple[Source, int, Place]:
     for source, seq in _candidates(snapshot, span_id):
         place = _open_place(snapshot, source.id, seq) or _place(snapshot, source.id, seq)

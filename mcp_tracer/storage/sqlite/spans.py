@@ -98,6 +98,7 @@ class SpanMaker:
             finished=not row.flags & spool.FLAG_OPEN,
             count=row.calls,
             values=values_of(payload, function.params, source.scale) if self._values and payload is not None else None,
+            left_out=bool(row.flags & spool.FLAG_VALUES_LEFT_OUT),
         )
 
     def _trace_id(self, index: int, trace: int) -> str:

@@ -131,6 +131,10 @@ class SqliteSpanStore:
         """Lines, checkpoints and variables of a span, in order."""
         return await self._read(lambda snapshot: one_span.events_of_span(snapshot, span_id, limit))
 
+    async def source_hashes(self, span_id: str | None = None) -> tuple[str, ...]:
+        """sha256 of the versions of its file that the span's process loaded (else its run); without a span, of all files that ran."""
+        return await self._read(lambda snapshot: one_span.source_hashes(snapshot, span_id))
+
     async def search(self, query: SpanQuery) -> Page[Span]:
         """Spans that match every part of the query."""
         return await self._read(lambda snapshot: _search(snapshot, query))

@@ -1,0 +1,191 @@
+"""`inspect_span` on real programs, Python and JavaScript."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+
+import pytest
+from shop_house import House
+
+from mcp_tracer.model.errors import NotFound, UserError
+
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(120)]
+
+PYTHON = b'''"""A till."""
+
+
+def discount(price, code):
+    rate = 0.1
+    if code == "HALF":
+        rate = 0.5
+    return price * (1 - rate)
+
+
+def total(items, code):
+    result = 0
+    for name, price in items:
+        result += discount(price, code)
+        if name == "bomb":
+            raise ValueError("no bombs")
+    return result
+
+
+print(total([("tea", 3), ("cake", 10)], "HALF"))
+try:
+    total([("tea", 3), ("bomb", 2)], None)
+except ValueError:
+    pass
+'''
+JAVASCRIPT = b"""'use strict';
+function discount(price, code) {
+  let rate = 0.1;
+  if (code === 'HALF') rate = 0.5;
+  return price * (1 - rate);
+}
+
+function total(items, code) {
+  let result = 0;
+  for (const { name, price } of items) {
+    result += discount(price, code);
+    if (name === 'bomb') throw new TypeError('no bombs');
+  }
+  return result;
+}
+
+console.log(total([{ name: 'tea', price: 3 }, { name: 'cake', price: 10 }], 'HALF'));
+try {
+  total([{ name: 'tea', price: 3 }, { name: 'bomb', price: 2 }], null);
+} catch {}
+"""
+
+
+async def recorded(house: House, level: int = 5, name: str = "till.py", source: bytes = PYTHON, mode: str = "in_place") -> None:
+    (house.project.root / name).write_bytes(source)
+    await house.ask("instrument", paths=[name], level=level, mode=mode)
+    traced = [sys.executable, "-m", "mcp_tracer", "run", "--"] if mode == "on_load" else []
+    program = [sys.executable] if name.endswith(".py") else ["node"]
+    subprocess.run([*traced, *program, name], cwd=house.project.root, check=True, capture_output=True, timeout=60)
+
+
+async def calls(house: House, function: str) -> list[str]:
+    """Span ids of the calls themselves, oldest first."""
+    found = (await house.ask("get_function_traces", function=function, order="asc")).result.spans
+    return [span.span_id for span in found if span.kind == "function"]
+
+
+async def told(house: House, span_id: str, **more: object) -> list[str]:
+    return (await house.ask("inspect_span", span_id=span_id, **more)).text.splitlines()
+
+
+async def test_a_python_call_is_told_line_by_line(house: House) -> None:
+    await recorded(house)
+    good, _ = await calls(house, "total")
+    head, facts, *lines = await told(house, good)
+    assert 'total(items=[("tea", 3), ("cake", 10)], code="HALF") → 6.5 till.py:11' in head
+    assert facts.startswith("called by <module>") and "source as it ran" in facts
+    assert lines[1:3] == ["12 ×1     result = 0  <- result=0", '13 ×2     for name, price in items:  <- name="tea", "cake"; price=3, 10']
+    assert lines[3].startswith("14 ×2         result += discount(price, code)  <- result=1.5, 6.5; discount ×2 → 1.5, 5.0 ")
+    assert lines[5:] == ['16                raise ValueError("no bombs")', "17 ×1     return result"]
+
+
+async def test_the_exception_stands_at_its_line(house: House) -> None:
+    await recorded(house)
+    _, bad = await calls(house, "total")
+    (line,) = [line for line in await told(house, bad) if line.startswith("16 ×1")]
+    assert line.startswith('16 ×1             raise ValueError("no bombs")  <- ✗ ValueError: no bombs')
+
+
+async def test_a_callee_names_the_line_that_called_it(house: House) -> None:
+    await recorded(house)
+    first, *_ = await calls(house, "discount")
+    facts = (await told(house, first))[1]
+    assert facts.startswith("called by total at till.py:14 #")
+
+
+async def test_a_javascript_call_is_told_line_by_line(house: House) -> None:
+    await recorded(house, name="till.js", source=JAVASCRIPT)
+    good, bad = await calls(house, "total")
+    lines = await told(house, good)
+    assert '10 ×2   for (const { name, price } of items) {  <- name="tea", "cake"; price=3, 10' in lines
+    assert any(line.startswith("11 ×2     result += discount(price, code);  <- result=1.5, 6.5; discount ×2 → 1.5, 5 ") for line in lines)
+    assert any("throw new TypeError('no bombs');  <- ✗ TypeError: no bombs" in line for line in await told(house, bad))
+
+
+@pytest.mark.parametrize("mode", ["in_place", "on_load"])
+async def test_the_source_is_the_one_that_ran_after_the_file_was_edited(house: House, mode: str) -> None:
+    await recorded(house, mode=mode)
+    good, _ = await calls(house, "total")
+    await house.ask("uninstrument", all=True)
+    (house.project.root / "till.py").write_text("def other():\n    pass\n" * 20)
+    answer = await house.ask("inspect_span", span_id=good)
+    assert (answer.result.source, [line.number for line in answer.result.lines]) == ("recorded", list(range(11, 18)))
+    assert "12 ×1     result = 0  <- result=0" in answer.text
+
+
+async def test_without_the_version_that_ran_the_present_file_is_shown_with_a_warning(house: House) -> None:
+    await recorded(house)
+    good, _ = await calls(house, "total")
+    shutil.rmtree(house.project.sources_dir)
+    answer = await house.ask("inspect_span", span_id=good)
+    assert answer.result.source == "present"
+    assert "WARNING: the source that ran was not kept. This is till.py as it is now" in answer.text
+    (house.project.root / "till.py").unlink()
+    answer = await house.ask("inspect_span", span_id=good)
+    assert (answer.result.source, answer.result.lines) == ("unknown", [])
+    assert "The source of till.py is not known." in answer.text
+
+
+async def test_at_level_2_the_answer_says_what_level_5_would_add(house: House) -> None:
+    await recorded(house, level=2)
+    good, _ = await calls(house, "total")
+    text = "\n".join(await told(house, good))
+    assert "instrument this function at level 5" in text
+    assert "calls: discount ×2 → 1.5, 5.0" in text
+
+
+async def test_every_value_of_one_name_page_by_page(house: House) -> None:
+    source = b"def count(n):\n    for i in range(n):\n        twice = 2 * i\n    return twice\n\n\ncount(40)\n"
+    await recorded(house, source=source)
+    (span_id,) = await calls(house, "count")
+    first = await house.ask("inspect_span", span_id=span_id, variable="twice", max_tokens=200)
+    second = await house.ask("inspect_span", span_id=span_id, variable="twice", max_tokens=2000, cursor=first.result.cursor)
+    assert [change.value for change in [*first.result.history, *second.result.history]] == [2 * i for i in range(40)]
+    assert (first.result.history_total, second.result.cursor) == (40, None)
+    assert f'cursor="{first.result.cursor}" gives the next' in first.text
+
+
+async def test_wrong_questions_are_answered_with_what_there_is(house: House) -> None:
+    await recorded(house)
+    good, _ = await calls(house, "total")
+    with pytest.raises(NotFound, match=r"no value of 'reslt' was recorded in this call\. Did you mean result\?"):
+        await house.ask("inspect_span", span_id=good, variable="reslt")
+    with pytest.raises(NotFound, match="There is no span"):
+        await house.ask("inspect_span", span_id="00000000000000ff")
+    with pytest.raises(UserError, match="write the first and the last line"):
+        await house.ask("inspect_span", span_id=good, lines="all")
+    with pytest.raises(UserError, match="cursor doesn't belong"):
+        await house.ask("inspect_span", span_id=good, variable="result", cursor="x")
+
+
+async def test_only_some_lines(house: House) -> None:
+    await recorded(house)
+    good, _ = await calls(house, "total")
+    lines = (await house.ask("inspect_span", span_id=good, lines="12-13")).result.lines
+    assert [line.number for line in lines] == [12, 13]
+
+
+async def test_sources_go_with_the_recordings_that_name_them(house: House) -> None:
+    await recorded(house)
+    await calls(house, "total")
+    (kept,) = house.project.sources_dir.glob("*/*")
+    sources = house.service.tools.workspace.sources
+    assert sources.retain(set()) == 0  # what names it may not be in the store yet
+    old = time.time() - 7200
+    os.utime(kept, (old, old))
+    known = set(await house.service.tools.store.source_hashes())
+    assert (sources.retain(known), sources.retain(set())) == (0, 1)
+    assert not kept.exists()
