@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 from typing import Any
 
 import pytest
@@ -95,6 +96,22 @@ class Lines(bdb.Bdb):
 Lines().runcall(shop.price, 3)
 """
     assert same(loaded, source) == "2 ['n']\n3 ['n', 'total']\n"
+
+
+TOOLS = {
+    "pdb": ("-m", "pdb", "-c", "continue", "-c", "quit"),
+    "cProfile": ("-m", "cProfile", "-o", os.devnull),
+    "profile": ("-m", "profile", "-o", os.devnull),
+    "trace": ("-m", "trace", "--listfuncs"),
+}
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_scripts_that_a_tool_of_the_library_runs_are_traced(loaded: Loaded, python: str, tool: str) -> None:
+    loaded.add("main.py", "import shop\ndef twice(n: int) -> int:\n    return shop.price(n)\nprint(twice(4), sorted(globals()))\n")
+    with_us, without = (run(*TOOLS[tool], "main.py", python=python) for run in (loaded.run, loaded.plainly))
+    assert (with_us.stdout.splitlines()[0], with_us.returncode, with_us.stderr) == (without.stdout.splitlines()[0], without.returncode, "")
+    assert loaded.names() == ["twice", "twice > price"]
 
 
 def test_code_that_python_itself_compiled_is_not_touched(loaded: Loaded) -> None:

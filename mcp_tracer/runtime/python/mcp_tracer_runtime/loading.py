@@ -7,10 +7,9 @@ loader.
 An audit hook on `exec` would see all of these, at 0.3 µs for each `id()` that the program calls from then on.
 """
 
-import os
 import sys
 
-from . import chosen, faults
+from . import chosen, faults, scripts
 
 
 def install():
@@ -66,10 +65,11 @@ class Tools:
 
     def __init__(self):
         self.waiting = {
-            "runpy": _hook_compile,
-            "coverage.execfile": _hook_compile,
-            "_pydevd_bundle.pydevd_runpy": _hook_compile,
-            "_pydevd_bundle.pydevd_execfile": _hook_compile,
+            "runpy": scripts.hook_runpy,
+            "bdb": scripts.hook_bdb,
+            "coverage.execfile": scripts.hook_compile,
+            "_pydevd_bundle.pydevd_runpy": scripts.hook_compile,
+            "_pydevd_bundle.pydevd_execfile": scripts.hook_compile,
             "zipimport": _hook_archives,
             "_pytest.assertion.rewrite": _hook_pytest,
         }
@@ -112,19 +112,6 @@ class _Once:
         return getattr(self.loader, name)
 
 
-def _hook_compile(module):
-    """Give `module` a `compile` of its own that puts probes into the files of the project."""
-
-    def traced_compile(source, filename, mode, *arguments, **named):
-        __tracebackhide__ = True
-        code = compile(source, filename, mode, *arguments, **named)
-        if mode != "exec" or not isinstance(source, (bytes, str)):
-            return code
-        return instrumented(code, lambda: source)
-
-    module.compile = traced_compile
-
-
 def _hook_pytest(module):
     """pytest's loader runs what these three give it, rewritten. Its own cache must get what it made itself."""
     read, rewrite, write = module._read_pyc, module._rewrite_test, module._write_pyc
@@ -132,12 +119,12 @@ def _hook_pytest(module):
 
     def read_pyc(source, *arguments, **named):
         code = read(source, *arguments, **named)
-        return code if code is None else instrumented(code, lambda: _contents(code.co_filename))
+        return code if code is None else instrumented(code, lambda: contents(code.co_filename))
 
     def rewrite_test(*arguments, **named):
         __tracebackhide__ = True
         status, code = rewrite(*arguments, **named)
-        new = instrumented(code, lambda: _contents(code.co_filename))
+        new = instrumented(code, lambda: contents(code.co_filename))
         if new is not code:
             originals[id(new)] = code
         return status, new
@@ -148,42 +135,6 @@ def _hook_pytest(module):
     module._read_pyc, module._rewrite_test, module._write_pyc = read_pyc, rewrite_test, write_pyc
 
 
-def _contents(path):
+def contents(path):
     with open(path, "rb") as file:
         return file.read()
-
-
-def arm():
-    """Wait for the frame of the script that this process was started with, if it is chosen."""
-    try:
-        script = (getattr(sys, "argv", None) or [""])[0]
-        if script in ("", "-c", "-m") or not os.path.isfile(script):
-            return
-        file = chosen.inside(script)
-        if file is not None and chosen.spec(file) is not None and sys.getprofile() is None:
-            sys.setprofile(_Script(script))
-    except Exception as error:
-        faults.note(error)
-
-
-class _Script:
-    """A profile function for one frame."""
-
-    def __init__(self, script):
-        self.path = os.path.abspath(script)
-
-    def __call__(self, frame, event, argument):
-        if event != "call" or frame.f_code.co_name != "<module>" or frame.f_globals.get("__name__") != "__main__":
-            return
-        sys.setprofile(None)
-        running = frame.f_code
-        if os.path.abspath(running.co_filename) != self.path:
-            return
-        new = instrumented(running, lambda: _contents(self.path))
-        if new is not running:
-            try:
-                from . import link
-
-                link.swap(running, new)
-            except Exception as error:
-                faults.note(error)

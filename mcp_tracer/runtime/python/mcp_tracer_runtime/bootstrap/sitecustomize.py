@@ -13,11 +13,11 @@ def _start(folder):
     runtime = os.path.dirname(os.path.dirname(folder))
     sys.path.insert(0, runtime)
     try:
-        from mcp_tracer_runtime import loading
+        from mcp_tracer_runtime import loading, scripts
     finally:
         sys.path.remove(runtime)
     loading.install()
-    return loading.arm
+    return scripts.arm
 
 
 def _own():
