@@ -101,7 +101,6 @@ Lines().runcall(shop.price, 3)
 TOOLS = {
     "pdb": ("-m", "pdb", "-c", "continue", "-c", "quit"),
     "cProfile": ("-m", "cProfile", "-o", os.devnull),
-    "profile": ("-m", "profile", "-o", os.devnull),
     "trace": ("-m", "trace", "--listfuncs"),
 }
 

@@ -9,7 +9,7 @@ import sys
 
 from . import chosen, faults
 
-_TOOLS = frozenset(("cProfile", "profile", "trace"))  # run with -m, they compile the script in a module that nobody imported
+_TOOLS = frozenset(("cProfile", "trace"))  # run with -m, they compile the script in a module that nobody imported; `profile` saves its code
 
 
 def compiled(source, filename, mode, *arguments, **named):
