@@ -50,7 +50,10 @@ function className(prototype) {
   const known = classNames.get(prototype);
   if (known !== undefined) return known;
   const constructor = types.isProxy(prototype) ? undefined : getOwnPropertyDescriptor(prototype, 'constructor')?.value;
-  const name = (typeof constructor === 'function' && !types.isProxy(constructor) && ownText(constructor, 'name')) || 'Object';
+  const own = typeof constructor === 'function' && !types.isProxy(constructor) ? ownText(constructor, 'name') : '';
+  // The errors of Node's own system calls have a getter there.
+  const parent = own === '' && !types.isProxy(prototype) ? Object.getPrototypeOf(prototype) : null;
+  const name = own !== '' || parent === null ? own || 'Object' : className(parent);
   classNames.set(prototype, name);
   return name;
 }

@@ -1,59 +1,86 @@
 'use strict';
 /** Loads the hook of a library when the program loads that library; the hooks on Node's own channels cost nothing until something is published. */
 const Module = require('node:module');
+const path = require('node:path');
 
 /** @typedef {import('./tracer.cjs').Tracer} Tracer */
 
-/** Which hook belongs to which module. @type {Map<string, string>} */
+/** Which hook belongs to which module of Node or package; of a package, the file by which it is loaded. @type {Map<string, {hook: string, files: string[]}>} */
 const LIBRARIES = new Map([
-  ['node:sqlite', './hooks/node-sqlite.cjs'],
-  ['sqlite', './hooks/node-sqlite.cjs'],
-  ['better-sqlite3', './hooks/better-sqlite3.cjs'],
+  ['node:sqlite', { hook: './hooks/node-sqlite.cjs', files: [] }],
+  ['sqlite', { hook: './hooks/node-sqlite.cjs', files: [] }],
+  ['better-sqlite3', { hook: './hooks/better-sqlite3.cjs', files: ['lib/index.js'] }],
+  ['sqlite3', { hook: './hooks/sqlite3.cjs', files: ['lib/sqlite3.js'] }],
+  ['pg', { hook: './hooks/pg.cjs', files: ['lib/index.js'] }],
+  ['mysql2', { hook: './hooks/mysql2.cjs', files: ['index.js', 'promise.js'] }],
+  ['@redis/client', { hook: './hooks/node-redis.cjs', files: ['dist/index.js'] }],
+  ['ioredis', { hook: './hooks/ioredis.cjs', files: ['built/index.js'] }],
+  ['mongodb', { hook: './hooks/mongodb.cjs', files: ['lib/index.js'] }],
 ]);
 const ALWAYS = ['./hooks/http-server.cjs', './hooks/http-client.cjs', './hooks/fetch.cjs', './hooks/child-process.cjs', './hooks/source-text.cjs'];
-/** @type {Set<string>} */
-const loaded = new Set();
+/** What was patched: a program may load several versions of a package. @type {WeakSet<object>} */
+const patched = new WeakSet();
 
 /** @param {Tracer} tracer */
 function install(tracer) {
   for (const hook of ALWAYS) tracer.guard(() => require(hook).install(tracer));
+  patchLoaded(tracer);
   watchLoads(tracer);
 }
 
-/** Patch a library that the program has loaded or is about to use. @param {string} name @param {Tracer} tracer @param {unknown} [exported] what `require` gave, where it is known */
-function load(name, tracer, exported) {
-  const hook = LIBRARIES.get(name);
-  if (hook === undefined || loaded.has(hook)) return;
-  const library = exported ?? present(name);
-  if (library === undefined) return;
-  loaded.add(hook);
-  tracer.guard(() => require(hook).install(tracer, library));
+/** Patch a module of Node that an instrumented file imports: imports of these cannot be seen. @param {string} name @param {Tracer} tracer */
+function load(name, tracer) {
+  if (LIBRARIES.has(name) && Module.isBuiltin(name)) patch(name, tracer, process.getBuiltinModule?.(name), '');
 }
 
-/** @param {string} name @returns {unknown} a module of Node, or a package that is loaded already; undefined for others */
-function present(name) {
-  if (Module.isBuiltin(name)) return process.getBuiltinModule?.(name);
-  const file = Object.keys(require.cache).find((one) => packageOf(one) === name);
-  return file === undefined ? undefined : require.cache[file]?.exports;
+/** Patch the packages that were loaded before the tracer: imports come before the code of the file that has them. @param {Tracer} tracer */
+function patchLoaded(tracer) {
+  for (const file of Object.keys(require.cache)) {
+    const name = packageOf(file);
+    if (name !== '' && require.cache[file]?.loaded === true) patch(name, tracer, require.cache[file].exports, file);
+  }
+}
+
+/** @param {string} name @param {Tracer} tracer @param {any} library its exports @param {string} file from which it was loaded, '' for a module of Node */
+function patch(name, tracer, library, file) {
+  const entry = LIBRARIES.get(name);
+  if (entry === undefined || library === null || (typeof library !== 'object' && typeof library !== 'function') || patched.has(library)) return;
+  patched.add(library);
+  const part = (/** @type {string} */ inner) => require.cache[path.join(file.slice(0, file.lastIndexOf('node_modules')), 'node_modules', name, inner)]?.exports;
+  tracer.guard(() => require(entry.hook).install(tracer, library, part));
 }
 
 /** See every `require`, and every `import` of a CommonJS package. @param {Tracer} tracer */
 function watchLoads(tracer) {
-  const owner = /** @type {{_load: (request: string, ...rest: unknown[]) => unknown}} */ (/** @type {unknown} */ (Module));
+  const owner = /** @type {{_load: (request: string, ...rest: unknown[]) => unknown, _resolveFilename: (request: string, ...rest: unknown[]) => string}} */ (
+    /** @type {unknown} */ (Module)
+  );
   const original = owner._load;
   owner._load = function (request, ...rest) {
     const exported = original.call(this, request, ...rest);
-    const name = LIBRARIES.has(request) ? request : packageOf(request);
-    if (name !== '') load(name, tracer, exported);
+    if (typeof request === 'string' && LIBRARY.test(request)) tracer.guard(() => see(request, exported, () => owner._resolveFilename(request, ...rest)));
     return exported;
   };
+
+  /** @param {string} request @param {unknown} exported @param {() => string} resolve */
+  function see(request, exported, resolve) {
+    if (Module.isBuiltin(request)) return patch(request, tracer, exported, '');
+    const file = path.isAbsolute(request) ? request : resolve();
+    const name = packageOf(file);
+    if (name !== '') patch(name, tracer, exported, file);
+  }
 }
 
-/** @param {string} request a path that an import of a CommonJS package resolves to @returns {string} the package's name, '' where it is none of ours */
-function packageOf(request) {
-  if (typeof request !== 'string' || !request.includes('node_modules')) return '';
-  const match = /[\\/]node_modules[\\/]([^\\/]+)[\\/]lib[\\/]index\.js$/.exec(request);
-  return match !== null && LIBRARIES.has(match[1]) ? match[1] : '';
+/** Names one of ours, bare or as a path. */
+const LIBRARY = new RegExp(`(?:^|[\\\\/]node_modules[\\\\/])(?:${[...LIBRARIES.keys()].join('|')})(?:$|[\\\\/])`);
+
+/** @param {string} file @returns {string} the package that is loaded by this file, '' where it is none of ours */
+function packageOf(file) {
+  const at = file.lastIndexOf('node_modules');
+  if (at < 0) return '';
+  const inner = file.slice(at + 13).replaceAll('\\', '/');
+  const name = inner.split('/', inner.startsWith('@') ? 2 : 1).join('/');
+  return LIBRARIES.get(name)?.files.includes(inner.slice(name.length + 1)) === true ? name : '';
 }
 
 module.exports = { install, load };

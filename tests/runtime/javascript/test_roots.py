@@ -112,10 +112,10 @@ def test_sqlite_calls_are_database_spans(project: Project, modern_node: str) -> 
         "function setUp() { db.exec('create table t(x, y)') }\n"
         "function query(x) {\n  db.prepare('insert into t values (?, ?)').run(x, 'v');\n"
         "  return db.prepare('select * from t where x = $x').all({ $x: x });\n}\n"
-        "setUp(); query(1);\ntry { db.exec('nonsense') } catch {}\n"
+        "function fail() { try { db.exec('nonsense') } catch {} }\nsetUp(); query(1); fail(); db.exec('select 1');\n"
     )
     spool = project.trace(text, name="main.mjs", node=modern_node)
-    assert spool.tree() == [["setUp", "sqlite.exec"], ["query", "sqlite.run", "sqlite.all"], "sqlite.exec"]
+    assert spool.tree() == [["setUp", "sqlite.exec"], ["query", "sqlite.run", "sqlite.all"], ["fail", "sqlite.exec"]]
     run, found = spool.named("sqlite.run")[0].sections["T"], spool.named("sqlite.all")[0].sections["T"]
     assert run == {
         "db.system.name": "sqlite",
