@@ -1,4 +1,4 @@
-"""Writes the generated parts of README.md and docs/rest.md between their markers: tools, settings, routes. `--check` only compares."""
+"""Writes the generated parts of README.md and of docs/ between their markers: tools, settings, routes, views. `--check` only compares."""
 
 from __future__ import annotations
 
@@ -7,7 +7,11 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = {ROOT / "README.md": ("tools", "settings"), ROOT / "docs" / "rest.md": ("rest",)}
+PAGES = {
+    ROOT / "README.md": ("tools", "settings"),
+    ROOT / "docs" / "rest.md": ("rest",),
+    ROOT / "docs" / "sql.md": ("views",),
+}
 TEMPLATE = ROOT / ".ai-agents" / "logging" / "config" / ".env.tracing"
 RULE = re.compile(r"^# [─═]{3}")
 ASSIGNMENT = re.compile(r"^(TRACING_\w+)=(.*)$")
@@ -32,12 +36,12 @@ def settings_table(template: str) -> str:
 
 def part(name: str) -> str:
     """The text of one generated part."""
-    from mcp_tracer.faces.docs import rest_reference, tool_table
+    from mcp_tracer.faces.docs import rest_reference, tool_table, view_reference
     from mcp_tracer.service.operations import OPERATIONS
 
     if name == "settings":
         return settings_table(TEMPLATE.read_text(encoding="utf-8"))
-    return {"tools": tool_table, "rest": rest_reference}[name](OPERATIONS).strip()
+    return {"tools": tool_table, "rest": rest_reference, "views": view_reference}[name](OPERATIONS).strip()
 
 
 def with_generated_parts(page: Path, names: tuple[str, ...]) -> str:

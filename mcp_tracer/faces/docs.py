@@ -1,6 +1,6 @@
 """Reference pages in markdown, made from the operations, so that what is written about them stays true.
 
-`python -m mcp_tracer.faces.docs tools` and `… rest` print them; a test compares the README's copies with what they print.
+`python -m mcp_tracer.faces.docs tools`, `… rest` and `… views` print them; a test compares the README's copies with what they print.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import Any
 
 from mcp_tracer.faces.mcp.schema import input_schema
 from mcp_tracer.faces.rest.routes import PREFIX
+from mcp_tracer.model.sql import VIEWS
 from mcp_tracer.service.operation import Operation
 from mcp_tracer.service.operations import OPERATIONS
 
@@ -30,6 +31,15 @@ def tool_table(operations: Operations) -> str:
 def rest_reference(operations: Operations) -> str:
     """One section an operation: its routes and its parameters, named as on the wire."""
     return "\n\n".join(_section(operation) for operation in operations.values())
+
+
+def view_reference(operations: Operations) -> str:
+    """One section a view that SQL can be asked over, with its columns."""
+    return "\n\n".join(
+        f"### {view.name}\n\n{view.meaning}\n\n"
+        + _table(("Column", "Type", "Meaning"), [(f"`{column.name}`", column.type, column.meaning) for column in view.columns])
+        for view in VIEWS
+    )
 
 
 def _section(operation: Operation[Any, Any]) -> str:
@@ -70,7 +80,7 @@ def _cell(text: str) -> str:
     return text.replace("\n", " ").replace("|", "\\|")
 
 
-PAGES = {"tools": tool_table, "rest": rest_reference}
+PAGES = {"tools": tool_table, "rest": rest_reference, "views": view_reference}
 
 
 def main(arguments: list[str]) -> int:

@@ -12,6 +12,7 @@ from typing import Protocol
 from mcp_tracer.model.batch import SpoolBatch, SpoolPosition
 from mcp_tracer.model.query import Page, SpanQuery
 from mcp_tracer.model.span import Event, FunctionStats, Run, Span, TraceSummary
+from mcp_tracer.model.sql import SqlAnswer, SqlQuery
 
 
 class SpanWriter(Protocol):
@@ -96,6 +97,13 @@ class SpanStore(Protocol):
 
     async def names(self, kind: str, prefix: str, limit: int = 100) -> tuple[str, ...]:
         """Known `file`, `function`, `trace` or `run` names that start with (functions: contain) `prefix`, for completion."""
+        ...
+
+    async def sql(self, query: SqlQuery) -> SqlAnswer:
+        """The first rows of one SELECT over the views of `model.sql`, read-only by the engine. A cancelled caller ends it.
+
+        Raises UserError for what is no such SELECT, and for one that takes longer than it may.
+        """
         ...
 
     async def size(self) -> tuple[int, int]:

@@ -16,6 +16,7 @@ from mcp_tracer.service.operations.history import GET_HISTORY
 from mcp_tracer.service.operations.hotspots import GET_HOTSPOTS
 from mcp_tracer.service.operations.inspect_span import INSPECT_SPAN
 from mcp_tracer.service.operations.instrument import INSTRUMENT_FILES
+from mcp_tracer.service.operations.query_sql import QUERY_SQL
 from mcp_tracer.service.operations.runs import LIST_RUNS
 from mcp_tracer.service.operations.search import SEARCH_TRACES
 from mcp_tracer.service.operations.slow import FIND_SLOW
@@ -42,6 +43,7 @@ OPERATIONS: dict[str, Operation[Any, Any]] = {
         GET_HOTSPOTS,
         GET_FLOW,
         INSPECT_SPAN,
+        QUERY_SQL,
         GET_HISTORY,
     )
 }

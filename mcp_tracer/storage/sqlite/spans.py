@@ -82,8 +82,8 @@ class SpanMaker:
         return Span(
             key=-(row.src << 32 | row.seq) if is_open else segment.number << _SEGMENT_BITS | ordinal,
             span_id=span_id(source, row.seq),
-            trace_id=self._trace_id(index, row.trace),
-            parent_span_id=span_id(source, row.parent) if row.parent else self._remote_parent(index, row.trace, row.src),
+            trace_id=self.trace_id(index, row.trace),
+            parent_span_id=span_id(source, row.parent) if row.parent else self.remote_parent(index, row.trace, row.src),
             run_id=source.run_id,
             function=function.name,
             file=function.file,
@@ -101,14 +101,16 @@ class SpanMaker:
             left_out=bool(row.flags & spool.FLAG_VALUES_LEFT_OUT),
         )
 
-    def _trace_id(self, index: int, trace: int) -> str:
+    def trace_id(self, index: int, trace: int) -> str:
+        """The id of a trace by the one that a segment uses."""
         found = self._trace_ids.get((index, trace))
         if found is None:
             row: Any = self._snapshot.segments[index].db.execute("SELECT trace_id FROM trace WHERE id=?", (trace,)).fetchone()
             found = self._trace_ids[index, trace] = row[0].hex()
         return found
 
-    def _remote_parent(self, index: int, trace: int, source: int) -> str | None:
+    def remote_parent(self, index: int, trace: int, source: int) -> str | None:
+        """The span in another process that a process's roots in a trace belong to."""
         key = (index, trace, source)
         if key not in self._parents:
             self._parents[key] = self._find_parent(index, trace, source)
@@ -116,7 +118,7 @@ class SpanMaker:
 
     def _find_parent(self, index: int, trace: int, source: int) -> str | None:
         """The remote parent of a process's roots in a trace; its definition may be in another segment."""
-        trace_id = bytes.fromhex(self._trace_id(index, trace))
+        trace_id = bytes.fromhex(self.trace_id(index, trace))
         query = "SELECT parent FROM trace_source WHERE src=? AND parent IS NOT NULL AND trace=(SELECT id FROM trace WHERE trace_id=?)"
         for segment in self._snapshot.segments:
             row = segment.db.execute(query, (source, trace_id)).fetchone()

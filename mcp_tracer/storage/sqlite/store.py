@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event as Flag
 from threading import Lock
 from typing import TypeVar
 
@@ -16,7 +17,8 @@ import anyio.to_thread
 from mcp_tracer.model.batch import SpoolBatch, SpoolPosition
 from mcp_tracer.model.query import Page, SpanQuery
 from mcp_tracer.model.span import Event, FunctionStats, Run, Span, TraceSummary
-from mcp_tracer.storage.sqlite import filters, listing, one_span, runs, seal, search, segments, stats, traces, volatile
+from mcp_tracer.model.sql import SqlAnswer, SqlQuery
+from mcp_tracer.storage.sqlite import filters, listing, one_span, runs, seal, search, segments, sql, stats, traces, volatile
 from mcp_tracer.storage.sqlite.schema import translated
 from mcp_tracer.storage.sqlite.snapshot import Readers, Snapshot
 from mcp_tracer.storage.sqlite.writer import Limits, Writer
@@ -160,6 +162,14 @@ class SqliteSpanStore:
         """(bytes on disk, spans)."""
         return await self._read(lambda snapshot: (self._bytes(), listing.span_count(snapshot)))
 
+    async def sql(self, query: SqlQuery) -> SqlAnswer:
+        """The first rows of a SELECT over the documented views; its thread ends soon after the caller is cancelled."""
+        given_up = Flag()
+        try:
+            return await self._read(lambda snapshot: sql.answer(snapshot, query, given_up), abandoned=True)
+        finally:
+            given_up.set()
+
     def _forget_oldest(self) -> None:
         for number in volatile.surplus(self._folder, self._max_traces or 0)[-1:]:
             self._writer.delete_until(number)
@@ -180,12 +190,14 @@ class SqliteSpanStore:
     def _bytes(self) -> int:
         return segments.bytes_of(self._folder) if self._folder.is_dir() else 0
 
-    async def _read(self, answer: Callable[[Snapshot], T]) -> T:
+    async def _read(self, answer: Callable[[Snapshot], T], *, abandoned: bool = False) -> T:
+        """`abandoned`: a cancelled caller leaves at once, and the work notices it by itself."""
+
         def work() -> T:
             with translated(self._folder), self._readers.snapshot() as snapshot:
                 return answer(snapshot)
 
-        return await anyio.to_thread.run_sync(work)
+        return await anyio.to_thread.run_sync(work, abandon_on_cancel=abandoned)
 
     async def _write(self, change: Callable[[], T]) -> T:
         def work() -> T:

@@ -1,0 +1,103 @@
+"""What spans captured, for SQL: decoded when a query looks at it, and only then."""
+
+from __future__ import annotations
+
+import json
+from collections import OrderedDict
+from typing import Any, Final, cast
+
+from mcp_tracer.model.span import Values
+from mcp_tracer.model.values import jsonable
+from mcp_tracer.storage.sqlite.columns import Block
+from mcp_tracer.storage.sqlite.sections import values_of
+from mcp_tracer.storage.sqlite.snapshot import Snapshot
+from mcp_tracer.storage.sqlite.sql.guard import Patience
+
+ORDINAL_BITS: Final = 40
+_BLOCKS: Final = 16
+_NOTHING: Final = Values()
+
+
+class SpanValues:
+    """The SQL function `span_value(place, fn, what)`. A place is a segment's index and an ordinal in one number; open spans: below 0."""
+
+    def __init__(self, snapshot: Snapshot, patience: Patience) -> None:
+        self._snapshot, self._patience = snapshot, patience
+        self._blocks: OrderedDict[tuple[int, int], Block] = OrderedDict()
+        self._last: tuple[int, Values] = (1 << 62, _NOTHING)
+        self._range = (0, 0, 0, 0)
+        self._looked = 0
+
+    def __call__(self, place: int, function: int, what: str) -> str | int | None:
+        """One thing of one span. Decoding takes longer than SQLite's steps, so that the time is watched here, too."""
+        self._looked += 1
+        if self._looked % 256 == 0:
+            self._patience.check()
+        if self._last[0] != place:
+            params = self._snapshot.names.functions[function].params
+            self._last = (place, values_of(self._payload(place), params) or _NOTHING)
+        return _part(self._last[1], what)
+
+    def _payload(self, place: int) -> bytes:
+        if place < 0:
+            return self._snapshot.open_spans().payloads[-place - 1]
+        segment, ordinal = place >> ORDINAL_BITS, place & ((1 << ORDINAL_BITS) - 1)
+        known, first, stop, _ = self._range
+        if known != segment or not first <= ordinal < stop:
+            query = "SELECT id, n FROM payload WHERE id<=? ORDER BY id DESC LIMIT 1"
+            first, n = self._snapshot.segments[segment].db.execute(query, (ordinal,)).fetchone()
+            self._range = (segment, first, first + n, 0)
+        return self._block(segment, first)[ordinal - first]
+
+    def _block(self, segment: int, first: int) -> Block:
+        found = self._blocks.get((segment, first))
+        if found is None:
+            row = self._snapshot.segments[segment].db.execute("SELECT n, codec, z FROM payload WHERE id=?", (first,)).fetchone()
+            found = self._blocks[segment, first] = Block(*row)
+            if len(self._blocks) > _BLOCKS:
+                self._blocks.popitem(last=False)
+        else:
+            self._blocks.move_to_end((segment, first))
+        return found
+
+
+def _part(values: Values, what: str) -> str | int | None:
+    if what == "params":
+        return None if values.params is None else as_json(dict(values.params))
+    if what == "return_value":
+        return as_json(values.returned) if values.has_return else None
+    if what == "attributes":
+        return as_json(dict(values.attributes)) if values.attributes else None
+    if what == "error_message":
+        return values.error.message if values.error else None
+    if what in ("raised_file", "raised_line"):
+        row = values.error.stack[-1] if values.error and values.error.stack else None
+        return None if row is None else row[0] if what == "raised_file" else row[1]
+    return _attribute(values.attributes.get(what), what)
+
+
+def _attribute(value: Any, name: str) -> str | int | None:
+    if value is None or (isinstance(value, int) and abs(value) < 1 << 63):
+        return value
+    if isinstance(value, str) and name != "db.query.parameters":
+        return value
+    plain = jsonable(value)
+    cut: Any = cast("dict[str, Any]", plain).get("$cut") if isinstance(plain, dict) else None  # a long statement: its beginning
+    return cut if isinstance(cut, str) and name != "db.query.parameters" else as_json(value)
+
+
+def as_json(value: Any) -> str:
+    """A captured value as JSON text. JSON knows no NaN and no infinity: they become text."""
+    plain = jsonable(value)
+    try:
+        return json.dumps(plain, ensure_ascii=False, allow_nan=False)
+    except ValueError:
+        return json.dumps(_finite(plain), ensure_ascii=False)
+
+
+def _finite(plain: Any) -> Any:
+    if isinstance(plain, list):
+        return [_finite(item) for item in cast("list[Any]", plain)]
+    if isinstance(plain, dict):
+        return {key: _finite(item) for key, item in cast("dict[str, Any]", plain).items()}
+    return repr(plain) if isinstance(plain, float) and plain - plain != 0 else plain

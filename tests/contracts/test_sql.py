@@ -1,0 +1,102 @@
+"""SQL over a store says the same as SQL over a plain table of the reference's rows."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mcp_tracer.model.sql import Cell, Scope, SqlQuery
+from mcp_tracer.storage.sqlite import SqliteSpanStore
+from mcp_tracer.storage.sqlite.writer import Limits
+from tests.contracts.programs import RUNS, START, TRACES, programs
+from tests.contracts.reference import Reference
+from tests.contracts.test_span_store import HOUR, compare, shapes, some
+from tests.spool_builder import SpoolBuilder
+
+COLUMNS = (
+    "span_id, trace_id, parent_id, run, function, file, line, kind, start_ns, duration_ms, self_ms, depth, thread, error, finished, calls"
+)
+QUERIES = (
+    f"SELECT {COLUMNS} FROM spans",
+    "SELECT * FROM (SELECT function, duration_ms FROM spans) WHERE duration_ms > 1",
+    "SELECT function, count(*), sum(duration_ms), max(self_ms) FROM spans WHERE error IS NULL GROUP BY function, run",
+    "SELECT p.function, c.function, count(*) FROM spans p JOIN spans c ON c.parent_id = p.span_id GROUP BY 1, 2",
+    "SELECT count(*) FROM spans",
+    "SELECT span_id, duration_ms FROM spans ORDER BY duration_ms DESC, span_id LIMIT 5 OFFSET 2",
+    "SELECT depth, count(DISTINCT trace_id) FROM spans GROUP BY depth HAVING count(*) > 1",
+    "SELECT span_id FROM spans JOIN (SELECT span_id, depth AS d FROM spans) USING (span_id) WHERE d > 1",
+    "SELECT span_id, type FROM errors",
+    "SELECT function, row_number() OVER (PARTITION BY run ORDER BY start_ns, span_id) FROM spans",
+    "WITH RECURSIVE up(id, parent) AS (SELECT span_id, parent_id FROM errors UNION SELECT s.span_id, s.parent_id FROM spans s JOIN up "
+    "ON s.span_id = up.parent) SELECT count(*) FROM up",
+    "SELECT DISTINCT file FROM spans WHERE line BETWEEN 2 AND 12 AND start_ns >= 1700000000000000500",
+)
+scopes = st.builds(
+    Scope,
+    run_id=st.sampled_from([None, None, RUNS[0]]),
+    trace_id=st.sampled_from([None, None, TRACES[0]]),
+    start_ns=st.none() | st.integers(START, START + 2 * HOUR),
+    end_ns=st.none() | st.integers(START, START + 3 * HOUR),
+)
+
+
+def plain(reference: Reference, scope: Scope) -> sqlite3.Connection:
+    """The reference's rows in a table, as simple as can be."""
+    db = sqlite3.connect(":memory:")
+    db.execute(f"CREATE TABLE spans({COLUMNS})")
+    for row in reference.rows:
+        if (
+            scope.run_id in (None, row.run_id)
+            and scope.trace_id in (None, row.trace_id)
+            and (scope.start_ns is None or row.start_ns >= scope.start_ns)
+            and (scope.end_ns is None or row.start_ns < scope.end_ns)
+        ):
+            cells = (
+                row.span_id, row.trace_id, row.parent_span_id, row.run_id, row.function, row.file, row.line, row.kind, row.start_ns,
+                row.duration_ns / 1e6, row.self_ns / 1e6, row.depth, row.thread, row.error, int(row.finished), row.count,
+            )  # fmt: skip
+            db.execute(f"INSERT INTO spans VALUES({','.join('?' * 16)})", cells)
+    db.execute("CREATE VIEW errors AS SELECT span_id, parent_id, error AS type FROM spans WHERE error IS NOT NULL")
+    return db
+
+
+def in_order(rows: list[tuple[Cell, ...]]) -> list[tuple[str, ...]]:
+    """As text, sorted; sums of floats may differ in their last digits."""
+    return sorted(tuple(f"{cell:.9g}" if isinstance(cell, float) else str(cell) for cell in row) for row in rows)
+
+
+@given(programs, shapes, scopes, st.lists(st.sampled_from(QUERIES), min_size=3, max_size=6, unique=True))
+@some
+def test_sql_says_what_a_plain_table_says(
+    builders: list[SpoolBuilder], shape: tuple[int, Limits, bool], scope: Scope, asked: list[str]
+) -> None:
+    async def check(store: SqliteSpanStore, reference: Reference) -> None:
+        known = scope if scope.trace_id in {row.trace_id for row in reference.rows} else replace(scope, trace_id=None)
+        expected = plain(reference, known)
+        for sql in asked:
+            answer = await store.sql(SqlQuery(sql, known, limit=10_000, timeout_s=60))
+            assert in_order(list(answer.rows)) == in_order(expected.execute(sql).fetchall()), sql
+            assert answer.total == len(answer.rows)
+
+    compare(builders, shape, check)
+
+
+@given(programs, shapes)
+@some
+def test_statistics_in_sql_are_those_of_the_store(builders: list[SpoolBuilder], shape: tuple[int, Limits, bool]) -> None:
+    async def check(store: SqliteSpanStore, reference: Reference) -> None:
+        sums = "sum(calls), sum(errors), round(sum(total_ms), 6), min(min_ms), max(max_ms)"
+        sql = f"SELECT file, function, kind, {sums} FROM functions GROUP BY 1, 2, 3"
+        found = {row[:3]: row[3:] for row in (await store.sql(SqlQuery(sql, timeout_s=60))).rows}
+        assert found == {
+            key: (row[0], row[1], round(row[2] / 1e6, 6), row[4] / 1e6, row[5] / 1e6) for key, row in reference.stats().items()
+        }
+        hours = (await store.sql(SqlQuery("SELECT sum(calls), sum(errors) FROM hours", timeout_s=60))).rows
+        assert hours == (
+            (sum(row[0] for row in found.values()) if found else None, sum(row[1] for row in found.values()) if found else None),
+        )
+
+    compare(builders, shape, check)
