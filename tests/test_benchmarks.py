@@ -55,3 +55,13 @@ def test_bench_measures_the_floor(page: str) -> None:
 
 def test_bench_names_neither_host_nor_folders(page: str) -> None:
     assert not [name for name in (platform.node(), str(Path.home()), str(ROOT)) if name and name in page]
+
+
+def test_bench_store_takes_its_load_in_and_answers(tmp_path: Path) -> None:
+    out = tmp_path / "page.md"
+    command = [sys.executable, "tests/benchmarks/bench_store.py", "--spans", "20000", "--times", "2", "--only-warm", "--out", str(out)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=100)
+    assert out.exists(), done.stderr  # whether targets are held is not asked here
+    text = out.read_text(encoding="utf-8")
+    assert text.startswith("# The store with 20,000 spans")
+    assert len(rows("\n## all\n" + text, "all")["flame graph of the largest trace"]) == 4
