@@ -18,6 +18,14 @@ class Page(Generic[T]):
 
 
 @dataclass(frozen=True, slots=True)
+class Scan(Generic[T]):
+    """What a scan with limits found. `complete` is False where it ended before it had seen everything."""
+
+    rows: tuple[T, ...]
+    complete: bool
+
+
+@dataclass(frozen=True, slots=True)
 class SpanQuery:
     """What to search spans by; absent parts don't restrict. Newest first unless `order` says `duration` (slowest first).
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from mcp_tracer.model.batch import SpoolBatch, SpoolPosition
-from mcp_tracer.model.query import Page, SpanQuery
+from mcp_tracer.model.query import Page, Scan, SpanQuery
 from mcp_tracer.model.span import Event, FunctionStats, Run, Span, TraceSummary
 from mcp_tracer.model.sql import SqlAnswer, SqlQuery
 
@@ -73,6 +73,13 @@ class SpanStore(Protocol):
 
     async def events(self, span_id: str, limit: int = 10_000) -> tuple[Event, ...]:
         """Lines, checkpoints and variables of a span, in order."""
+        ...
+
+    async def find_events(self, query: SpanQuery, *, seconds: float = 2.0) -> Scan[Event]:
+        """Events whose values hold `text` (all without one) within file, function, times, run and trace, by time.
+
+        It ends after `limit` events or so many seconds; processes are then seen newest or oldest first, as the query says.
+        """
         ...
 
     async def source_hashes(self, span_id: str | None = None) -> tuple[str, ...]:

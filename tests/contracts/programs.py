@@ -36,8 +36,12 @@ def build(seed: int, number: int, spans: int) -> SpoolBuilder:
             builder.define(spool.DEF_FILE, {"path": path, "sha256": f"{rng.randrange(3)}{version}" * 32})
     errors = [0, builder.error("ValueError"), builder.error("sqlite3.OperationalError")]
     threads = [0, builder.thread("worker-1")]
+    sites = [builder.site("variable", "variable", 13, "src/store.py", "Store.save"), builder.site("line", "line", 2)]
     for seq in range(1, spans + 1):
         _span(rng, builder, seq, functions, traces, errors, threads)
+        for event in range(rng.choice((0, 0, 0, 2))):
+            values = rng.choice((None, {"x": 7}, {"key": rng.choice(TEXTS), "deep": {"k": [rng.randrange(9), 1.5, True]}}))
+            builder.event(seq, event + 1, rng.choice(sites), rng.randrange(3 * 3600 * 10**9), values)
     if rng.random() < 0.7:
         builder.aggregate(functions[1], 50, rng.randrange(3 * 3600 * 10**9), 5000, 4000, 3, 900, 2)
     return builder

@@ -49,6 +49,19 @@ class Row:
     counted: bool
 
 
+@dataclass(frozen=True)
+class Happened:
+    """An event of a row. `file` and `function` are its site's."""
+
+    span_id: str
+    number: int
+    at_ns: int
+    line: int
+    values: Any
+    file: str
+    function: str
+
+
 class Reference:
     """The answers for some spool files. `gone`: whose writers are gone, so that open spans count as unfinished calls."""
 
@@ -56,6 +69,7 @@ class Reference:
         self.rows: list[Row] = []
         self.counted: list[tuple[Any, ...]] = []
         self._tests: dict[str, str] = {}
+        self.events: list[tuple[Happened, Row]] = []
         self._sources: set[tuple[str, int, str, str]] = set()
         for number, builder in enumerate(builders, 1):
             self._read(number, builder, gone)
@@ -71,6 +85,22 @@ class Reference:
         fits = [one for one in self._sources if row is None or (one[0], one[2]) == (row.run_id, row.file)]
         own = [one for one in fits if row is not None and one[1] == row.source]
         return tuple(sorted({one[3] for one in own or fits}))
+
+    def find_events(self, query: SpanQuery) -> list[Happened]:
+        """All that hold the text, by time."""
+        text = query.text.lower() if query.text else None
+        found = [
+            event
+            for event, row in self.events
+            if (text is None or any(text in one.lower() for one in texts_of(event.values)) or text in numbers_of(event.values))
+            and (query.file is None or event.file == query.file or event.file.endswith("/" + query.file))
+            and (query.function is None or query.function in (event.function, event.function.split(".")[-1]))
+            and (query.start_ns is None or event.at_ns >= query.start_ns)
+            and (query.end_ns is None or event.at_ns < query.end_ns)
+            and query.run_id in (None, row.run_id)
+            and query.trace_id in (None, row.trace_id)
+        ]
+        return sorted(found, key=lambda one: (one.at_ns, one.span_id, one.number), reverse=query.descending)
 
     def search(self, query: SpanQuery) -> list[Row]:
         """All matches in order."""
@@ -118,6 +148,7 @@ class Reference:
     def _read(self, number: int, builder: SpoolBuilder, gone: bool) -> None:
         definitions: dict[tuple[int, int], dict[str, Any]] = {}
         spans: dict[int, Row] = {}
+        events: list[tuple[int, Happened]] = []
         for fixed, payload in builder.items:
             record = dict(zip(spool.RECORD.names, fields_of(fixed), strict=True))
             kind = record["kind"]
@@ -126,9 +157,12 @@ class Reference:
                 definitions.setdefault((class_, record["fn"]), {}).update(msgspec.msgpack.decode(payload))
             elif kind in (spool.KIND_SPAN, spool.KIND_OPEN):
                 spans[record["seq"]] = self._row(number, builder, definitions, record, payload, gone)
+            elif kind == spool.KIND_EVENT:
+                events.append((record["seq"], _happened(builder, definitions, record, payload)))
             elif kind == spool.KIND_AGGREGATE:
                 self._count(builder, definitions, record, payload)
         self.rows += spans.values()
+        self.events += [(event, spans[seq]) for seq, event in events]
         for (class_, _), content in definitions.items():
             if class_ == spool.DEF_FILE:
                 self._sources.add((builder.run_id, number, content["path"], content["sha256"]))
@@ -173,6 +207,13 @@ class Reference:
         self.counted.append((key, builder.run_id, at, numbers, total // max(1, record["count"])))
 
 
+def _happened(builder: SpoolBuilder, definitions: Any, record: dict[str, int], payload: bytes) -> Happened:
+    site = definitions[spool.DEF_FUNCTION, record["fn"]]
+    at = builder.origin_wall_ns + record["tick"] - builder.origin_tick
+    values = parts_of(payload).get("V", {})
+    return Happened(builder.span_id(record["seq"]), record["parent"], at, site["line"], values, site["file"], site["function"])
+
+
 def fields_of(fixed: bytes) -> tuple[int, ...]:
     """The fields of a record."""
     return struct.unpack("<QIIIIIIIHHBBHI", fixed)
@@ -192,6 +233,17 @@ def parts_of(payload: bytes) -> dict[str, Any]:
             at = end
             break
     return found
+
+
+def numbers_of(value: Any) -> list[str]:
+    """All numbers in a value of plain containers, whole ones without a fraction."""
+    if isinstance(value, dict):
+        return [text for part in value.values() for text in numbers_of(part)]
+    if isinstance(value, list):
+        return [text for part in value for text in numbers_of(part)]
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return []
+    return [str(int(value)) if value == int(value) else str(value)]
 
 
 def texts_of(value: Any) -> list[str]:

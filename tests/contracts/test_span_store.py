@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import tempfile
+import time
 from pathlib import Path
 
 import anyio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from mcp_tracer.analysis import provenance
 from mcp_tracer.ingest.reader import SpoolReader
 from mcp_tracer.model.query import SpanQuery
+from mcp_tracer.service.operations.find_value import look
 from mcp_tracer.storage.sqlite import SqliteSpanStore
 from mcp_tracer.storage.sqlite.writer import Limits
 from tests.contracts.programs import RUNS, START, TEXTS, TRACES, programs
@@ -135,6 +138,66 @@ def test_open_spans_of_gone_writers_become_unfinished_calls(builders: list[Spool
         assert (await store.size())[1] == len(reference.rows)
 
     compare(builders, shape, check, gone=True)
+
+
+event_queries = st.builds(
+    SpanQuery,
+    text=st.sampled_from([None, "alpha", "beta G", "7", "3", "1.5", "straße", "é", "zzz"]),
+    file=st.sampled_from([None, None, "store.py", "app.py"]),
+    function=st.sampled_from([None, None, "save", "main"]),
+    start_ns=st.none() | st.integers(START, START + 2 * HOUR),
+    end_ns=st.none() | st.integers(START, START + 3 * HOUR),
+    run_id=st.sampled_from([None, None, RUNS[0]]),
+    trace_id=st.sampled_from([None, None, "a trace"]),
+    descending=st.booleans(),
+    limit=st.just(10_000),
+)
+
+
+@given(programs, shapes, st.lists(event_queries, min_size=3, max_size=6))
+@some
+def test_events_are_found_by_their_values(builders: list[SpoolBuilder], shape: tuple[int, Limits, bool], asked: list[SpanQuery]) -> None:
+    from dataclasses import replace
+
+    async def check(store: SqliteSpanStore, reference: Reference) -> None:
+        known = {row.trace_id for row in reference.rows}
+        for one in asked:
+            query = replace(one, trace_id=TRACES[0] if one.trace_id and TRACES[0] in known else None)
+            scan = await store.find_events(query, seconds=30)
+            assert scan.complete
+            found = [(event.span_id, event.number, event.at_ns, event.line) for event in scan.rows]
+            assert found == [(event.span_id, event.number, event.at_ns, event.line) for event in reference.find_events(query)]
+            few = await store.find_events(replace(query, limit=1), seconds=30)
+            assert len(few.rows) == min(1, len(found))
+            assert few.complete is False or len(found) <= 1
+
+    compare(builders, shape, check)
+
+
+@given(
+    programs, shapes, st.sampled_from(["alpha", "7", "3.0", "1.5", "true", "null", "naïve", '"SELECT"']), st.sampled_from([None, "k", "x"])
+)
+@some
+def test_values_are_found_where_they_appear(
+    builders: list[SpoolBuilder], shape: tuple[int, Limits, bool], text: str, path: str | None
+) -> None:
+    """What the store's indexes and scans find is what the pure function finds in all spans and events."""
+
+    async def check(store: SqliteSpanStore, reference: Reference) -> None:
+        sought = provenance.wanted(text, path)
+        for trace_id in {row.trace_id for row in reference.rows}:
+            spans = (await store.trace_spans(trace_id)).rows
+            events = [(event, span) for span in spans for event in await store.events(span.span_id)]
+            query = SpanQuery(text=sought.index_text, trace_id=trace_id, descending=False, limit=50)
+            found = await look(store, query, sought, time.monotonic() + 60)
+            assert found.complete
+            assert [_told(one) for one in found.rows] == [_told(one) for one in provenance.appearances(spans, events, sought)]
+
+    compare(builders, shape, check)
+
+
+def _told(one: provenance.Appearance) -> tuple[object, ...]:
+    return (one.span.span_id, one.how, one.path, one.at_ns, one.line)
 
 
 @given(programs, shapes)

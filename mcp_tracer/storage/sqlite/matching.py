@@ -49,8 +49,16 @@ def needles(text: str) -> tuple[bytes, ...]:
     number = _number(text)
     if number is None:
         return (needle(text),)
-    forms = [msgspec.msgpack.encode(float(number)), *([msgspec.msgpack.encode(number)] if isinstance(number, int) else [])]
+    forms = [msgspec.msgpack.encode(float(number)), *([_ending(number)] if isinstance(number, int) else [])]
     return (needle(text), *(form.lower() for form in forms))
+
+
+def _ending(number: int) -> bytes:
+    """What the msgpack forms of a whole number end with, however wide the writer made them (JavaScript's are not the narrowest)."""
+    for width in (1, 2, 4):
+        if -(1 << 8 * width - 1) <= number < 1 << 8 * width:
+            return number.to_bytes(width, "big", signed=number < 0)
+    return number.to_bytes(8, "big", signed=number < 0)
 
 
 def _number(text: str) -> int | float | None:

@@ -104,6 +104,13 @@ def event_values(payload: bytes) -> Mapping[str, Value]:
     return _mapping(decoded(payload).get("V"))
 
 
+def event_leaves(payload: bytes) -> tuple[list[str], list[str]]:
+    """(texts, numbers as decimals) in an event's values, at any depth."""
+    leaves = list(_leaves(decoded(payload).get("V")))
+    numbers = [_decimals(leaf) for leaf in leaves if isinstance(leaf, (int, float)) and not isinstance(leaf, bool)]
+    return [leaf for leaf in leaves if isinstance(leaf, str)], numbers
+
+
 def raised(content: Any) -> RaisedError | None:
     """An exception from section `E`."""
     if not isinstance(content, dict):

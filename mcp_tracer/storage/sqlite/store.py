@@ -15,10 +15,10 @@ from typing import TypeVar
 import anyio.to_thread
 
 from mcp_tracer.model.batch import SpoolBatch, SpoolPosition
-from mcp_tracer.model.query import Page, SpanQuery
+from mcp_tracer.model.query import Page, Scan, SpanQuery
 from mcp_tracer.model.span import Event, FunctionStats, Run, Span, TraceSummary
 from mcp_tracer.model.sql import SqlAnswer, SqlQuery
-from mcp_tracer.storage.sqlite import filters, listing, one_span, runs, seal, search, segments, sql, stats, traces, volatile
+from mcp_tracer.storage.sqlite import event_search, filters, listing, one_span, runs, seal, search, segments, sql, stats, traces, volatile
 from mcp_tracer.storage.sqlite.schema import translated
 from mcp_tracer.storage.sqlite.snapshot import Readers, Snapshot
 from mcp_tracer.storage.sqlite.writer import Limits, Writer
@@ -133,6 +133,10 @@ class SqliteSpanStore:
         """Lines, checkpoints and variables of a span, in order."""
         return await self._read(lambda snapshot: one_span.events_of_span(snapshot, span_id, limit))
 
+    async def find_events(self, query: SpanQuery, *, seconds: float = 2.0) -> Scan[Event]:
+        """Events whose values hold `text` within file, function, times, run and trace; ends after `limit` events or so many seconds."""
+        return await self._read(lambda snapshot: _find_events(snapshot, query, seconds))
+
     async def source_hashes(self, span_id: str | None = None) -> tuple[str, ...]:
         """sha256 of the versions of its file that the span's process loaded (else its run); without a span, of all files that ran."""
         return await self._read(lambda snapshot: one_span.source_hashes(snapshot, span_id))
@@ -213,6 +217,11 @@ def _run(snapshot: Snapshot, run_id: str | None) -> int | None:
 
 def _sources(snapshot: Snapshot, run_id: str | None) -> list[int] | None:
     return None if run_id is None else snapshot.names.sources_of(runs.run_by_id(snapshot, run_id).run_id)
+
+
+def _find_events(snapshot: Snapshot, query: SpanQuery, seconds: float) -> Scan[Event]:
+    trace = None if query.trace_id is None else traces.trace_by_id(snapshot, query.trace_id)
+    return event_search.EventSearch(snapshot, query, _sources(snapshot, query.run_id), trace).found(seconds)
 
 
 def _search(snapshot: Snapshot, query: SpanQuery) -> Page[Span]:
