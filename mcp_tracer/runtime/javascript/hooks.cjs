@@ -15,6 +15,8 @@ const LIBRARIES = new Map([
   ['mysql2', { hook: './hooks/mysql2.cjs', files: ['index.js', 'promise.js'] }],
   ['@redis/client', { hook: './hooks/node-redis.cjs', files: ['dist/index.js'] }],
   ['ioredis', { hook: './hooks/ioredis.cjs', files: ['built/index.js'] }],
+  ['node:test', { hook: './hooks/node-test.cjs', files: [] }],
+  ['mocha', { hook: './hooks/mocha.cjs', files: ['index.js', 'lib/mocha.js', 'lib/cli/cli.js'] }],
   ['mongodb', { hook: './hooks/mongodb.cjs', files: ['lib/index.js'] }],
 ]);
 const ALWAYS = ['./hooks/http-server.cjs', './hooks/http-client.cjs', './hooks/fetch.cjs', './hooks/child-process.cjs', './hooks/source-text.cjs'];
@@ -30,7 +32,7 @@ function install(tracer) {
 
 /** Patch a module of Node that an instrumented file imports: imports of these cannot be seen. @param {string} name @param {Tracer} tracer */
 function load(name, tracer) {
-  if (LIBRARIES.has(name) && Module.isBuiltin(name)) patch(name, tracer, process.getBuiltinModule?.(name), '');
+  if (LIBRARIES.has(name) && Module.isBuiltin(name)) patch(name, tracer, process.getBuiltinModule?.(name) ?? require(name), '');
 }
 
 /** Patch the packages that were loaded before the tracer: imports come before the code of the file that has them. @param {Tracer} tracer */
@@ -39,6 +41,17 @@ function patchLoaded(tracer) {
     const name = packageOf(file);
     if (name !== '' && require.cache[file]?.loaded === true) patch(name, tracer, require.cache[file].exports, file);
   }
+}
+
+/**
+ * Look for what runs tests: called by each instrumented file, because some of it comes after the tracer and in a global object of its own.
+ * @param {Tracer} tracer @param {any} global of the file
+ */
+function lookForTests(tracer, global) {
+  if (/** @type {any} */ (process).moduleLoadList?.includes('NativeModule internal/test_runner/test')) load('node:test', tracer);
+  if (global.__vitest_worker__ !== undefined) return require('./hooks/vitest.cjs').look(tracer, global);
+  if (global[Symbol.for('EVENT_HANDLERS')] !== undefined) return require('./hooks/jest.cjs').look(tracer, global);
+  if (typeof global.it === 'function') patchLoaded(tracer);
 }
 
 /** @param {string} name @param {Tracer} tracer @param {any} library its exports @param {string} file from which it was loaded, '' for a module of Node */
@@ -83,4 +96,4 @@ function packageOf(file) {
   return LIBRARIES.get(name)?.files.includes(inner.slice(name.length + 1)) === true ? name : '';
 }
 
-module.exports = { install, load };
+module.exports = { install, load, lookForTests };
