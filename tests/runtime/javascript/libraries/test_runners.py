@@ -59,13 +59,14 @@ CALLED = [["add"], ["add", "later"], ["add", "timed", "timed.(anonymous:4)"], ["
 PREPARED = [sorted([*names, "prepare"]) for names in CALLED]
 
 
+NAMES = "{ add, later, timed, prepare }"
+NODE_TEST = "{ describe, it, beforeEach }"
+
+
 @pytest.mark.parametrize(
     ("file", "head"),
     [
-        (
-            "sum.test.cjs",
-            "const { describe, it, beforeEach } = require('node:test');\nconst { add, later, timed, prepare } = require('./sum.cjs');",
-        ),
+        ("sum.test.cjs", f"const {NODE_TEST} = require('node:test');\nconst {NAMES} = require('./sum.cjs');"),
         ("sum.test.mjs", f"import {NODE_TEST} from 'node:test';\nimport {NAMES} from './sum.mjs';"),
     ],
 )
