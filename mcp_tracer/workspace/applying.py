@@ -13,6 +13,7 @@ from mcp_tracer.model.errors import TracerError, Unavailable, UserError
 from mcp_tracer.model.plan import Plan, sha256
 from mcp_tracer.workspace.backups import Backups
 from mcp_tracer.workspace.files import make_folder
+from mcp_tracer.workspace.forms import Forms
 from mcp_tracer.workspace.manifest import Entry, Manifest
 from mcp_tracer.workspace.originals import Originals, Present
 
@@ -49,6 +50,7 @@ class Applying:
         self._project = originals.project
         self._manifest = manifest
         self._backups = backups
+        self._forms = Forms(self._project)
         self._by = by
 
     def run(self, wanted: Sequence[Wanted], report: Report) -> list[Entry | TracerError]:
@@ -119,10 +121,7 @@ class Applying:
         """The file stays as it is; loaders find the instrumented text by the sha256 of what they load."""
         if sha256(present.current) != entry.sha256_before:
             raise UserError(f"{entry.file} is instrumented in place: uninstrument it first, then use on_load.", "in_place")
-        place = self._project.cache_dir / entry.language / entry.sha256_before
-        make_folder(place.parent)
-        stage(place, written).commit()
-        return Change(entry, None, frozenset((place.parent,)))
+        return Change(entry, None, frozenset((self._forms.keep(entry, written),)))
 
     def _take_back(self, left: Sequence[Change]) -> None:
         """Changes that were not put in place: what was laid ready for them goes, and what was entered for them."""

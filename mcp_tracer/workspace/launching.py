@@ -33,5 +33,17 @@ def _python(project: Project, environ: Mapping[str, str]) -> Variables:
     return {"PYTHONPATH": os.pathsep.join([folder, *others])}
 
 
-_LANGUAGES: tuple[Callable[[Project, Mapping[str, str]], Variables], ...] = (_python,)
-"""What each language needs; NODE_OPTIONS has its place here."""
+def preload(project: Project) -> str:
+    """The file that turns the loading hooks of Node on."""
+    return str(project.runtime_dir / "javascript" / "load" / "onload.cjs")
+
+
+def _node(project: Project, environ: Mapping[str, str]) -> Variables:
+    escaped = preload(project).replace("\\", "\\\\").replace('"', '\\"')
+    option = f'--require "{escaped}"'
+    others = environ.get("NODE_OPTIONS", "").replace(option, "").strip()
+    return {"NODE_OPTIONS": f"{option} {others}".strip()}
+
+
+_LANGUAGES: tuple[Callable[[Project, Mapping[str, str]], Variables], ...] = (_python, _node)
+"""What each language needs."""

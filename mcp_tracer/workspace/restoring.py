@@ -14,6 +14,7 @@ from mcp_tracer.model.plan import sha256
 from mcp_tracer.workspace.applying import Report
 from mcp_tracer.workspace.backups import Backups
 from mcp_tracer.workspace.files import make_folder
+from mcp_tracer.workspace.forms import Forms
 from mcp_tracer.workspace.manifest import Manifest
 from mcp_tracer.workspace.originals import Originals, Present
 
@@ -54,6 +55,7 @@ class Restoring:
     def __init__(self, originals: Originals, manifest: Manifest, backups: Backups) -> None:
         self._originals = originals
         self._project = originals.project
+        self._forms = Forms(self._project)
         self._manifest = manifest
         self._backups = backups
 
@@ -119,7 +121,7 @@ class Restoring:
             self._manifest.change(remove=[one.file for one in restored])
             for entry in entries:
                 if entry.mode == "on_load":
-                    (self._project.cache_dir / entry.language / entry.sha256_before).unlink(missing_ok=True)
+                    self._forms.discard(entry)
             self._backups.end()
         except TracerError as error:
             if not tell:

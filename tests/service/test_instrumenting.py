@@ -193,10 +193,13 @@ async def test_the_settings_say_what_instrument_does_unless_told(house: House) -
     await house.ask("instrument", paths=["main.py"], mode="in_place", dry_run=True)
 
 
-async def test_javascript_is_not_instrumented_on_load_yet(house: House) -> None:
+async def test_on_load_leaves_javascript_alone_too(house: House) -> None:
     (house.project.root / "a.js").write_text("function f() { return 1 }\n")
-    with pytest.raises(UserError, match="in place only"):
-        await house.ask("instrument", paths=["a.js"], mode="on_load")
+    await house.ask("instrument", paths=["a.js"], mode="on_load", level=3)
+    (entry,) = (await house.ask("get_status")).result.instrumented  # type: ignore[attr-defined]
+    assert (entry.file, entry.mode, entry.level, entry.state) == ("a.js", "on_load", 3, "instrumented")
+    assert "on_load" in (await house.ask("uninstrument", all=True)).text
+    assert house.read("a.js") == b"function f() { return 1 }\n"
 
 
 async def test_numbers_are_found_in_parameters_and_returns(house: House) -> None:

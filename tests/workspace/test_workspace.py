@@ -13,6 +13,7 @@ from mcp_tracer.model.errors import NotFound, Unavailable, UserError
 from mcp_tracer.model.level import Level
 from mcp_tracer.model.plan import InstrumentRequest, sha256
 from mcp_tracer.workspace import workspace as workspace_module
+from mcp_tracer.workspace.forms import Forms
 
 SOURCE = b"fn total\r\n  42\r\nfn save"
 
@@ -147,8 +148,7 @@ def test_on_load_leaves_the_file_alone_and_caches_the_text(workspace, files):
 
     path = files.write("cart.tiny", SOURCE)
     plan = replace(workspace.plan(InstrumentRequest("cart.tiny")), mode="on_load")
-    workspace.apply(plan, "tester", {})
-    cached = workspace.project.cache_dir / "tiny" / sha256(SOURCE)
+    cached = Forms(workspace.project).of(workspace.apply(plan, "tester", {}))
     assert path.read_bytes() == SOURCE
     assert cached.read_bytes() == b"<@2@>fn total\r\n  42\r\n<@2@>fn save"
     assert workspace.restore("cart.tiny").how == "on_load"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 import typer
@@ -17,14 +17,17 @@ from mcp_tracer.model.errors import Refused, UserError
 from mcp_tracer.model.level import Level
 from mcp_tracer.service.guard import check_flags, needs_approval
 from mcp_tracer.service.operation import INSTRUMENT
+from mcp_tracer.service.renewing import LANGUAGES, Renewing
 from mcp_tracer.settings.file import load
 from mcp_tracer.workspace import launching
 from mcp_tracer.workspace.initialise import refresh_runtime
 from mcp_tracer.workspace.manifest import Manifest
 from mcp_tracer.workspace.project import Project
+from mcp_tracer.workspace.workspace import Workspace
 
 LEVEL_HELP = "Trace every file of the project at this level (1 to 5). Default: only files that were instrumented with --mode on_load."
 LevelOption = Annotated[int | None, typer.Option("--level", help=LEVEL_HELP, show_default=False)]
+SHOWN = 5
 PASS_ON = {"ignore_unknown_options": True, "allow_interspersed_args": False}
 
 
@@ -34,7 +37,7 @@ def run(
     level: LevelOption = None,
     project: ProjectOption = None,
 ) -> None:
-    """Run a command with its Python files instrumented as they are loaded; no file is changed. Its exit code is passed on."""
+    """Run a command with its files instrumented as they are loaded; none of them is changed. Its exit code is passed on."""
     wanted = asked(ctx, project, False)
     with failures(wanted):
         place, variables = _prepared(wanted, level, os.environ)
@@ -67,7 +70,30 @@ def _prepared(wanted: Asked, level: int | None, environ: Mapping[str, str]) -> t
             raise UserError("level 0 means no tracing: start the command without `mcp-tracer run`.")
         _check(place)
     refresh_runtime(place)
+    _tell(_renewed(place, level))
     return place, launching.variables(place, level, environ)
+
+
+def _renewed(place: Project, level: int | None) -> list[str]:
+    """Make the texts that loaders of JavaScript will ask for. What may not be instrumented without a person stays as it was made."""
+    if level is None and all(entry.mode != "on_load" or entry.language not in LANGUAGES for entry in Manifest(place).entries().values()):
+        return []
+    from mcp_tracer.app import languages  # composing loads every adapter: not for those who need none
+
+    settings = load(place.env_file)
+    renewing = Renewing(Workspace(place, languages()), settings.settings)
+    if level is not None:
+        return renewing.level(level)
+    if needs_approval(INSTRUMENT, settings) or not all(settings.allows(flag) for flag in INSTRUMENT.flags):
+        return []
+    return renewing.entries()
+
+
+def _tell(sentences: Sequence[str]) -> None:
+    for sentence in sentences[:SHOWN]:
+        typer.echo(f"mcp-tracer: {sentence}", err=True)
+    if len(sentences) > SHOWN:
+        typer.echo(f"mcp-tracer: {len(sentences) - SHOWN:,} more files run untraced.", err=True)
 
 
 def _check(place: Project) -> None:
@@ -93,6 +119,6 @@ def _why(place: Project, level: int | None) -> str:
     if level is None and not entries:
         return "no file is instrumented. Use `mcp-tracer run --level 2 -- …`, or instrument some with `--mode on_load`."
     return (
-        "no traced function ran, or the program was started in a way that leaves PYTHONPATH unread (python -I, -E or -S, "
+        "no traced function ran, or the program was started in a way that leaves PYTHONPATH or NODE_OPTIONS unread (python -I, -E or -S, "
         "a cleared environment)."
     )

@@ -38,8 +38,6 @@ class EcmaScript:
         """
         if dialect.is_declaration_file(request.path):
             return self._finish(source, request, None, (Skipped("", 1, "a declaration file holds types only: nothing in it runs"),))
-        if request.mode == "on_load":
-            raise UserError(f"{request.path}: {self.name} is instrumented in place only, so far: use mode in_place.", "on_load")
         dialect.refuse_marked(source, request.path)
         dialect.refuse_generated(source, request.path)
         root = dialect.parse(source, request.path)
@@ -70,6 +68,7 @@ class EcmaScript:
             functions=tuple(found.info for found, _ in traced),
             levels={found.info.name: level for found, level in traced},
             skipped=skipped,
+            mode=request.mode,
             style=request.style,
         )
 

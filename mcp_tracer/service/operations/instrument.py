@@ -33,7 +33,7 @@ class InstrumentParams(PathParams):
     )
     mode: Literal["in_place", "on_load"] | None = Field(
         default=None,
-        description="in_place: into the file, with a backup. on_load (Python): the file stays; run the program with `mcp-tracer run`. "
+        description="in_place: into the file, with a backup. on_load: the file stays; run the program with `mcp-tracer run`. "
         "Default: as the file is instrumented now, else TRACING_MODE.",
     )
     style: Literal["header", "explicit"] = Field(

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.runtime.javascript.loaded import Loaded
 from tests.runtime.javascript.project import NODE_FOLDER, NODE_MODULES, Project
 
 _INSTALL_S = 300
@@ -19,6 +20,21 @@ _INSTALL_S = 300
 def project(tmp_path: Path) -> Project:
     """An empty project with the runtime in it."""
     return Project(tmp_path.resolve())
+
+
+@pytest.fixture
+def loaded(project: Project) -> Loaded:
+    """The same project, for files that are instrumented as they are loaded."""
+    return Loaded(project)
+
+
+@pytest.fixture(params=["18", "node", "22", "24"])
+def node(request: pytest.FixtureRequest, node_modules: Path) -> str:
+    """Each Node in turn: those that npm brought, and the one on PATH."""
+    brought = node_modules / f"node-{request.param}" / "bin" / "node"
+    if request.param == "node" or brought.exists():
+        return "node" if request.param == "node" else str(brought)
+    pytest.skip("npm brings further versions of Node on Linux x64 alone")
 
 
 @pytest.fixture(scope="session")
