@@ -123,8 +123,7 @@ class Reference:
 
     @staticmethod
     def _as_counted(row: Row) -> tuple[Any, ...]:
-        errors = row.count if row.error else 0
-        numbers = (row.count, errors, row.duration_ns * row.count, row.self_ns * row.count, row.duration_ns, row.duration_ns)
+        numbers = (1, int(row.error is not None), row.duration_ns, row.self_ns, row.duration_ns, row.duration_ns)
         return (row.file, row.function, row.kind), row.run_id, row.start_ns, numbers, row.duration_ns
 
     def _fits(self, row: Row, query: SpanQuery) -> bool:

@@ -46,16 +46,15 @@ def bucket_ns(index: Array | int) -> Any:
 
 
 def of_spans(run: int, columns: dict[str, Array], starts: Array) -> Rollup:
-    """Roll up spans of one run: columns fn, dur, self, err, count; `starts` in wall ns."""
+    """Roll up spans of one run: columns fn, dur, self, err; `starts` in wall ns. One of many counts once: the others are in aggregates."""
     n = len(starts)
     keys = np.zeros(n, KEYS)
     keys["hour"], keys["run"], keys["fn"] = starts // HOUR_NS, run, columns["fn"]
-    count: Array = columns["count"].astype(np.int64)
     sums = np.zeros(n, SUMS)
-    sums["calls"], sums["errors"] = count, np.where(columns["err"] > 0, count, 0)
-    sums["total"], sums["self"] = columns["dur"] * count, columns["self"] * count
+    sums["calls"], sums["errors"] = 1, columns["err"] > 0
+    sums["total"], sums["self"] = columns["dur"], columns["self"]
     sums["least"] = sums["most"] = columns["dur"]
-    return grouped(keys, sums, bucket(columns["dur"]), count)
+    return grouped(keys, sums, bucket(columns["dur"]), sums["calls"])
 
 
 def of_aggregates(run: int, fn: Array, at: Array, sums: Array) -> Rollup:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
@@ -13,6 +14,8 @@ from mcp_tracer.storage.sqlite.columns import Array
 from mcp_tracer.storage.sqlite.names import Function, Names
 from mcp_tracer.storage.sqlite.rollup import HOUR_NS, SUMS, Rollup
 from mcp_tracer.storage.sqlite.snapshot import Segment, Snapshot
+
+_EVENTS: Final = ("line", "checkpoint", "variable")  # counted where they were too many; they are no calls
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +51,9 @@ def function_stats(snapshot: Snapshot, file: str | None, function: str | None, r
     chosen = [
         one.id
         for one in names.functions
-        if (file is None or matching.file_matches(file, one.file)) and (not function or matching.function_matches(function, one.name))
+        if one.kind not in _EVENTS
+        and (file is None or matching.file_matches(file, one.file))
+        and (not function or matching.function_matches(function, one.name))
     ]
     return _ranked(_collected(snapshot, Window(), run), names, names.mask(chosen), Ranking("total", None, by_file))
 
@@ -57,8 +62,9 @@ def hotspots(snapshot: Snapshot, by: str, run: int | None, window: Window, limit
     """The functions that cost most by `self` or `total` time."""
     if by not in ("self", "total"):
         raise UserError(f"by={by!r} is unknown: use self or total.")
-    everything = np.ones(len(snapshot.names.functions), np.bool_)
-    return _ranked(_collected(snapshot, window, run), snapshot.names, everything, Ranking(by, limit, False))
+    names = snapshot.names
+    chosen = [one.id for one in names.functions if one.kind not in _EVENTS]
+    return _ranked(_collected(snapshot, window, run), names, names.mask(chosen), Ranking(by, limit, False))
 
 
 def _collected(snapshot: Snapshot, window: Window, run: int | None) -> Rollup:
@@ -92,7 +98,7 @@ def _edge(snapshot: Snapshot, segment: Segment, low: int, high: int, run: int | 
     there = segment.directory()
     parts: list[Rollup] = []
     for frame in there["id"][(there["max_start"] >= low) & (there["min_start"] < high)].tolist():
-        columns = frames.read(segment.db, frame, ("fn", "dur", "self", "err", "count", "start", "src"))
+        columns = frames.read(segment.db, frame, ("fn", "dur", "self", "err", "start", "src"))
         for source in np.unique(columns["src"]).tolist():
             own = snapshot.names.source(source).run
             mask = (columns["src"] == source) & (columns["start"] >= low) & (columns["start"] < high)

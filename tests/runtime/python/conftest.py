@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -114,6 +114,7 @@ class Span:
             int(record["err"]),
             int(record["tick"]),
         )
+        self.count = int(record["count"])
         self.definition, self.name = definition, definition["name"]
         self.sections = sections(payload)
         self.parent: Span | None = None
@@ -128,6 +129,19 @@ class Span:
         return (self.parent.path + " > " if self.parent else "") + self.name
 
 
+class Counted(NamedTuple):
+    """Calls that were only counted; times in ticks."""
+
+    name: str
+    kind: str
+    calls: int
+    total: int
+    self: int
+    least: int
+    most: int
+    errors: int
+
+
 class Run:
     """One spool file."""
 
@@ -137,6 +151,7 @@ class Run:
         self.spans: list[Span] = []
         self.open: list[Span] = []
         self.events: list[tuple[int, dict[str, Any], dict[str, Any]]] = []
+        self.counted: list[Counted] = []
         self.header = np.frombuffer(path.read_bytes()[: layout.HEADER.itemsize], layout.HEADER)[0]
         self.ns_per_tick = float(self.header["ns_per_tick"])
         data = path.read_bytes()
@@ -159,7 +174,9 @@ class Run:
         else:
             functions, sites = self.definitions[layout.DEF_FUNCTION], self.definitions[layout.DEF_SITE]
             definition = functions.get(int(record["fn"])) or sites[int(record["fn"])]
-            if kind == layout.KIND_EVENT:
+            if kind == layout.KIND_AGGREGATE:
+                self.counted.append(Counted(definition["name"], definition["kind"], int(record["count"]), *sections(payload)["A"]))
+            elif kind == layout.KIND_EVENT:
                 self.events.append((int(record["seq"]), definition, sections(payload)))
             else:
                 (self.spans if kind == layout.KIND_SPAN else self.open).append(Span(record, payload, definition))

@@ -20,7 +20,7 @@ def test_the_c_encoder_writes_what_the_python_encoder_writes(python: str, progra
 
 
 def test_threads_signals_finalizers_forks_and_full_stacks_at_once(project: Any, programs: Path, python: str) -> None:
-    project.settings("TRACING_FLUSH_INTERVAL=50\nTRACING_MAX_DEPTH=2000\n")
+    project.settings("TRACING_FLUSH_INTERVAL=50\nTRACING_MAX_DEPTH=2000\nTRACING_OVERHEAD_BUDGET=off\n")
     project.write("program.py", (programs / "cores" / "stress.py").read_bytes(), 3)
     done = project.run("program.py", python=python, PYTHONMALLOC="debug", PYTHONFAULTHANDLER="1", PYTHONWARNINGS="ignore")
     assert (done.stdout, done.stderr, done.returncode) == ("limit limit\n0\n", "", 0)

@@ -207,6 +207,7 @@ threads = [threading.Thread(target=work, args=(k,)) for k in range(8)]
 for t in threads: t.start()
 for t in threads: t.join()
 '''
+    project.settings("TRACING_OVERHEAD_BUDGET=off\n")
     run = project.trace(source)
     assert sorted(span.params["n"] for span in run.of("f")) == list(range(4000))
     assert {span.parent.name for span in run.of("f")} == {"work"}
@@ -238,6 +239,7 @@ gc.set_threshold(3)
 root()
 print("fine")
 '''
+    project.settings("TRACING_OVERHEAD_BUDGET=off\n")
     project.write("program.py", source, 2)
     done = project.run("program.py", python=python, PYTHONMALLOC="debug", MCP_TRACER_DEBUG="1")
     assert (done.stdout, done.stderr, done.returncode) == ("fine\n", "", 0)

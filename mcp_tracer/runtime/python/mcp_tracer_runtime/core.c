@@ -18,7 +18,7 @@
 #error "not for free-threaded builds: the runtime stays in Python there"
 #endif
 
-#define CORE_INTERFACE 3 /* native.py asks for the same number: a core left over from another version is not used */
+#define CORE_INTERFACE 4 /* native.py asks for the same number: a core left over from another version is not used */
 
 typedef uint8_t u8;
 typedef uint16_t u16;
@@ -46,6 +46,8 @@ static struct {
     PyObject *covered_by;    /* intervals -> their joined length */
     PyObject *merged;        /* intervals -> intervals joined */
     PyObject *undecided;     /* spans.UNDECIDED */
+    PyObject *counted;       /* spans.COUNTED */
+    PyObject *review;        /* governor.review(fn) */
     PyObject *delegates;     /* flow's dict of frames under `yield from` */
     PyObject *encode;        /* values.encode(value, room, depth, brief) -> bytes */
     PyObject *plan;          /* kinds.told(cls) -> how instances are read */
@@ -63,6 +65,7 @@ static void note_fault(void);
 #include "core_redact.h"
 #include "core_kinds.h"
 #include "core_values.h"
+#include "core_governor.h"
 #include "core_spans.h"
 #include "core_probes.h"
 #include "core_flow.h"
@@ -91,7 +94,7 @@ static PyObject *connect(PyObject *self, PyObject *args, PyObject *named)
 {
     static const struct { const char *name; PyObject **place; } slots[] = {
         {"note", &py.note}, {"prepare", &py.prepare}, {"own", &py.own}, {"wake", &py.wake}, {"thread_id", &py.thread_id},
-        {"covered_by", &py.covered_by}, {"merged", &py.merged}, {"undecided", &py.undecided}, {"delegates", &py.delegates},
+        {"covered_by", &py.covered_by}, {"merged", &py.merged}, {"undecided", &py.undecided}, {"counted", &py.counted}, {"review", &py.review}, {"delegates", &py.delegates},
         {"encode", &py.encode}, {"plan", &py.plan}, {"shape", &py.shape}, {"left_out", &py.left_out}, {"stopped", &py.stopped}, {"current", &current_var}, {NULL, NULL},
     };
     PyObject *key, *value;
@@ -136,6 +139,11 @@ static PyMethodDef methods[] = {
     {"forget_all", span_forget_all, METH_NOARGS, NULL},
     {"forget", span_forget, METH_O, NULL},
     {"forget_threads", span_forget_threads, METH_NOARGS, NULL},
+    {"govern", governor_switch, METH_O, NULL},
+    {"usage", governor_usage, METH_NOARGS, NULL},
+    {"write_counted", governor_flush, METH_NOARGS, NULL},
+    {"counted_functions", governor_functions, METH_NOARGS, NULL},
+    {"forget_counted", governor_forget, METH_O, NULL},
     {"facts", core_facts, METH_NOARGS, NULL},
     FAST("E", probe_enter),
     FAST("R", probe_leave),
@@ -175,6 +183,9 @@ static int execute(PyObject *module)
     Py_INCREF(&FlowSpan_Type);
     if (PyModule_AddObject(module, "Function", (PyObject *)&Function_Type) < 0 || PyModule_AddObject(module, "Span", (PyObject *)&Span_Type) < 0
         || PyModule_AddObject(module, "FlowSpan", (PyObject *)&FlowSpan_Type) < 0 || PyModule_AddIntConstant(module, "INTERFACE", CORE_INTERFACE) < 0)
+        return -1;
+    ever_counted = PyList_New(0);
+    if (ever_counted == NULL)
         return -1;
     if (clock_begin() < 0 || spool_begin() < 0)
         return -1;

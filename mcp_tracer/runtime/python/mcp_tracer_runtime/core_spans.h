@@ -20,6 +20,8 @@ typedef struct {
     char whole, brief;   /* detail.py: always whole values; brief ones now */
     int detailed;        /* calls left before detail is looked at again */
     u64 window;          /* when it was last; 0: never */
+    char inner;          /* a site: not recorded below a call that is only counted */
+    Governed governed;
 } Function;
 
 enum { DETAIL_CALLS = 32, DETAIL_NS = 2000000 };
@@ -59,6 +61,12 @@ static PyMemberDef function_members[] = {
     {"brief", T_BOOL, offsetof(Function, brief), 0, NULL},
     {"detailed", T_INT, offsetof(Function, detailed), 0, NULL},
     {"window", T_ULONGLONG, offsetof(Function, window), 0, NULL},
+    {"inner", T_BOOL, offsetof(Function, inner), 0, NULL},
+    {"period", T_UINT, offsetof(Function, governed.period), 0, NULL},
+    {"left", T_INT, offsetof(Function, governed.left), 0, NULL},
+    {"listed", T_BOOL, offsetof(Function, governed.listed), 0, NULL},
+    {"since", T_UINT, offsetof(Function, governed.since), 0, NULL},
+    {"cost", T_UINT, offsetof(Function, governed.cost), 0, NULL},
     {NULL, 0, 0, 0, NULL},
 };
 
@@ -94,9 +102,9 @@ typedef struct Span {
     u32 trace_id, seq, parent, depth;
     u64 start;                   /* from here to `shown`: zero in every new span */
     i64 covered;
-    u32 err, events;
+    u32 err, events, others;     /* others: calls that were only counted and that this one stands for */
     u8 flags;
-    char record, announced, awaiting, closed, generator, linked;
+    char record, counted, announced, awaiting, closed, generator, linked; /* counted: 2 where it must never be recorded: too deep */
     OpenEntry *entry;            /* its place in the table of open spans; NULL: none */
     PyObject *intervals;         /* list of (start, end); NULL: children do not overlap */
     PyObject *result;            /* section R of a `return` that a finally follows; NULL: none */
@@ -211,8 +219,10 @@ static inline Span *span_new(PyTypeObject *type)
     memset((char *)s + offsetof(Span, start), 0, offsetof(Span, resumed) - offsetof(Span, start));
     if (type == &FlowSpan_Type) /* plain spans never look there */
         memset((char *)s + offsetof(Span, resumed), 0, offsetof(Span, own) - offsetof(Span, resumed));
-    else
+    else {
+        s->resumed = 0;
         s->delegate = NULL;
+    }
     s->payload.data = s->payload.own = s->own;
     s->payload.room = sizeof s->own;
     s->payload.length = 0;
@@ -406,8 +416,10 @@ static PyMemberDef span_members[] = {
     {"depth", T_UINT, offsetof(Span, depth), 0, NULL},
     {"err", T_UINT, offsetof(Span, err), 0, NULL},
     {"events", T_UINT, offsetof(Span, events), 0, NULL},
+    {"others", T_UINT, offsetof(Span, others), 0, NULL},
     {"flags", T_UBYTE, offsetof(Span, flags), 0, NULL},
     {"record", T_BOOL, offsetof(Span, record), 0, NULL},
+    {"counted", T_BYTE, offsetof(Span, counted), 0, NULL},
     {"announced", T_BOOL, offsetof(Span, announced), 0, NULL},
     {"awaiting", T_BOOL, offsetof(Span, awaiting), 0, NULL},
     {"closed", T_BOOL, offsetof(Span, closed), 0, NULL},
@@ -515,10 +527,66 @@ static int define(Function *fn)
     return answer == NULL ? -1 : 0;
 }
 
+/* --- calls that are only counted --- */
+static PyObject *ever_counted; /* list of the Functions with such calls */
+
+static NEVER_INLINE int list_counted(Function *fn)
+{
+    fn->governed.listed = 1;
+    return PyList_Append(ever_counted, (PyObject *)fn);
+}
+
+static NEVER_INLINE int write_counted(Function *fn)
+{
+    if (!fn->defined && define(fn) < 0)
+        return -1;
+    governor_write(&fn->governed, fn->id);
+    return 0;
+}
+
+static inline int count_call(Function *fn, u64 duration, u64 own, int failed)
+{
+    governor_add(&fn->governed, duration, own, failed);
+    if (unlikely(!fn->governed.listed) && list_counted(fn) < 0)
+        return -1;
+    return unlikely(fn->governed.counted % COUNTED_AT_ONCE == 0) ? write_counted(fn) : 0;
+}
+
+/* A call without a parent that is only counted: so is all that it calls. */
+static inline void count_root(Span *s, Function *fn, PyThreadState *ts)
+{
+    fn->governed.since++;
+    Py_INCREF(fn);
+    s->fn = fn;
+    Py_INCREF(py.counted);
+    s->trace = py.counted;
+    s->thread = ts->thread_id;
+    s->counted = 1;
+}
+
+static inline int below_counted(const Span *s)
+{
+    return s->trace == py.counted && py.counted != NULL;
+}
+
+/* Let governor.py look at `fn`. Runs Python. */
+static NEVER_INLINE int review(Function *fn)
+{
+    PyObject *answer = py.review != NULL ? PyObject_CallFunctionObjArgs(py.review, (PyObject *)fn, NULL) : NULL;
+    python_ran++;
+    Py_XDECREF(answer);
+    return answer == NULL && PyErr_Occurred() ? -1 : 0;
+}
+
 /* Fill `s`, new, for `fn` under `up` (a span or NULL), as spans.prepare does. -1 with an exception set. */
 static inline int span_prepare(Span *s, Function *fn, Span *up, PyThreadState *ts)
 {
     int level = fn->level;
+    Governed *g = &fn->governed;
+    if (unlikely(up == NULL && level && g->since + 1 < g->period && fn->defined && py.counted != NULL)) {
+        count_root(s, fn, ts);
+        return 0;
+    }
     python_ran += up == NULL || !fn->defined;
     if (unlikely(up == NULL || (level && up->trace == py.undecided))) {
         PyObject *answer = PyObject_CallFunctionObjArgs(py.prepare, (PyObject *)s, (PyObject *)fn, up != NULL ? (PyObject *)up : Py_None, NULL);
@@ -537,14 +605,22 @@ static inline int span_prepare(Span *s, Function *fn, Span *up, PyThreadState *t
     s->thread = ts->thread_id;
     if (unlikely(s->thread != up->thread && up->intervals == NULL) && own_intervals(up) < 0)
         return -1;
-    if (likely(level && s->trace_id && s->depth <= fn->max_depth)) {
+    if (likely(level && s->trace_id && s->depth <= fn->max_depth && !(fn->inner && up->counted) && governor_picks(g, s->trace_id, &s->others))) {
+        governor.spent += g->cost;
+        if (unlikely(--g->left <= 0) && review(fn) < 0)
+            return -1;
         detail_step(fn);
         span_open(s);
         if (unlikely(!fn->defined) && define(fn) < 0)
             return -1;
+        return 0;
     }
-    else
-        s->seq = up->seq;
+    s->seq = up->seq;
+    if (level && governor.on && (s->trace_id || below_counted(up))) {
+        g->since++;
+        s->counted = s->depth > fn->max_depth ? 2 : 1;
+        s->depth -= s->counted == 1; /* what it calls hangs below the nearest recorded call */
+    }
     return 0;
 }
 
@@ -612,6 +688,10 @@ static inline int write_ended(Span *s, u64 now)
         own = 0;
     if (unlikely(duration < s->fn->min_ticks && !s->announced))
         return 0;
+    if (!s->record) {
+        s->counted = 0;
+        return count_call(s->fn, duration, (u64)own, s->flags & FLAG_ERROR);
+    }
     if (unlikely(s->result != NULL && !(s->flags & FLAG_ERROR))
         && put_raw(&s->payload, PyBytes_AS_STRING(s->result), (size_t)PyBytes_GET_SIZE(s->result)) < 0)
         return -1;
@@ -643,13 +723,13 @@ static inline int write_ended(Span *s, u64 now)
         r->kind = KIND_SPAN;
         r->flags = s->flags;
         r->err = (u16)s->err;
-        r->count = 1;
+        r->count = s->others + 1;
         spool_commit(length);
     }
     return 0;
 }
 
-/* Write an ended span whose parent knows about its time; it is open until its record counts. -1 with an exception set. */
+/* Write or count an ended span whose parent knows about its time; it is open until its record counts. -1 with an exception set. */
 static inline int finish(Span *s, u64 now)
 {
     int failed = 0;
@@ -657,6 +737,8 @@ static inline int finish(Span *s, u64 now)
         failed = write_ended(s, now);
         span_unlink(s);
     }
+    else if (s->counted)
+        failed = write_ended(s, now);
     return failed;
 }
 
@@ -664,12 +746,15 @@ static inline int finish(Span *s, u64 now)
 static int event(Span *s, Function *site, const u8 *data, size_t length)
 {
     Record *r;
-    if (!s->record || site->level == 0)
+    if (site->level == 0)
         return 0;
+    if (!s->record)
+        return s->counted ? count_call(site, 0, 0, 0) : 0;
     if (++s->events > MAX_EVENTS) {
         s->flags |= FLAG_LEFT_OUT;
-        return 0;
+        return governor.on ? count_call(site, 0, 0, 0) : 0;
     }
+    governor.spent += site->governed.cost;
     if (!site->defined && define(site) < 0)
         return -1;
     r = spool_place(length);
@@ -754,6 +839,48 @@ static PyObject *span_forget_all(PyObject *self, PyObject *unused)
 {
     while (open_ends.newer != &open_ends)
         span_unlink(open_ends.newer);
+    Py_RETURN_NONE;
+}
+
+/* govern(on): whether calls beyond the depth limit, and whatever is not recorded, are counted */
+static PyObject *governor_switch(PyObject *self, PyObject *on)
+{
+    governor.on = PyObject_IsTrue(on) == 1;
+    Py_RETURN_NONE;
+}
+
+/* usage() -> (ticks spent on recording, calls only counted), since loading */
+static PyObject *governor_usage(PyObject *self, PyObject *unused)
+{
+    return Py_BuildValue("KK", (unsigned long long)governor.spent, (unsigned long long)governor.counted);
+}
+
+/* write_counted(): a record for each function with counted calls */
+static PyObject *governor_flush(PyObject *self, PyObject *unused)
+{
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(ever_counted); i++) {
+        Function *fn = (Function *)PyList_GET_ITEM(ever_counted, i);
+        if (fn->governed.counted && write_counted(fn) < 0)
+            return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+/* counted_functions() -> list of the functions with calls that were only counted; not to be changed */
+static PyObject *governor_functions(PyObject *self, PyObject *unused)
+{
+    Py_INCREF(ever_counted);
+    return ever_counted;
+}
+
+/* forget_counted(functions): what was counted of them is not to be written */
+static PyObject *governor_forget(PyObject *self, PyObject *functions)
+{
+    for (Py_ssize_t i = 0; PyList_Check(functions) && i < PyList_GET_SIZE(functions); i++) {
+        Governed *g = &((Function *)PyList_GET_ITEM(functions, i))->governed;
+        g->counted = g->errors = 0;
+        g->total = g->self = g->most = 0;
+    }
     Py_RETURN_NONE;
 }
 

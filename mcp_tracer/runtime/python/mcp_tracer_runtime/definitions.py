@@ -2,7 +2,7 @@
 
 from itertools import count
 
-from . import clock, detail, msgpack, state
+from . import clock, detail, governor, msgpack, state
 from .native import core
 from .redact import rules
 from .values import type_name
@@ -16,21 +16,28 @@ class _Hot:
 
     __slots__ = (
         "brief",
+        "cost",
         "defined",
         "detailed",
         "encoders",
+        "first",
         "head",
         "id",
+        "inner",
+        "left",
         "level",
         "max_depth",
         "min_ticks",
         "names",
         "params",
+        "period",
         "plainly",
         "receiver",
         "returns",
         "room",
         "secret",
+        "since",
+        "times",
         "variables",
         "waits",
         "whole",
@@ -52,6 +59,7 @@ class Function(_Hot if core is None else core.Function):
         self.secret = tuple(secret) if True in secret else ()
         self.receiver = names[:1] in (("self",), ("cls",)) and not as_site
         self.head = b"P" + msgpack.array(len(names))
+        governor.adopt(self)
         self.configure(state.config)
         state.functions.append(self)
 

@@ -3,7 +3,7 @@
 import os
 import sys
 
-from . import run, spans, state
+from . import promotion, run, spans, state
 from .msgpack import array, integer, map, text
 from .values import encode, type_name
 
@@ -21,7 +21,11 @@ def record(span, error):
     if isinstance(error, SystemExit):
         run.note_exit(error)
     if not span.record:
-        return
+        if not span.counted or not state.on:
+            return
+        promotion.promote(span, error)
+        if not span.record:
+            return
     span.err = spans.errors.id(type(error))
     if state.config.errors and span.fn.level >= 2:
         span.payload += b"E" + encoded(error)
@@ -30,9 +34,11 @@ def record(span, error):
 def blame(span):
     """Flag a call that the exception being handled has jumped over. Its text stands at the function that it left."""
     span.flags |= spans.ERROR
-    error = sys.exc_info()[0]
+    error = sys.exc_info()[1]
+    if error is not None and span.counted and not span.record and state.on:
+        promotion.promote(span, error)
     if error is not None and span.record:
-        span.err = spans.errors.id(error)
+        span.err = spans.errors.id(type(error))
 
 
 def encoded(error, causes=_CAUSES):

@@ -6,7 +6,7 @@ import sys
 from _thread import allocate_lock, start_new_thread
 from time import sleep
 
-from . import clock, collecting, faults, spans, state
+from . import clock, collecting, faults, governor, spans, state
 from .native import core
 
 # The C core's spool shows open spans to readers at any moment; here it takes a record each, written once a span is so old.
@@ -69,6 +69,8 @@ def _loop(wake, ended):
             try:
                 collecting.release()
                 write_open(int(pause_seconds * 1e9))
+                governor.flush()
+                governor.relax()
                 if waited >= state.config.flush_seconds:
                     waited = 0.0
                     if state.files.changed():

@@ -3,26 +3,30 @@
 import sys
 from _thread import get_ident
 
-from . import detail, exceptions, faults, spans, state
+from . import detail, exceptions, faults, governor, spans, state
 from .clock import tick
-from .spans import WIDE, Span, cover, current, finish, light, prepare
+from .spans import WIDE, Span, count_ended, cover, current, finish, light, prepare
 from .values import DEPTH, encode, left_out, named
 
 _get, _set = current.get, current.set
 _live, _next_seq = spans.live, spans.next_seq
+_used = governor.used
 
 
 def enter(fn, *arguments):
     """E: a call of `fn` begins. The common case of `spans.prepare` is spelled out: a call costs what this function costs."""
     try:
         up = _get()
+        if fn.period > 1 and _counted(fn, up):
+            return
         span = Span()
-        if up is None or not up.record or not fn.defined or not fn.level or up.depth >= fn.max_depth:
+        before = 0 if fn.left & 31 else tick()
+        if up is None or not up.record or not fn.defined or not fn.level or up.depth >= fn.max_depth or fn.period > 1:
             prepare(span, fn, up)
         else:
             span.fn, span.up, span.trace, span.parent = fn, up, up.trace, up.seq
             span.depth = up.depth + 1
-            span.covered = span.flags = 0
+            span.covered = span.flags = span.counted = span.others = 0
             span.payload = b""
             span.record = True
             span.thread = thread = get_ident()
@@ -33,6 +37,11 @@ def enter(fn, *arguments):
             fn.detailed -= 1
             if fn.detailed < 0:
                 detail.turn(fn)
+            if fn.left < 2:
+                governor.taken(fn)
+            else:
+                fn.left -= 1
+                _used[0] += fn.cost
         if arguments and fn.params and span.record:
             if fn.plainly:
                 payload, room, encoder_of = fn.head, fn.room, fn.encoders.get
@@ -45,10 +54,33 @@ def enter(fn, *arguments):
             if left_out:
                 spans.note_left_out(span)
         _set(span)
-        span.start = tick()
+        span.start = now = tick()
+        if before:
+            governor.measured(fn, 2 * (now - before))
     except Exception as error:
         faults.note(error)
         light(fn)
+
+
+def _counted(fn, up):
+    """Begin a call that is only counted, if that is what it is: as `spans.prepare` does, with no more than it takes."""
+    if up is None or not fn.level or not fn.defined or not governor.on or up.depth >= fn.max_depth:
+        return False
+    trace = up.trace
+    if trace is not spans.COUNTED and (not trace.id or not governor.skips(fn, trace.id)):
+        return False
+    fn.since += 1
+    span = Span()
+    span.fn, span.up, span.trace, span.depth = fn, up, trace, up.depth
+    span.seq = span.parent = up.seq
+    span.covered = span.flags = span.others = 0
+    span.payload, span.record, span.counted = b"", False, 1
+    span.thread = thread = get_ident()
+    if thread != up.thread and up.intervals is None:
+        up.intervals = []
+    _set(span)
+    span.start = tick()
+    return True
 
 
 def leave(fn, value):
@@ -70,6 +102,8 @@ def leave(fn, value):
             else:
                 up.covered += duration
         if not span.record:
+            if span.counted:
+                count_ended(span, now)
             return value
         payload = span.payload
         if fn.returns:
@@ -100,7 +134,7 @@ def leave(fn, value):
                 1,
                 span.flags,
                 0,
-                1,
+                span.others + 1,
             ),
             payload,
         )

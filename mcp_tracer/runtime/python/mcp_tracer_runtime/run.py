@@ -118,7 +118,7 @@ def _watch_exit():
 
 def finish():
     """Write the run's end and close the spool."""
-    from . import flush, spans
+    from . import flush, governor, spans
 
     try:
         flush.pause()
@@ -127,6 +127,7 @@ def finish():
         state.on = False
         for function in state.functions:
             function.level = 0
+        governor.flush()
         fields = {"dropped": state.spool.dropped, "faults": faults.count}
         code, name = _outcome()
         fields["exitCode"] = code

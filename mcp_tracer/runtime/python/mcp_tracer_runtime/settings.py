@@ -37,6 +37,7 @@ class Settings:
         self.min_ns = int(number("TRACING_MIN_DURATION", 0, 0, _HOUR_MS, float) * 1000000)
         storage_gb = number("TRACING_MAX_STORAGE_GB", 5.0, 0, 1 << 20, float) or 5.0
         self.spool_bytes = int(storage_gb * (1 << 30) / 5)  # one process must not take all of it
+        self.budget = _budget(values.get("TRACING_OVERHEAD_BUDGET", "auto"))
         self.excluded = frozenset(name.strip() for name in values.get("TRACING_EXCLUDE_FUNCTIONS", "").split(",") if name.strip())
         self.whole_values = values.get("TRACING_OVERHEAD_BUDGET", "").strip().lower() == "off"
         self._known = {}
@@ -71,6 +72,18 @@ class Settings:
             "captureAsync": self.waits and chosen.get("captureAsync") is not False,
             "captureVars": self.variables and chosen.get("captureVars"),
         }
+
+
+def _budget(text):
+    """`auto`, `off`, or a percentage as a fraction."""
+    text = text.lower()
+    if text in ("auto", "off"):
+        return text
+    try:
+        percent = float(text[:-1] if text.endswith("%") else text)
+    except ValueError:
+        return "auto"
+    return percent / 100 if 0 < percent <= 1000 else "auto"
 
 
 def _section(holder, key):

@@ -10,7 +10,7 @@ from _thread import get_ident
 from contextvars import ContextVar
 from itertools import count
 
-from . import definitions, detail, faults, flush, greenlets, msgpack, state
+from . import definitions, detail, faults, flush, governor, greenlets, msgpack, state
 from .clock import tick
 from .native import core
 from .values import DEPTH, encode, left_out
@@ -48,9 +48,15 @@ class _Rare:
 
 
 class Span(_Rare):
-    """An open span. `up` is what was current before it, and becomes current after it; `parent` the seq under which it is written."""
+    """An open span. `up` is what was current before it, and becomes current after it; `parent` the seq under which it is written.
 
-    __slots__ = ("__dict__", "covered", "depth", "flags", "fn", "parent", "payload", "record", "seq", "start", "thread", "trace", "up")
+    `counted`: by the governor, and not recorded (2: too deep ever to be); `others`: calls that were only counted, for which it stands.
+    """
+
+    __slots__ = (
+        *("__dict__", "counted", "covered", "depth", "flags", "fn", "others", "parent"),
+        *("payload", "record", "seq", "start", "thread", "trace", "up"),
+    )
 
 
 class FlowSpan(Span):
@@ -89,6 +95,7 @@ class _Traces:
 
 
 NOT_RECORDED = Trace(0, "")
+COUNTED = Trace(0, "")  # of calls without a parent that are only counted, and of all below them
 UNDECIDED = Trace(0, "")  # of spans whose level is 0, with nothing recorded above them
 traces = None
 errors = None
@@ -132,35 +139,68 @@ def span_hex(span, salt=None):
 def prepare(span, fn, up, root=_PLAIN_ROOT, remote=None):
     """Fill a new span for `fn` under `up`. It is recorded unless its trace was sampled out, it lies too deep, or its level is 0."""
     span.fn, span.up = fn, up
-    span.covered = span.flags = 0
+    span.covered = span.flags = span.counted = span.others = 0
     span.payload = b""
     span.thread = thread = get_ident()
-    level = fn.level
+    level, before = fn.level, 0
     spawner = greenlets.above(current) if up is None and level and root is _PLAIN_ROOT else None
     if spawner is not None and spawner.trace is not UNDECIDED:
         span.depth, span.parent, span.trace = spawner.depth + 1, spawner.seq, spawner.trace
     elif up is None:
+        before = tick()
         span.depth = span.parent = 0
         if level:
             flush.ensure()
-        span.trace = traces.begin(root, remote) if level and traces.sampled() else UNDECIDED if not level else NOT_RECORDED
+        span.trace = UNDECIDED if not level else _root_trace(fn, root, remote)
     else:
         span.depth = up.depth + (1 if level else 0)
         span.trace = up.trace
         if span.trace is UNDECIDED and level:  # everything above is switched off: the root is here
-            span.trace = traces.begin(root, remote) if traces.sampled() else NOT_RECORDED
+            span.trace = _root_trace(fn, root, remote)
         span.parent = up.seq
         if thread != up.thread and up.intervals is None:
             up.intervals = []
-    if level and span.trace.id and span.depth <= fn.max_depth:
+    span.seq = span.parent
+    if level and not fn.defined:
+        fn.define()
+    _record_or_count(span, fn, up)
+    if before and span.record:
+        governor.root_began(fn, tick() - before)
+    return span
+
+
+def _root_trace(fn, root, remote):
+    """The trace of a call without a parent. Of hot functions only some begin one; the rest is counted, with all below."""
+    if root is _PLAIN_ROOT and fn.since + 1 < fn.period:
+        return COUNTED
+    return begin_trace(root, remote) if traces.sampled() else NOT_RECORDED
+
+
+def begin_trace(root=_PLAIN_ROOT, remote=None):
+    """A new trace."""
+    return traces.begin(root, remote)
+
+
+def _record_or_count(span, fn, up):
+    span.record = False
+    if not fn.level:
+        return
+    others = None
+    if span.trace.id and span.depth <= fn.max_depth:
+        if up is None or span.trace is not up.trace:  # it begins a trace
+            others, fn.since = fn.since, 0
+        else:
+            others = governor.picks(fn, span.trace.id, up.counted)
+    if others is not None:
+        span.others = others
+        governor.taken(fn)
         count_call(fn)
         opened(span)
-        if not fn.defined:
-            fn.define()
-    else:
-        span.record = False
-        span.seq = 0 if up is None else up.seq
-    return span
+    elif governor.on and (span.trace.id or span.trace is COUNTED):
+        fn.since += 1
+        span.counted = 2 if span.depth > fn.max_depth else 1
+        if span.counted == 1 and up is not None:
+            span.depth -= 1  # what it calls hangs below the nearest recorded call
 
 
 def opened(span):
@@ -213,7 +253,7 @@ def light(fn):
     span = Span()
     up = _get()
     span.fn, span.up, span.record, span.payload = fn, up, False, b""
-    span.covered = span.flags = span.start = span.thread = 0
+    span.covered = span.flags = span.start = span.thread = span.counted = span.others = 0
     span.seq, span.depth, span.trace = (up.seq, up.depth, up.trace) if up is not None else (0, 0, UNDECIDED)
     span.parent = span.seq
     _set(span)
@@ -253,6 +293,8 @@ def covered_by(intervals):
 def finish(span, now):
     """Write an ended span. Its parent has been told about its time."""
     if not span.record:
+        if span.counted:
+            count_ended(span, now)
         return
     start, seq, payload = span.start, span.seq, span.payload
     live.pop(seq, None)
@@ -270,8 +312,17 @@ def finish(span, now):
     thread = thread_ids.get(span.thread)
     if thread is None:
         thread = threads.id(span.thread)
-    numbers = (seq, span.parent, span.trace.id, span.fn.id, len(payload), span.depth, thread, 1, span.flags, span.err, 1)
+    numbers = (seq, span.parent, span.trace.id, span.fn.id, len(payload), span.depth, thread, 1, span.flags, span.err, span.others + 1)
     state.spool.put((start, duration, max(own, 0), *numbers), payload)
+
+
+def count_ended(span, now):
+    """A call that was only counted has ended."""
+    span.counted = 0  # whoever still has it above itself finds that it cannot be recorded any more
+    duration = now - span.start
+    if duration >= span.fn.min_ticks:
+        own = duration - span.covered - (covered_by(span.intervals) if span.intervals else 0)
+        governor.add(span.fn, duration, own if own > 0 else 0, span.flags & ERROR)
 
 
 def write_open(span):
@@ -282,13 +333,20 @@ def write_open(span):
 
 
 def event(span, site, payload):
-    """Write an event of `span` at `site`; payload is whole sections."""
-    if not span.record or not state.on:
+    """Write an event of `span` at `site`; payload is whole sections. Where there is no place for it, it is counted."""
+    if not state.on:
+        return
+    if not span.record:
+        if span.counted:
+            governor.add(site, 0, 0, 0)
         return
     span.events += 1
     if span.events > MAX_EVENTS:
         span.flags |= LEFT_OUT
+        if governor.on:
+            governor.add(site, 0, 0, 0)
         return
+    governor.used[0] += site.cost
     if not site.defined:
         site.define()
     state.spool.put((tick(), 0, 0, span.seq, span.events, span.trace.id, site.id, len(payload), 0, 0, 3, 0, 0, 1), payload)
@@ -303,6 +361,7 @@ def after_fork(parent_salt):
     elsewhere = [span for span in open_spans() if not any(span is known for known in chain)]  # of suspended tasks and generators
     begin_process()
     forget_all()
+    governor.after_fork()
     renamed = {}
     for span in chain + elsewhere:
         before = span.trace.id
@@ -310,7 +369,7 @@ def after_fork(parent_salt):
             renamed[before] = traces.begin({}, (span.trace.hex, span_hex(span, parent_salt)))
         if before:
             span.trace = renamed.get(before, span.trace)
-        span.record, span.seq = False, 0
+        span.record, span.seq, span.counted = False, 0, 0
 
 
 if core is not None:
@@ -322,6 +381,8 @@ if core is not None:
         note=faults.note,
         prepare=prepare,
         undecided=UNDECIDED,
+        counted=COUNTED,
+        review=governor.review,
         merged=merged,
         covered_by=covered_by,
         thread_id=lambda ident: threads.id(ident),

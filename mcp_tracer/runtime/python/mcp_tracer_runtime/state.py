@@ -41,8 +41,9 @@ def _begin():
     config = files.read()
     if not config.enabled:
         return False
-    from . import run, spans
+    from . import governor, run, spans
 
+    governor.configure()
     spans.begin_process()
     spool = run.open_spool(None)
     run.install()
@@ -51,9 +52,12 @@ def _begin():
 
 def reload():
     """Take changed settings over: every function gets its level anew."""
+    from . import governor
+
     global config
     config = files.read()
     config.enabled = config.enabled and on
+    governor.configure()
     for function in functions:
         function.configure(config)
     for listener in on_change:

@@ -1,0 +1,86 @@
+/* The governor's fast half: whether a call is recorded or only counted, and the counts. governor.py decides how much is recorded; this file
+ * does what it decided at every call. Counted calls lose nothing but their span: count, times and errors are written as records of kind 5. */
+enum { WAYS = 8, FIRST_CALLS = 4, COUNTED_AT_ONCE = 4096, MEASURED = 32 /* of so many recorded calls one is timed */ };
+
+typedef struct {
+    unsigned int period;          /* of so many calls one is recorded; 1: all are */
+    int left;                     /* recorded calls until governor.py is asked again */
+    unsigned int since;           /* calls that were only counted since the last recorded one */
+    unsigned int cost;            /* ticks that recording one call took lately */
+    unsigned int counted, errors; /* these and the times: since the last record of kind 5 */
+    u64 total, self, least, most;
+    char listed;                  /* in `ever_counted` */
+    struct { u32 trace, calls; } first[WAYS]; /* how many calls the latest traces have recorded as their first */
+} Governed;
+
+static struct {
+    u64 spent;   /* ticks that recording took, by what calls of each function cost lately */
+    u64 counted; /* calls and events that were only counted */
+    char on;
+} governor;
+
+/* Every trace shows its first calls of a function. A trace that a newer one has displaced has had them. */
+static inline int governor_first(Governed *g, u32 trace)
+{
+    u32 way = trace & (WAYS - 1);
+    if (unlikely(g->first[way].trace < trace)) {
+        g->first[way].trace = trace;
+        g->first[way].calls = 0;
+    }
+    return unlikely(g->first[way].trace == trace && g->first[way].calls < FIRST_CALLS) && ++g->first[way].calls;
+}
+
+/* Whether this call is recorded and not only counted. `others`: the counted calls that it stands for, apart from itself. */
+static inline int governor_picks(Governed *g, u32 trace, u32 *others)
+{
+    if (unlikely(g->period > 1)) {
+        if (governor_first(g, trace))
+            return 1;
+        if (g->since + 1 < g->period)
+            return 0;
+    }
+    *others = g->since;
+    g->since = 0;
+    return 1;
+}
+
+static inline void governor_add(Governed *g, u64 duration, u64 own, int failed)
+{
+    if (g->counted++ == 0 || duration < g->least)
+        g->least = duration;
+    if (duration > g->most)
+        g->most = duration;
+    g->total += duration;
+    g->self += own;
+    g->errors += failed;
+    governor.counted++;
+}
+
+/* Recording took `took` ticks. What the scheduler did in between is no cost of ours: one measurement may double the figure, not more. */
+static inline void governor_measured(Governed *g, u64 took)
+{
+    u64 most = 2 * (u64)g->cost + 1;
+    g->cost = (unsigned int)((7 * (u64)g->cost + (took < most ? took : most)) / 8);
+}
+
+/* A record of kind 5 for what was counted. The definition of `fn` is written. */
+static void governor_write(Governed *g, u32 fn)
+{
+    u8 *at;
+    Record *r = g->counted ? spool_place(47) : NULL; /* may run Python: nothing was read before */
+    u64 numbers[5] = {g->total, g->self, g->least, g->most, g->errors};
+    if (r == NULL || g->counted == 0)
+        return;
+    at = spool.top - 47;
+    *at++ = 'A';
+    *at++ = 0x95;
+    for (int i = 0; i < 5; i++) {
+        *at++ = 0xCF;
+        for (int shift = 56; shift >= 0; shift -= 8)
+            *at++ = (u8)(numbers[i] >> shift);
+    }
+    *r = (Record){ticks(), 0, 0, 0, 0, 0, fn, 47, 0, 0, KIND_AGGREGATE, 0, 0, g->counted};
+    spool_commit(47);
+    g->counted = g->errors = 0;
+    g->total = g->self = g->most = 0;
+}

@@ -1,0 +1,251 @@
+"""Keeps the time that tracing takes within `TRACING_OVERHEAD_BUDGET`, and every count exact.
+
+Each function's first calls are recorded whole. After so many of them it is asked what recording took lately and how much time the program
+had for itself. Where that is beyond the budget, one call in `period` is recorded and the others are counted: their number, total and self
+time, least and most go to records of kind 5. What fails is recorded all the same (`promote`), and so are the first calls in each trace.
+"""
+
+from contextvars import Context
+from time import process_time_ns
+
+from . import clock, msgpack, state
+from .native import core
+
+WHOLE_CALLS = 1000  # of a function, before anybody asks what it costs
+SAMPLES = 64  # recorded calls of a function that is sampled, until it is looked at again
+FIRST_CALLS = 4  # of each function in each trace
+MOST = 1024  # one call in so many is always recorded
+WINDOW_NS = 5_000_000  # of CPU time: what the budget is compared with; within one a function's period changes once
+AT_ONCE = 512  # counted calls that wait for one record
+BUDGETS = (0.0, 0.05, 0.15, 0.30, 0.50, 1.0)  # by level: the upper bounds of the promise
+_FAR = 0x7FFFFFFF
+_UNGOVERNED = frozenset(("db", "http-client", "http-server", "test"))  # few, dear, and each one is looked for
+
+on = False
+sampled = {}  # function -> [window and CPU ns when it was last decided about, calls recorded since]
+_listed = []  # functions with counted calls (Python core)
+used = [0, 0]  # ticks spent on recording in Python, calls counted in Python
+_window = [0, 0, 0, 0]  # number, and at its start: CPU ns, ns spent on recording, calls counted
+_verdict = 2.0  # how many times what the last window recorded the budget had room for; below 1: too much was recorded
+_level = [0, 0]  # number of functions, the highest level among them
+_counted_ns = 0.0  # what counting a call takes; measured before anything is counted
+
+
+def adopt(fn):
+    """A new function or site: recorded whole until it is looked at."""
+    fn.period, fn.since, fn.cost = 1, 0, clock.ticks(150 if core is not None else 3000)
+    fn.inner = fn.as_site
+    fn.left = WHOLE_CALLS if fn.fields.get("kind") not in _UNGOVERNED else _FAR
+    if core is None:
+        fn.first, fn.times = {}, None
+
+
+def configure():
+    """Settings were read: with `off`, everything is recorded."""
+    global on
+    on = state.config.budget != "off"
+    _level[0] = 0
+    if core is not None:
+        core.govern(on)
+    if not on:
+        for fn in sampled:
+            fn.period, fn.left = 1, _FAR
+        sampled.clear()
+
+
+def fraction():
+    """What tracing may take, as a part of the program's own time."""
+    if state.config.budget != "auto":
+        return state.config.budget
+    if _level[0] != len(state.functions):
+        _level[:] = len(state.functions), max((fn.level for fn in state.functions), default=0)
+    return BUDGETS[min(_level[1], 5)]
+
+
+def usage():
+    """(ns spent on recording, calls only counted) since the start."""
+    if core is None:
+        return used
+    spent, counted = core.usage()
+    return (spent + used[0]) * core.facts()["ns_per_tick"], counted
+
+
+def look(now):
+    """End the window where it has lasted, and judge it."""
+    global _verdict
+    number, began, spent_before, counted_before = _window
+    elapsed = now - began
+    if elapsed < WINDOW_NS:
+        return
+    spent, counted = usage()
+    recording, counting = spent - spent_before, (counted - counted_before) * _counted_ns
+    own = max(elapsed - recording - counting, elapsed * 0.02)
+    _verdict = (fraction() * own - counting) / recording if recording > 0 else 2.0
+    _window[:] = number + 1, now, spent, counted
+
+
+def review(fn):
+    """`fn` has recorded the calls that it may: let the budget decide about the next."""
+    if not on or fn.left == _FAR:
+        fn.left = _FAR
+        return
+    if not _counted_ns:
+        _calibrate()
+    now = process_time_ns()
+    look(now)
+    seen = sampled.setdefault(fn, [-1, 0, 0])
+    seen[2] += (WHOLE_CALLS if fn.period == 1 else SAMPLES) - max(fn.left, 0)
+    if seen[0] != _window[0]:
+        change(fn, seen[2] * fn.cost / clock.ticks(max(now - seen[1], 1)))
+        seen[:] = _window[0], now, 0
+    fn.left = WHOLE_CALLS if fn.period == 1 else SAMPLES
+
+
+def change(fn, share):
+    """Record more or fewer calls of `fn`, as the last window wants it. A function with a small share of the time stays as it is."""
+    if _verdict < 1 and share > fraction() / 32:
+        fn.period = min(MOST, int(fn.period / max(_verdict, 1 / 64)) + 1)
+    elif _verdict > 1.2 and fn.period > 1:
+        fn.period = max(1, int(fn.period / min(_verdict, 2)))
+
+
+def _calibrate():
+    """Measure what counting one call takes, on a function of our own in a context of its own."""
+    global _counted_ns
+    from .definitions import Function
+
+    _counted_ns = 1.0  # no further call of this one
+    fn = Function({"file": "", "name": "", "line": 0, "kind": "function", "params": []}, 1)
+    state.functions.remove(fn)
+    fn.defined, fn.period, fn.left = True, _FAR, _FAR
+    if core is None:
+        fn.times = []  # so it is not listed: these calls are nobody's
+    else:
+        fn.listed = True
+    _counted_ns = Context().run(_ns_a_call, fn)
+
+
+def _ns_a_call(fn):
+    from .probes import table
+
+    enter, leave, best = table["E"], table["R"], 1e9
+    enter(fn)  # the rest has a parent
+    for _ in range(5):
+        begin = clock.tick()
+        for _ in range(40):
+            enter(fn)
+            leave(fn, None)
+        best = min(best, (clock.tick() - begin) / 40)
+    leave(fn, None)
+    return best / clock.ticks(1000) * 1000
+
+
+# --- counting, where there is no C core ---
+
+
+def picks(fn, trace, inner):
+    """Whether this call is recorded and not only counted: None for no, else how many counted calls it stands for, apart from itself.
+    `inner`: a call that is only counted makes it, from its own body."""
+    if inner and fn.inner:
+        return None
+    if fn.period > 1:
+        calls = fn.first.get(trace & 7)
+        if calls is None or calls[0] < trace:
+            fn.first[trace & 7] = [trace, 1]
+            return 0
+        if calls[0] == trace and calls[1] < FIRST_CALLS:
+            calls[1] += 1
+            return 0
+        if fn.since + 1 < fn.period:
+            return None
+    others, fn.since = fn.since, 0
+    return others
+
+
+def skips(fn, trace):
+    """Whether this call of a function with a period above 1 is only counted; changes nothing."""
+    calls = fn.first.get(trace & 7)
+    return fn.since + 1 < fn.period and calls is not None and (calls[0] > trace or (calls[0] == trace and calls[1] >= FIRST_CALLS))
+
+
+def taken(fn):
+    """A call of `fn` is recorded."""
+    used[0] += fn.cost
+    fn.left -= 1
+    if fn.left <= 0:
+        review(fn)
+
+
+def add(fn, duration, own, failed):
+    """A call that was only counted has ended. Appending is all that happens: threads may do it at once."""
+    times = fn.times
+    if times is None:
+        times = fn.times = []
+        _listed.append(fn)
+    times.append((duration, own, failed))
+    used[1] += 1
+    if len(times) >= AT_ONCE:
+        _write(fn)
+
+
+def _write(fn):
+    times = fn.times
+    some = []
+    try:
+        while True:
+            some.append(times.pop())
+    except IndexError:  # another thread may have taken them
+        if not some:
+            return
+    if not fn.defined:
+        fn.define()
+    durations, owns, failures = zip(*some)  # noqa: B905 - `strict` needs Python 3.10
+    numbers = (sum(durations), sum(owns), min(durations), max(durations), sum(failures))
+    payload = b"A\x95" + b"".join([msgpack.integer(number) for number in numbers])
+    state.spool.put((clock.tick(), 0, 0, 0, 0, 0, fn.id, len(payload), 0, 0, 5, 0, 0, len(some)), payload)
+
+
+def root_began(fn, took):
+    """Recording the beginning of a trace took `took` ticks: more than other calls of `fn`."""
+    used[0] += took
+    measured(fn, took)
+
+
+def measured(fn, took):
+    """Recording took `took` ticks. What the scheduler did in between is no cost of ours: one measurement may double the figure."""
+    fn.cost = (7 * fn.cost + min(took, 2 * fn.cost + 1)) // 8
+
+
+def flush():
+    """Write what was counted since the last time."""
+    if core is not None:
+        core.write_counted()
+        return
+    for fn in list(_listed):
+        _write(fn)
+
+
+def relax():
+    """At each flush: functions that are called less often by now are recorded more often again."""
+    if not on:
+        return
+    look(process_time_ns())
+    for fn in list(sampled):
+        if fn.period > 1:
+            review(fn)
+
+
+def forget(functions):
+    """Drop what was counted of these functions."""
+    if core is not None:
+        core.forget_counted(functions)
+        return
+    for fn in functions:
+        if fn.times:
+            del fn.times[:]
+
+
+def after_fork():
+    """In a child: what was counted is the parent's to write, and CPU time counts anew."""
+    forget(_listed if core is None else core.counted_functions())
+    _window[:] = _window[0] + 1, process_time_ns(), *usage()
