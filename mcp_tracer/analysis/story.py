@@ -174,4 +174,6 @@ def _folded(item: Fold, text: str) -> str:
     durations = [node.span.duration_ns for node in item.nodes]
     below = f", each with {item.first.size - 1} below" if item.first.size > 1 else ""
     between = f"{duration(min(durations))}–{duration(max(durations))}"
-    return f"×{len(item.nodes)} {text} [{between}, together {duration(sum(durations))}{below}]"
+    calls = sum(node.span.count for node in item.nodes)
+    sampled = f", recorded of {calls:,} calls" if calls > len(item.nodes) else ""
+    return f"×{len(item.nodes)} {text} [{between}, together {duration(sum(durations))}{sampled}{below}]"

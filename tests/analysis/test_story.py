@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 from span_factory import span, tree
@@ -19,6 +21,13 @@ def test_each_call_is_a_line_indented_by_depth() -> None:
 def test_repeated_calls_are_one_line_with_range_and_sum() -> None:
     told = lines(("a", 0, 100, [("load", n * 10, n + 1, []) for n in range(5)]))
     assert told[1] == "  ×5 1ms load src/shop.py:2 [1ms–5ms, together 15ms] #0000000000000002"
+
+
+def test_sampled_calls_that_are_one_line_say_of_how_many_they_are() -> None:
+    calls = [span(n, "load", n * 10, 1, parent=1, depth=1, count=count) for n, count in ((2, 1), (3, 64), (4, 64))]
+    spans = [span(1, "a", 0, 100), *(replace(call, line=2) for call in calls)]
+    told = tell(build(spans), budget_tokens=2000).lines
+    assert told[1] == "  ×3 1ms load src/shop.py:2 [1ms–1ms, together 3ms, recorded of 129 calls] #0000000000000002"
 
 
 def test_an_error_is_shown_with_its_type_and_message() -> None:
