@@ -149,7 +149,7 @@ def test_a_child_process_knows_its_parent_run(project: Any) -> None:
 
 
 def test_a_full_spool_stops_tracing_not_the_program(project: Any) -> None:
-    project.settings("TRACING_MAX_STORAGE_GB=0.002\n")
+    project.settings("TRACING_MAX_STORAGE_GB=0.002\nTRACING_OVERHEAD_BUDGET=off\n")
     project.write("program.py", 'def f(x): return x\nfor n in range(20000): f("x" * 500)\nprint("done")\n')
     done = project.run("program.py")
     assert (done.stdout, done.returncode) == ("done\n", 0)
@@ -159,7 +159,7 @@ def test_a_full_spool_stops_tracing_not_the_program(project: Any) -> None:
 
 
 def test_nothing_is_captured_once_the_spool_is_full(project: Any) -> None:
-    project.settings("TRACING_MAX_STORAGE_GB=0.002\n")
+    project.settings("TRACING_MAX_STORAGE_GB=0.002\nTRACING_OVERHEAD_BUDGET=off\n")
     source = """import sys
 def f(x): return x
 for n in range(20000): f("x" * 500)
@@ -179,6 +179,7 @@ def test_a_full_disk_stops_tracing_not_the_program(project: Any, full_disk: Path
     """The spool lies on a file system of a megabyte."""
     shutil.rmtree(project.home / "spool", ignore_errors=True)
     (project.home / "spool").symlink_to(full_disk)
+    project.settings("TRACING_OVERHEAD_BUDGET=off\n")
     project.write("program.py", FILLING)
     done = project.run("program.py")
     assert (done.stdout, done.returncode) == ("done\n", 0)
@@ -189,6 +190,7 @@ def test_a_full_disk_stops_tracing_not_the_program(project: Any, full_disk: Path
 
 @pytest.mark.parametrize("limit", [1000, 300_000])
 def test_a_limit_of_file_sizes_stops_tracing_not_the_program(project: Any, limit: int) -> None:
+    project.settings("TRACING_OVERHEAD_BUDGET=off\n")
     project.write("program.py", FILLING)
     program = f"import resource, runpy; resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit})); runpy.run_path('program.py')"
     done = project.run("-c", program)
