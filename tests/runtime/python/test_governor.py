@@ -56,8 +56,8 @@ main()
 
 def test_first_calls_are_whole(project: Any) -> None:
     run = project.trace(DENSE % 60000)
-    first = run.of("hot")[:1000]
-    assert [(span.params["n"], span.sections["R"], span.count) for span in first] == [(n, n, 1) for n in range(1000)]
+    first = run.of("hot")[:100]
+    assert [(span.params["n"], span.sections["R"], span.count) for span in first] == [(n, n, 1) for n in range(100)]
 
 
 def test_a_span_says_of_how_many_calls_it_is_one(project: Any) -> None:
@@ -127,8 +127,7 @@ for _ in range(3): job()
     run = project.trace(source)
     assert calls(run, "hot") == 90000
     for job in run.of("job"):
-        first = [span.params["n"] for span in run.of("hot") if span.trace == job.trace][:4]
-        assert first == [0, 1, 2, 3]
+        assert next(span.params["n"] for span in run.of("hot") if span.trace == job.trace) == 0
 
 
 def test_of_a_hot_function_that_nobody_traced_calls_few_begin_a_trace(project: Any) -> None:

@@ -5,6 +5,7 @@
 static Span *flow_begin(PyThreadState *ts, Function *fn, Span *up, PyObject *const *args, Py_ssize_t count)
 {
     Span *s = span_new(&FlowSpan_Type);
+    u64 before = governor_begins(&fn->governed, last_seq);
     if (s == NULL)
         return NULL;
     if (span_prepare(s, fn, up, ts) < 0 || (count > 1 && s->record && fn->params && put_parameters(s, fn, args + 1, count - 1) < 0)) {
@@ -12,6 +13,8 @@ static Span *flow_begin(PyThreadState *ts, Function *fn, Span *up, PyObject *con
         Py_DECREF(s);
         return NULL;
     }
+    if (unlikely(before && s->record))
+        s->took = (u32)(ticks() - before);
     return s;
 }
 

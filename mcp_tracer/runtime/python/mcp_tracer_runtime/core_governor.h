@@ -1,6 +1,6 @@
 /* The governor's fast half: whether a call is recorded or only counted, and the counts. governor.py decides how much is recorded; this file
  * does what it decided at every call. Counted calls lose nothing but their span: count, times and errors are written as records of kind 5. */
-enum { WAYS = 8, FIRST_CALLS = 4, COUNTED_AT_ONCE = 4096, MEASURED = 32 /* of so many recorded calls one is timed */ };
+enum { WAYS = 8, COUNTED_AT_ONCE = 4096, MEASURED = 32 /* of so many recorded calls one is timed */, DEAR = 2000 /* ticks */ };
 
 typedef struct {
     unsigned int period;          /* of so many calls one is recorded; 1: all are */
@@ -16,6 +16,7 @@ typedef struct {
 static struct {
     u64 spent;   /* ticks that recording took, by what calls of each function cost lately */
     u64 counted; /* calls and events that were only counted */
+    u32 first_calls; /* of each function, recorded in each trace */
     char on;
 } governor;
 
@@ -27,7 +28,7 @@ static inline int governor_first(Governed *g, u32 trace)
         g->first[way].trace = trace;
         g->first[way].calls = 0;
     }
-    return unlikely(g->first[way].trace == trace && g->first[way].calls < FIRST_CALLS) && ++g->first[way].calls;
+    return unlikely(g->first[way].trace == trace && g->first[way].calls < governor.first_calls) && ++g->first[way].calls;
 }
 
 /* Whether this call is recorded and not only counted. `others`: the counted calls that it stands for, apart from itself. */
@@ -56,10 +57,18 @@ static inline void governor_add(Governed *g, u64 duration, u64 own, int failed)
     governor.counted++;
 }
 
-/* Recording took `took` ticks. What the scheduler did in between is no cost of ours: one measurement may double the figure, not more. */
+/* When recording a call of `g` begins: the time, where this one is measured; else 0. Dear ones are measured every time. */
+static inline u64 governor_begins(const Governed *g, u32 number)
+{
+    return unlikely(number % MEASURED == 0 || g->cost > DEAR) ? ticks() : 0;
+}
+
+/* Recording took `took` ticks; it was charged with what it takes on average. What the scheduler did in between is no cost of ours: one
+ * measurement counts as nine times the average at most in that. */
 static inline void governor_measured(Governed *g, u64 took)
 {
-    u64 most = 2 * (u64)g->cost + 1;
+    u64 most = 9 * (u64)g->cost + 1;
+    governor.spent += took - g->cost;
     g->cost = (unsigned int)((7 * (u64)g->cost + (took < most ? took : most)) / 8);
 }
 

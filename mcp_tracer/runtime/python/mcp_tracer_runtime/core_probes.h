@@ -154,7 +154,7 @@ static PyObject *probe_enter(PyObject *self, PyObject *const *args, Py_ssize_t c
     PyObject **place = current_place(ts);
     Span *up = likely(place != NULL && IS_SPAN(*place)) ? (Span *)*place : current_span(ts), *s = span_new(&Span_Type);
     unsigned ran = python_ran;
-    u64 before = unlikely(last_seq % MEASURED == 0) ? ticks() : 0;
+    u64 before = governor_begins(&fn->governed, last_seq);
     if (unlikely(s == NULL || span_prepare(s, fn, up, ts) < 0 || (count > 1 && s->record && fn->params && put_parameters(s, fn, args + 1, count - 1) < 0)))
         enter_lightly(ts, fn, s);
     else if (likely(place != NULL && ran == python_ran && *place == (PyObject *)up)) {
@@ -163,8 +163,8 @@ static PyObject *probe_enter(PyObject *self, PyObject *const *args, Py_ssize_t c
         Py_DECREF(up); /* the context's reference; the new span holds one */
         s->start = ticks();
         open_show(s);
-        if (unlikely(before))
-            s->resumed = s->start - before; /* plain spans have no other use for it */
+        if (unlikely(before && s->record))
+            s->took = (u32)(s->start - before);
     }
     else {
         if (unlikely(current_set(ts, (PyObject *)s) < 0))
@@ -247,8 +247,6 @@ static PyObject *probe_leave(PyObject *self, PyObject *const *args, Py_ssize_t c
             s->up->covered += (i64)(now - s->start);
             if (unlikely((s->record && fn->returns && put_result(s, fn, value) < 0) || finish(s, now) < 0))
                 note_fault();
-            if (unlikely(s->record && s->seq % MEASURED == 1))
-                governor_measured(&fn->governed, s->resumed + ticks() - now);
             Py_DECREF(s);
             return returned(value);
         }
@@ -378,17 +376,17 @@ static PyObject *probe_values(PyObject *self, PyObject *const *args, Py_ssize_t 
     Bytes b = {own, 0, sizeof own, own};
     Reading r;
     int failed = 0, pairs = 0, depth;
+    u64 before;
     PyObject *names = site->names, *wanted = site->variables;
-    if (s == NULL || site->level < 4)
+    if (s == NULL || site->level < 4 || wanted == NULL || wanted == Py_False || names == NULL || !PyTuple_Check(names))
         Py_RETURN_NONE;
-    if (!s->record) {
+    if (!s->record || s->events >= MAX_EVENTS) { /* it will not be written: no need to look at the values */
         if (event(s, site, NULL, 0) < 0)
             note_fault();
         Py_RETURN_NONE;
     }
-    if (wanted == NULL || wanted == Py_False || names == NULL || !PyTuple_Check(names))
-        Py_RETURN_NONE;
     Py_INCREF(s);
+    before = governor_begins(&site->governed, s->events);
     detail_step(site);
     depth = detail_begin(&r, site);
     b.length = 6; /* V and the widest head of a map */
@@ -414,6 +412,8 @@ static PyObject *probe_values(PyObject *self, PyObject *const *args, Py_ssize_t 
     }
     if (failed)
         note_fault();
+    if (unlikely(before))
+        governor_measured(&site->governed, ticks() - before);
     bytes_free(&b);
     Py_DECREF(s);
     Py_RETURN_NONE;

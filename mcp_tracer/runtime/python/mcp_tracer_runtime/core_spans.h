@@ -103,6 +103,7 @@ typedef struct Span {
     u64 start;                   /* from here to `shown`: zero in every new span */
     i64 covered;
     u32 err, events, others;     /* others: calls that were only counted and that this one stands for */
+    u32 took;                    /* ticks that beginning to record it took, where that was measured */
     u8 flags;
     char record, counted, announced, awaiting, closed, generator, linked; /* counted: 2 where it must never be recorded: too deep */
     OpenEntry *entry;            /* its place in the table of open spans; NULL: none */
@@ -219,10 +220,8 @@ static inline Span *span_new(PyTypeObject *type)
     memset((char *)s + offsetof(Span, start), 0, offsetof(Span, resumed) - offsetof(Span, start));
     if (type == &FlowSpan_Type) /* plain spans never look there */
         memset((char *)s + offsetof(Span, resumed), 0, offsetof(Span, own) - offsetof(Span, resumed));
-    else {
-        s->resumed = 0;
+    else
         s->delegate = NULL;
-    }
     s->payload.data = s->payload.own = s->own;
     s->payload.room = sizeof s->own;
     s->payload.length = 0;
@@ -736,6 +735,8 @@ static inline int finish(Span *s, u64 now)
     if (s->record) {
         failed = write_ended(s, now);
         span_unlink(s);
+        if (unlikely(s->took))
+            governor_measured(&s->fn->governed, s->took + ticks() - now);
     }
     else if (s->counted)
         failed = write_ended(s, now);
@@ -842,10 +843,14 @@ static PyObject *span_forget_all(PyObject *self, PyObject *unused)
     Py_RETURN_NONE;
 }
 
-/* govern(on): whether calls beyond the depth limit, and whatever is not recorded, are counted */
-static PyObject *governor_switch(PyObject *self, PyObject *on)
+/* govern(first calls): how many calls of each function each trace records at least; 0: the governor is off and nothing is counted */
+static PyObject *governor_switch(PyObject *self, PyObject *first_calls)
 {
-    governor.on = PyObject_IsTrue(on) == 1;
+    unsigned long number = PyLong_AsUnsignedLongMask(first_calls);
+    if (PyErr_Occurred())
+        return NULL;
+    governor.first_calls = (u32)number;
+    governor.on = number != 0;
     Py_RETURN_NONE;
 }
 

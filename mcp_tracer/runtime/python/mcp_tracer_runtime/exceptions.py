@@ -3,7 +3,8 @@
 import os
 import sys
 
-from . import promotion, run, spans, state
+from . import governor, promotion, run, spans, state
+from .clock import tick
 from .msgpack import array, integer, map, text
 from .values import encode, type_name
 
@@ -20,15 +21,14 @@ def record(span, error):
         return
     if isinstance(error, SystemExit):
         run.note_exit(error)
-    if not span.record:
-        if not span.counted or not state.on:
-            return
+    before = tick()
+    if span.counted and not span.record and state.on:
         promotion.promote(span, error)
-        if not span.record:
-            return
-    span.err = spans.errors.id(type(error))
-    if state.config.errors and span.fn.level >= 2:
-        span.payload += b"E" + encoded(error)
+    if span.record:
+        span.err = spans.errors.id(type(error))
+        if state.config.errors and span.fn.level >= 2:
+            span.payload += b"E" + encoded(error)
+        governor.used[0] += tick() - before
 
 
 def blame(span):

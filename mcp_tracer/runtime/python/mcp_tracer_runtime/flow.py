@@ -7,7 +7,7 @@ makes the resumer's span current again, at each resumption its own. One span cov
 
 import sys
 
-from . import exceptions, faults, spans
+from . import exceptions, faults, governor, spans
 from .clock import tick
 from .plain import parameters
 from .spans import FlowSpan, cover, current, finish, prepare
@@ -59,6 +59,7 @@ def enter_generator(fn, *arguments):
 
 
 def _begin(fn, up, arguments):
+    before = governor.begins(fn)
     span = prepare(FlowSpan(), fn, up)
     span.awaiting = span.closed = span.generator = False
     span.suspended = span.resumes = span.resumed = span.waited_since = 0
@@ -67,6 +68,8 @@ def _begin(fn, up, arguments):
         span.payload = parameters(fn, arguments)
         if left_out:
             spans.note_left_out(span)
+    if before and span.record:
+        governor.measured(fn, 2 * (tick() - before))
     return span
 
 

@@ -11,10 +11,12 @@ from time import process_time_ns
 from . import clock, msgpack, state
 from .native import core
 
-WHOLE_CALLS = 1000  # of a function, before anybody asks what it costs
+FIRST_LOOK = 100  # calls of a function that are whole in any case
+WHOLE_CALLS = 1000  # and so many from one look to the next, while the budget has room
 SAMPLES = 64  # recorded calls of a function that is sampled, until it is looked at again
-FIRST_CALLS = 4  # of each function in each trace
+FIRST_CALLS = 4  # of each function in each trace; one where these alone are too much
 MOST = 1024  # one call in so many is always recorded
+DEAR = 20_000  # ticks of recording one call
 WINDOW_NS = 5_000_000  # of CPU time: what the budget is compared with; within one a function's period changes once
 AT_ONCE = 512  # counted calls that wait for one record
 BUDGETS = (0.0, 0.05, 0.15, 0.30, 0.50, 1.0)  # by level: the upper bounds of the promise
@@ -22,12 +24,13 @@ _FAR = 0x7FFFFFFF
 _UNGOVERNED = frozenset(("db", "http-client", "http-server", "test"))  # few, dear, and each one is looked for
 
 on = False
-sampled = {}  # function -> [window and CPU ns when it was last decided about, calls recorded since]
+sampled = {}  # function -> [window and CPU ns when it was last decided about, calls recorded since, calls it was given]
 _listed = []  # functions with counted calls (Python core)
 used = [0, 0]  # ticks spent on recording in Python, calls counted in Python
 _window = [0, 0, 0, 0]  # number, and at its start: CPU ns, ns spent on recording, calls counted
 _verdict = 2.0  # how many times what the last window recorded the budget had room for; below 1: too much was recorded
 _level = [0, 0]  # number of functions, the highest level among them
+_first = FIRST_CALLS  # as it is now
 _counted_ns = 0.0  # what counting a call takes; measured before anything is counted
 
 
@@ -35,7 +38,7 @@ def adopt(fn):
     """A new function or site: recorded whole until it is looked at."""
     fn.period, fn.since, fn.cost = 1, 0, clock.ticks(150 if core is not None else 3000)
     fn.inner = fn.as_site
-    fn.left = WHOLE_CALLS if fn.fields.get("kind") not in _UNGOVERNED else _FAR
+    fn.left = FIRST_LOOK if fn.fields.get("kind") not in _UNGOVERNED else _FAR
     if core is None:
         fn.first, fn.times = {}, None
 
@@ -45,12 +48,18 @@ def configure():
     global on
     on = state.config.budget != "off"
     _level[0] = 0
-    if core is not None:
-        core.govern(on)
+    _show_first(FIRST_CALLS if on else 0)
     if not on:
         for fn in sampled:
             fn.period, fn.left = 1, _FAR
         sampled.clear()
+
+
+def _show_first(calls):
+    global _first
+    _first = calls
+    if core is not None:
+        core.govern(calls)
 
 
 def fraction():
@@ -82,6 +91,8 @@ def look(now):
     own = max(elapsed - recording - counting, elapsed * 0.02)
     _verdict = (fraction() * own - counting) / recording if recording > 0 else 2.0
     _window[:] = number + 1, now, spent, counted
+    if on:
+        _show_first(FIRST_CALLS if _verdict > 0.5 else 1)
 
 
 def review(fn):
@@ -93,17 +104,17 @@ def review(fn):
         _calibrate()
     now = process_time_ns()
     look(now)
-    seen = sampled.setdefault(fn, [-1, 0, 0])
-    seen[2] += (WHOLE_CALLS if fn.period == 1 else SAMPLES) - max(fn.left, 0)
+    seen = sampled.setdefault(fn, [-1, 0, 0, FIRST_LOOK])
+    seen[2] += seen[3] - max(fn.left, 0)
     if seen[0] != _window[0]:
         change(fn, seen[2] * fn.cost / clock.ticks(max(now - seen[1], 1)))
-        seen[:] = _window[0], now, 0
-    fn.left = WHOLE_CALLS if fn.period == 1 else SAMPLES
+        seen[:3] = _window[0], now, 0
+    fn.left = seen[3] = WHOLE_CALLS if fn.period == 1 else SAMPLES
 
 
 def change(fn, share):
     """Record more or fewer calls of `fn`, as the last window wants it. A function with a small share of the time stays as it is."""
-    if _verdict < 1 and share > fraction() / 32:
+    if _verdict < 1 and share > fraction() / 500:
         fn.period = min(MOST, int(fn.period / max(_verdict, 1 / 64)) + 1)
     elif _verdict > 1.2 and fn.period > 1:
         fn.period = max(1, int(fn.period / min(_verdict, 2)))
@@ -153,7 +164,7 @@ def picks(fn, trace, inner):
         if calls is None or calls[0] < trace:
             fn.first[trace & 7] = [trace, 1]
             return 0
-        if calls[0] == trace and calls[1] < FIRST_CALLS:
+        if calls[0] == trace and calls[1] < _first:
             calls[1] += 1
             return 0
         if fn.since + 1 < fn.period:
@@ -162,10 +173,15 @@ def picks(fn, trace, inner):
     return others
 
 
+def begins(fn):
+    """When recording a call of `fn` begins: the tick, where this one is measured; else 0. Dear ones are measured every time."""
+    return 0 if fn.left & 31 and fn.cost < DEAR else clock.tick()
+
+
 def skips(fn, trace):
     """Whether this call of a function with a period above 1 is only counted; changes nothing."""
     calls = fn.first.get(trace & 7)
-    return fn.since + 1 < fn.period and calls is not None and (calls[0] > trace or (calls[0] == trace and calls[1] >= FIRST_CALLS))
+    return fn.since + 1 < fn.period and calls is not None and (calls[0] > trace or (calls[0] == trace and calls[1] >= _first))
 
 
 def taken(fn):
@@ -212,8 +228,11 @@ def root_began(fn, took):
 
 
 def measured(fn, took):
-    """Recording took `took` ticks. What the scheduler did in between is no cost of ours: one measurement may double the figure."""
-    fn.cost = (7 * fn.cost + min(took, 2 * fn.cost + 1)) // 8
+    """Recording took `took` ticks; it was charged with what it takes on average. What the scheduler did in between is no cost of ours: one
+    measurement counts as nine times the average at most in that."""
+    if core is None:
+        used[0] += took - fn.cost
+    fn.cost = (7 * fn.cost + min(took, 9 * fn.cost + 1)) // 8
 
 
 def flush():

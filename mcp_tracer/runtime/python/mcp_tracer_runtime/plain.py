@@ -20,7 +20,7 @@ def enter(fn, *arguments):
         if fn.period > 1 and _counted(fn, up):
             return
         span = Span()
-        before = 0 if fn.left & 31 else tick()
+        before = governor.begins(fn)
         if up is None or not up.record or not fn.defined or not fn.level or up.depth >= fn.max_depth or fn.period > 1:
             prepare(span, fn, up)
         else:
@@ -55,7 +55,7 @@ def enter(fn, *arguments):
                 spans.note_left_out(span)
         _set(span)
         span.start = now = tick()
-        if before:
+        if before and span.record:
             governor.measured(fn, 2 * (now - before))
     except Exception as error:
         faults.note(error)

@@ -1,7 +1,7 @@
 """Calls that were only counted and that fail are recorded after all, with the calls above them: an error shows where it came from."""
 
 from . import spans, state
-from .values import MISSING, encode, left_out, named
+from .values import DEPTH, MISSING, encode, left_out, named
 
 
 def promote(span, error):
@@ -49,11 +49,15 @@ def _parameters(fn, frame):
         place = place.f_back
     if place is None:
         return b"", frame
-    found, room = place.f_locals, state.config.value_bytes
+    found, room, brief = place.f_locals, state.config.value_bytes, fn.period > 1
     secret = fn.secret or (False,) * len(fn.names)
     parts = [fn.head]
     for key, hidden in zip(fn.names, secret):  # noqa: B905 - `strict` needs Python 3.10
-        parts.append(MISSING if key not in found else named("password", found[key]) if hidden else encode(found[key], room))
+        value = found.get(key, fn)
+        if value is fn:
+            parts.append(MISSING)
+        else:
+            parts.append(named("password", value, room, DEPTH, brief) if hidden else encode(value, room, DEPTH, brief))
     if fn.receiver and fn.names[0] in found:
-        parts[1] = encode(found[fn.names[0]], room, fn.level >= 4)
+        parts[1] = encode(found[fn.names[0]], room, fn.level >= 4 and not brief)
     return b"".join(parts), place.f_back

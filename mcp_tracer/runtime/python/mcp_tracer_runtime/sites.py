@@ -49,7 +49,10 @@ def values(site, *bound):
     try:
         wanted = site.variables
         span = _get()
-        if not wanted or span is None or not span.record or site.level < 4:
+        if not wanted or span is None or site.level < 4:
+            return
+        if not span.record or span.events >= spans.MAX_EVENTS:  # it will not be written: no need to look at the values
+            event(span, site, b"")
             return
         spans.count_call(site)
         room, brief = site.room, site.brief
