@@ -54,6 +54,7 @@ def full_disk(tmp_path: Path) -> Iterator[Path]:
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_however_a_process_dies_its_finished_spans_and_its_open_calls_are_there(project: Any, python: str, ending: str) -> None:
     wait = "0" if project.core == "c" else "0.3"  # without the C core an open call is written when it is 50 ms old
+    project.settings("TRACING_OVERHEAD_BUDGET=off\n")
     last = ENDINGS[ending] if project.core == "c" else f"time.sleep(0.3); {ENDINGS[ending]}"
     project.write("program.py", DYING.replace("ENDING", last).replace("WAIT", wait))
     assert project.run("program.py", python=python).returncode not in (0, 1) or ending == "replaced"
@@ -85,7 +86,7 @@ def test_the_server_shows_the_calls_of_a_killed_process_as_unfinished(project: A
 
 
 def test_more_open_spans_than_the_table_holds(project: Any) -> None:
-    project.settings("TRACING_MAX_DEPTH=10000\nTRACING_FLUSH_INTERVAL=50\n")
+    project.settings("TRACING_MAX_DEPTH=10000\nTRACING_FLUSH_INTERVAL=50\nTRACING_OVERHEAD_BUDGET=off\n")
     source = "import os, time\ndef down(n):\n    if n: return down(n - 1)\n    time.sleep(1.5)\n    os._exit(0)\ndown(700)\n"
     project.write("program.py", source)
     project.run("program.py")

@@ -61,7 +61,7 @@ def test_depth_is_bounded(project: Any) -> None:
 
 
 def test_sampling_keeps_or_drops_whole_traces(project: Any) -> None:
-    project.settings("TRACING_SAMPLE_RATE=0.5\n")
+    project.settings("TRACING_SAMPLE_RATE=0.5\nTRACING_OVERHEAD_BUDGET=off\n")
     run = project.trace(SOURCE.replace("range(20)", "range(400)"))
     roots = run.of("root")
     assert 120 < len(roots) < 280
