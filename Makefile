@@ -8,7 +8,7 @@ SHELL := /bin/bash
 
 VENV := .venv
 BIN := $(VENV)/bin
-NODE_FOLDERS := $(patsubst %/package-lock.json,%,$(wildcard demo/projects/*/package-lock.json tests/node/package-lock.json))
+NODE_FOLDERS := $(patsubst %/package-lock.json,%,$(wildcard demo/projects/*/package-lock.json tests/node/package-lock.json tests/peers/package-lock.json))
 NODE_STAMPS := $(NODE_FOLDERS:%=%/node_modules/.installed)
 PYTEST := $(BIN)/python -m pytest -n 2
 

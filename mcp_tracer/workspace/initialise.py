@@ -20,6 +20,7 @@ IGNORED = (
     "cache/",
     "spool/",
     "traces/",
+    "exports/",
     "instrumented.json",
     "state.db*",
     "token",

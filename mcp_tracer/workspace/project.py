@@ -97,6 +97,11 @@ class Project:
         return self.home / "traces"
 
     @property
+    def exports_dir(self) -> Path:
+        """Traces as files for other tools."""
+        return self.home / "exports"
+
+    @property
     def sources_dir(self) -> Path:
         """Source files as they were when they ran."""
         return self.traces_dir / "sources"

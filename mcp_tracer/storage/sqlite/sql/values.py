@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections import OrderedDict
 from typing import Any, Final, cast
 
+from mcp_tracer.model.json_text import json_text
 from mcp_tracer.model.span import Values
 from mcp_tracer.model.values import jsonable
 from mcp_tracer.storage.sqlite.columns import Block
@@ -87,17 +87,5 @@ def _attribute(value: Any, name: str) -> str | int | None:
 
 
 def as_json(value: Any) -> str:
-    """A captured value as JSON text. JSON knows no NaN and no infinity: they become text."""
-    plain = jsonable(value)
-    try:
-        return json.dumps(plain, ensure_ascii=False, allow_nan=False)
-    except ValueError:
-        return json.dumps(_finite(plain), ensure_ascii=False)
-
-
-def _finite(plain: Any) -> Any:
-    if isinstance(plain, list):
-        return [_finite(item) for item in cast("list[Any]", plain)]
-    if isinstance(plain, dict):
-        return {key: _finite(item) for key, item in cast("dict[str, Any]", plain).items()}
-    return repr(plain) if isinstance(plain, float) and plain - plain != 0 else plain
+    """A captured value as JSON text."""
+    return json_text(jsonable(value))
