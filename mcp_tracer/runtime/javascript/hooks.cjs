@@ -15,6 +15,8 @@ const LIBRARIES = new Map([
   ['mysql2', { hook: './hooks/mysql2.cjs', files: ['index.js', 'promise.js'] }],
   ['@redis/client', { hook: './hooks/node-redis.cjs', files: ['dist/index.js'] }],
   ['ioredis', { hook: './hooks/ioredis.cjs', files: ['built/index.js'] }],
+  ['node:http2', { hook: './hooks/http2.cjs', files: [] }],
+  ['http2', { hook: './hooks/http2.cjs', files: [] }],
   ['node:test', { hook: './hooks/node-test.cjs', files: [] }],
   ['mocha', { hook: './hooks/mocha.cjs', files: ['index.js', 'lib/mocha.js', 'lib/cli/cli.js'] }],
   ['mongodb', { hook: './hooks/mongodb.cjs', files: ['lib/index.js'] }],
@@ -44,11 +46,13 @@ function patchLoaded(tracer) {
 }
 
 /**
- * Look for what runs tests: called by each instrumented file, because some of it comes after the tracer and in a global object of its own.
+ * Look for what cannot be seen when it is loaded: modules of Node that are imported, and what runs tests, in a global object of its own. Called by each instrumented file.
  * @param {Tracer} tracer @param {any} global of the file
  */
-function lookForTests(tracer, global) {
-  if (/** @type {any} */ (process).moduleLoadList?.includes('NativeModule internal/test_runner/test')) load('node:test', tracer);
+function look(tracer, global) {
+  const internal = /** @type {string[]} */ (/** @type {any} */ (process).moduleLoadList ?? []);
+  if (internal.includes('NativeModule internal/test_runner/test')) load('node:test', tracer);
+  if (internal.includes('NativeModule http2')) load('node:http2', tracer);
   if (global.__vitest_worker__ !== undefined) return require('./hooks/vitest.cjs').look(tracer, global);
   if (global[Symbol.for('EVENT_HANDLERS')] !== undefined) return require('./hooks/jest.cjs').look(tracer, global);
   if (typeof global.it === 'function') patchLoaded(tracer);
@@ -96,4 +100,4 @@ function packageOf(file) {
   return LIBRARIES.get(name)?.files.includes(inner.slice(name.length + 1)) === true ? name : '';
 }
 
-module.exports = { install, load, lookForTests };
+module.exports = { install, load, look };

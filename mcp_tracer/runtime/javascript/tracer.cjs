@@ -63,7 +63,7 @@ class Tracer {
 
   /** Called once by each instrumented file. @param {Table} table @param {object} [global] of the file: test runners have one for each file of tests @returns {Probes} */
   file(table, global = globalThis) {
-    this.guard(() => hooks.lookForTests(this, global));
+    this.guard(() => hooks.look(this, global));
     const functions = table.functions.map((row) => new FunctionDefinition(table.file, row));
     for (const fn of functions) fn.configure(this.settings, this.isOn());
     this.functions.push(...functions);
