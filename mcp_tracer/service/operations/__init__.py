@@ -8,8 +8,8 @@ from mcp_tracer.service.operation import Operation
 from mcp_tracer.service.operations.approvals import LIST_APPROVALS
 from mcp_tracer.service.operations.configure import CONFIGURE_TRACING
 from mcp_tracer.service.operations.errors import FIND_ERRORS
-from mcp_tracer.service.operations.find_value import FIND_VALUE
 from mcp_tracer.service.operations.export_trace import EXPORT_TRACE
+from mcp_tracer.service.operations.find_value import FIND_VALUE
 from mcp_tracer.service.operations.flow import GET_FLOW
 from mcp_tracer.service.operations.function_traces import GET_FUNCTION_TRACES
 from mcp_tracer.service.operations.get_config import GET_CONFIG
