@@ -6,6 +6,7 @@ from typing import Any
 
 from mcp_tracer.service.operation import Operation
 from mcp_tracer.service.operations.approvals import LIST_APPROVALS
+from mcp_tracer.service.operations.compare import COMPARE
 from mcp_tracer.service.operations.configure import CONFIGURE_TRACING
 from mcp_tracer.service.operations.errors import FIND_ERRORS
 from mcp_tracer.service.operations.export_trace import EXPORT_TRACE
@@ -48,6 +49,7 @@ OPERATIONS: dict[str, Operation[Any, Any]] = {
         QUERY_SQL,
         FIND_VALUE,
         EXPORT_TRACE,
+        COMPARE,
         GET_HISTORY,
     )
 }

@@ -1,0 +1,180 @@
+"""How a comparison looks: rows of five parts, on the wire and as text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from mcp_tracer.analysis.comparison import CallChange, ErrorChange, ResultChange, TimeChange, Times
+from mcp_tracer.analysis.divergence import Divergence
+from mcp_tracer.analysis.text import arguments, duration, label, outcome
+from mcp_tracer.model.span import Span, TraceSummary
+from mcp_tracer.service.operation import Result
+
+SECTIONS = ("divergence", "errors", "results", "calls", "times")
+TITLES = {
+    "divergence": "First differences in order of execution, before | after",
+    "errors": "Errors",
+    "results": "Same arguments, other result",
+    "calls": "Calls",
+    "times": "Times (own time a call, median; significant)",
+}
+
+
+class ChangeRow(Result):
+    """One difference. `before` and `after` are what each side had; span ids where a call shows it."""
+
+    what: str
+    file: str
+    line: int
+    before: str
+    after: str
+    trace: str = ""
+    span_before: str | None = None
+    span_after: str | None = None
+
+
+Rows = dict[str, list[ChangeRow]]
+
+
+class CompareResult(Result):
+    """The differences by part, `totals` of each, and what a reader must know. `cursor` goes on with the asked section."""
+
+    before: str
+    after: str
+    divergence: list[ChangeRow]
+    errors: list[ChangeRow]
+    results: list[ChangeRow]
+    calls: list[ChangeRow]
+    times: list[ChangeRow]
+    totals: dict[str, int]
+    cursor: str | None
+    notes: list[str]
+
+    @classmethod
+    def of(cls, titles: tuple[str, str], rows: Rows, section: str, limit: int, start: int, notes: list[str]) -> CompareResult:
+        """The result with a page of the asked section, or the first rows of all."""
+        shown = {name: found[start : start + limit] if section in (name, "all") else [] for name, found in rows.items()}
+        more = section != "all" and start + limit < len(rows[section])
+        return cls(
+            before=titles[0],
+            after=titles[1],
+            **shown,  # pyright: ignore[reportArgumentType]
+            totals={name: len(found) for name, found in rows.items()},
+            cursor=str(start + limit) if more else None,
+            notes=notes,
+        )
+
+    def rows(self, section: str) -> list[ChangeRow]:
+        """The rows of a part that are shown."""
+        return {"divergence": self.divergence, "errors": self.errors, "results": self.results, "calls": self.calls, "times": self.times}[
+            section
+        ]
+
+
+def rows_of(
+    parted: Sequence[tuple[TraceSummary, Divergence]],
+    calls: Sequence[CallChange],
+    errors: Sequence[ErrorChange],
+    results: Sequence[ResultChange],
+    times: Times,
+) -> Rows:
+    """All differences as rows."""
+    return {
+        "divergence": [_parted(trace, one) for trace, one in parted],
+        "errors": [_error(one) for one in errors],
+        "results": [_result(one) for one in results],
+        "calls": [_call(one) for one in calls],
+        "times": [_time(one) for one in times.changed],
+    }
+
+
+def _parted(trace: TraceSummary, one: Divergence) -> ChangeRow:
+    span = one.span_after or one.span_before
+    what = {"structure": "structure", "return": f"{_name(span)} gave", "exception": f"{_name(span)} ended with"}
+    return ChangeRow(
+        what=what.get(one.kind, f"{_name(span)} got {one.name} ="),
+        file=span.file if span else "",
+        line=span.line if span else 0,
+        before=one.before,
+        after=one.after,
+        trace=str(trace.attributes.get("testId") or trace.name),
+        span_before=one.span_before.span_id if one.span_before else None,
+        span_after=one.span_after.span_id if one.span_after else None,
+    )
+
+
+def _name(span: Span | None) -> str:
+    return label(span) if span else ""
+
+
+def _call(one: CallChange) -> ChangeRow:
+    before, after = ("not called" if number == 0 else f"×{number:,.6g}" for number in (one.before, one.after))
+    return ChangeRow(what=one.key[1], file=one.key[0], line=one.line, before=before, after=after)
+
+
+def _error(one: ErrorChange) -> ChangeRow:
+    span = one.example
+    message = span.values.error.message if span.values and span.values.error else ""
+    return ChangeRow(
+        what=f"{one.type} in {one.function}" + (f" ({' '.join(message.split())[:120]})" if message else ""),
+        file=one.file,
+        line=span.line,
+        before=f"×{one.before}" if one.before else "none",
+        after=f"×{one.after}" if one.after else "none",
+        span_before=None if one.after else span.span_id,
+        span_after=span.span_id if one.after else None,
+    )
+
+
+def _result(one: ResultChange) -> ChangeRow:
+    return ChangeRow(
+        what=f"{label(one.after)}{arguments(one.after.values, 40)}",
+        file=one.after.file,
+        line=one.after.line,
+        before=outcome(one.before),
+        after=outcome(one.after),
+        span_before=one.before.span_id,
+        span_after=one.after.span_id,
+    )
+
+
+def _time(one: TimeChange) -> ChangeRow:
+    after = f"{duration(round(one.after_ns))} (p={one.p:.1g}, {one.calls[0]} and {one.calls[1]} calls)"
+    return ChangeRow(what=one.key[1], file=one.key[0], line=0, before=duration(round(one.before_ns)), after=after)
+
+
+def told(result: CompareResult, section: str) -> str:
+    """The sides, then each part with its rows, what was left out, and the next call."""
+    lines = [f"before: {result.before}", f"after:  {result.after}"]
+    for name in SECTIONS if section == "all" else (section,):
+        lines += _section(result, name, section)
+    if not any(result.totals.values()):
+        lines.append("No difference was found in what both sides recorded.")
+    return "\n".join([*lines, *result.notes, *_next(result)])
+
+
+def _section(result: CompareResult, name: str, asked: str) -> Iterator[str]:
+    rows, total = result.rows(name), result.totals[name]
+    if not rows:
+        if asked == name:
+            yield f"{TITLES[name]}: no difference."
+        return
+    yield f"{TITLES[name]} ({total}):"
+    for row in rows:
+        yield "  " + _row(row)
+    if len(rows) < total:
+        how = f'cursor="{result.cursor}" gives the next' if result.cursor else f'section="{name}" shows all'
+        yield f"  {len(rows)} shown of {total}; {how}." if asked != name or result.cursor else f"  the last {len(rows)} of {total}."
+
+
+def _row(row: ChangeRow) -> str:
+    place = f" {row.file}:{row.line}" if row.file and row.line else f" {row.file}" if row.file else ""
+    ids = [f"before #{row.span_before}" if row.span_before else "", f"after #{row.span_after}" if row.span_after else ""]
+    trace = f"[{row.trace}] " if row.trace else ""
+    return " ".join(part for part in (f"{trace}{row.what}: {row.before} | {row.after}{place}", *ids) if part)
+
+
+def _next(result: CompareResult) -> list[str]:
+    """The first call that went otherwise is where to look."""
+    named = next((row for name in SECTIONS for row in result.rows(name) if row.span_after), None)
+    return [f'Next: inspect_span span_id="{named.span_after}".'] if named else []

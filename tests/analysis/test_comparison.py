@@ -1,0 +1,171 @@
+"""Two sides next to each other: what counts as a difference, and what is only noise."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from mcp_tracer.analysis.alike import key, same
+from mcp_tracer.analysis.comparison import call_changes, counts_of_spans, error_changes, result_changes, time_changes
+from mcp_tracer.analysis.divergence import divergences
+from mcp_tracer.analysis.significance import changed, drift, mann_whitney
+from mcp_tracer.model.span import RaisedError, Span, Values
+from mcp_tracer.model.values import Cut, Mark, Obj, Sequence
+
+from .span_factory import span, tree
+
+
+def gave(returned: Any, **params: Any) -> Values:
+    return Values(params=params or None, returned=returned, has_return=True)
+
+
+def with_values(spans: list[Span], **values: Values) -> list[Span]:
+    return [replace(one, line=1, values=values.get(one.function, one.values)) for one in spans]
+
+
+def test_mann_whitney_gives_the_textbook_value() -> None:
+    assert mann_whitney([19, 22, 16, 29, 24], [20, 11, 17, 12]) == pytest.approx(0.11134688653314041)
+
+
+def test_mann_whitney_says_nothing_of_equal_or_missing_samples() -> None:
+    assert (mann_whitney([1, 1, 1], [1, 1, 1]), mann_whitney([], [1]), mann_whitney([1, 2, 3], [1, 2, 3])) == (1.0, 1.0, 1.0)
+
+
+def test_noise_is_no_change_and_a_real_one_is() -> None:
+    chance = random.Random(7)
+
+    def sample(scale: float) -> list[float]:
+        return [scale * chance.lognormvariate(10, 0.8) for _ in range(60)]
+
+    assert sum(changed(sample(1), sample(1), 1.0, 50)[0] for _ in range(300)) == 0
+    assert sum(changed(sample(1), sample(3), 1.0, 50)[0] for _ in range(50)) >= 45
+
+
+def test_a_slower_machine_is_nobodys_regression() -> None:
+    chance = random.Random(3)
+
+    def side(factor: float, slow: float) -> list[Span]:
+        factors = [factor * (slow if number == 4 else 1) for number in range(8)]
+        return [
+            span(number * 100 + call, f"f{number}", call, 1, self_ns=round(chance.uniform(900, 1100) * own))
+            for number, own in enumerate(factors)
+            for call in range(30)
+        ]
+
+    times = time_changes(side(1, 1), side(1.7, 4))
+    assert times.drift == pytest.approx(1.7, rel=0.05)
+    assert [one.key[1] for one in times.changed] == ["f4"]
+    assert drift([([1.0] * 9, [2.0] * 9)] * 4) == 1.0
+
+
+def test_few_calls_are_not_judged() -> None:
+    times = time_changes([span(1, "f", 0, 1, self_ns=10)], [span(2, "f", 0, 1, self_ns=10**9)])
+    assert (times.changed, times.tested, times.too_few) == ((), 0, 1)
+
+
+def test_functions_of_one_side_come_before_other_numbers_of_calls() -> None:
+    before = counts_of_spans(tree(("main", 0, 9, [("load", 0, 1, []), ("old", 1, 1, [])])))
+    after = counts_of_spans(tree(("main", 0, 9, [("load", 0, 1, []), ("load", 1, 1, []), ("load", 2, 1, []), ("new", 3, 1, [])])))
+    changes = [(one.key[1], one.before, one.after) for one in call_changes(before, after)]
+    assert sorted(changes[:2]) == [("new", 0, 1), ("old", 1, 0)]
+    assert changes[2:] == [("load", 1, 3)]
+    assert call_changes(before, {key: replace(one, calls=2 * one.calls) for key, one in before.items()}, (1, 2)) == []
+
+
+def test_call_expressions_count_only_where_both_sides_recorded_them() -> None:
+    def side(*names: str) -> list[Span]:
+        sites = [span(number, name, 0, 1, kind="call") for number, name in enumerate(names, 2)]
+        return [span(1, "main", 0, 9), *sites]
+
+    assert call_changes(counts_of_spans(side()), counts_of_spans(side("json.loads"))) == []
+    changes = call_changes(counts_of_spans(side("json.loads", "app.main")), counts_of_spans(side("json.dumps")))
+    assert {one.key[1] for one in changes} == {"json.loads", "json.dumps"}
+
+
+def test_new_errors_come_first_each_with_an_example() -> None:
+    old, new = span(1, "load", 0, 1, error="KeyError"), span(2, "save", 0, 1, error="ValueError")
+    assert [(one.type, one.before, one.after, one.example) for one in error_changes([old, old], [old, new])] == [
+        ("ValueError", 0, 1, new), ("KeyError", 2, 1, old),
+    ]  # fmt: skip
+
+
+def test_another_result_for_the_same_arguments_counts_where_each_side_is_steady() -> None:
+    def calls(*rows: tuple[str, int, Any]) -> list[Span]:
+        return [span(number, name, number, 1, values=gave(result, n=n)) for number, (name, n, result) in enumerate(rows, 1)]
+
+    before = calls(("tax", 1, 10), ("tax", 2, 20), ("random", 1, 5), ("random", 1, 6), ("same", 1, 1))
+    after = calls(("tax", 1, 11), ("tax", 3, 30), ("random", 1, 7), ("random", 1, 8), ("same", 1, 1))
+    assert [(one.before.function, one.before.values, one.after.values) for one in result_changes(before, after)] == [
+        ("tax", gave(10, n=1), gave(11, n=1))
+    ]
+
+
+SHOP = ("total", 0, 9, [("discount", 1, 1, []), ("tax", 3, 2, [("round", 3, 1, [])])])
+
+
+def test_equal_traces_do_not_part() -> None:
+    assert divergences(tree(SHOP), tree(SHOP)) == []
+
+
+def test_traces_part_first_where_the_innermost_call_gave_something_else() -> None:
+    before = with_values(tree(SHOP), total=gave(15), tax=gave(2.47, amount=13), round=gave(2.47))
+    after = with_values(tree(SHOP), total=gave(14), tax=gave(2.34, amount=13), round=gave(2.34))
+    found = divergences(before, after)
+    assert [(one.kind, one.span_after.function if one.span_after else "", one.before, one.after) for one in found] == [
+        ("return", "round", "2.47", "2.34"), ("return", "tax", "2.47", "2.34"), ("return", "total", "15", "14"),
+    ]  # fmt: skip
+
+
+def test_a_parameter_parts_before_what_is_called_with_it() -> None:
+    before, after = (with_values(tree(SHOP), discount=gave(1, price=3), tax=gave(tax, amount=amount)) for amount, tax in ((13, 2), (14, 3)))
+    (first, _) = divergences(before, after)
+    assert (first.kind, first.name, first.before, first.after) == ("parameter", "amount", "13", "14")
+
+
+def test_another_structure_ends_the_comparison() -> None:
+    after = tree(("total", 0, 9, [("discount", 1, 1, [("log", 1, 1, [])]), ("tax", 3, 2, [])]))
+    (only,) = divergences(tree(SHOP), after)
+    assert (only.kind, only.before, only.after) == ("structure", "discount ended", "log was called")
+    (end,) = divergences(tree(SHOP), [*tree(SHOP), span(99, "extra", 50, 1)])
+    assert (end.before, end.after, end.span_before) == ("nothing more", "extra was called", None)
+
+
+def test_an_exception_instead_of_a_result() -> None:
+    before = with_values(tree(SHOP), tax=gave(2))
+    after = [
+        replace(one, error="KeyError", values=Values(error=RaisedError("KeyError", "x"))) if one.function == "tax" else one
+        for one in before
+    ]
+    (first,) = divergences(before, after)
+    assert (first.kind, first.before, first.after) == ("exception", "→ 2", "✗ KeyError: x")
+
+
+def test_call_expressions_of_one_side_alone_are_passed_over() -> None:
+    inner = [("discount", 1, 1, []), ("tax", 3, 2, [("round", 3, 1, [])])]
+    after = [replace(one, kind="call") if one.function == "site" else one for one in tree(("total", 0, 9, [("site", 0, 9, inner)]))]
+    assert divergences(tree(SHOP), after) == []
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [
+        (1, 1.0, True), (1, True, False), (float("nan"), float("nan"), True), ("a", "b", False), ([1, 2], [1, 2], True),
+        ([1], [1, 2], False), ({"a": 1}, {"a": 1}, True), ({"a": 1}, {"b": 1}, False), (Obj("User"), Obj("User", {"id": 1}), True),
+        (Obj("User", {"id": 2}), Obj("User", {"id": 1}), False), (Obj("User"), Obj("Item"), False), (Cut(5, "abc"), "abcde", True),
+        (Cut(5, "abc"), "abxde", False), (Cut(6, "abc"), "abcde", False), (Cut(9, [1]), Cut(9, [1, 2]), True),
+        (Cut(9, {"a": 1}), Cut(9, {"b": 2}), True),
+        (Mark("date", "2025"), Mark("date", "2026"), True), (Mark("function", "f"), Mark("function", "g"), False),
+        (Sequence("set", ("a", "b")), Sequence("set", ("b", "a")), True), (Sequence("tuple", (1, 2)), Sequence("tuple", (2, 1)), False),
+    ],
+)  # fmt: skip
+def test_values_are_the_same_as_far_as_they_were_captured(one: Any, other: Any, expected: bool) -> None:
+    assert (same(one, other), same(other, one)) == (expected, expected)
+
+
+def test_keys_do_not_depend_on_order_where_there_is_none() -> None:
+    assert key({"a": 1, "b": Sequence("set", (1, 2))}) == key({"b": Sequence("set", (1, 2)), "a": 1})
+    assert key(Sequence("set", (1, 2))) == key(Sequence("set", (2, 1)))
+    assert key([1, 2]) != key([2, 1])
