@@ -28,6 +28,17 @@ def _level_or_unset(value: object) -> object:
     return None if value == "" else value
 
 
+def _share(value: object) -> object:
+    """`auto`, `off`, or a percentage of the time."""
+    text = str(value).strip().lower()
+    if text in ("auto", "off"):
+        return text
+    percent = text.removesuffix("%").strip()
+    if percent.replace(".", "", 1).isdigit() and float(percent) <= 100:
+        return float(percent)
+    raise ValueError("auto, off, or a percentage from 0 to 100")
+
+
 def _budget(value: object) -> object:
     """`auto`, `off`, or a percentage as a number; a trailing % is taken."""
     if isinstance(value, str) and value.lower() in ("auto", "off"):
@@ -49,6 +60,7 @@ DetailLevel = Annotated[int, Field(ge=0, le=5)]
 LanguageLevel = Annotated[DetailLevel | None, BeforeValidator(_level_or_unset)]
 Mode = Literal["in_place", "on_load"]
 Budget = Annotated[Literal["auto", "off"] | float, BeforeValidator(_budget)]
+Share = Annotated[Literal["auto", "off"] | float, BeforeValidator(_share)]
 
 
 class Settings(BaseSettings):
@@ -102,6 +114,7 @@ class Settings(BaseSettings):
     mode: Mode = "in_place"
     auto_mode: Mode = "on_load"
     overhead_budget: Budget = "auto"
+    value_budget: Share = "auto"
     approval_channels: Channels = ("web", "cli")
 
     @classmethod

@@ -106,10 +106,10 @@ def test_unknown_variables_ask_what_was_meant(read):
 
 
 def test_lists_and_budgets(read):
-    values = ("EXCLUDE_FILES= *.a , ,b/*.c", "OVERHEAD_BUDGET=7.5%", "APPROVAL_CHANNELS=web,elicitation")
+    values = ("EXCLUDE_FILES= *.a , ,b/*.c", "OVERHEAD_BUDGET=7.5%", "VALUE_BUDGET=0", "APPROVAL_CHANNELS=web,elicitation")
     settings = read("".join(f"TRACING_{value}\n" for value in values)).settings
     assert settings.exclude_files == ("*.a", "b/*.c")
-    assert settings.overhead_budget == 7.5
+    assert (settings.overhead_budget, settings.value_budget) == (7.5, 0)
     assert settings.approval_channels == ("web", "elicitation")
     assert read("TRACING_EXCLUDE_FILES=\n").settings.exclude_files == ()
 

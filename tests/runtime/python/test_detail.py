@@ -14,7 +14,8 @@ Order(1).total([[1, [2]], {"a": 1}])
 """
 
 
-def test_the_first_calls_are_whole_and_dense_ones_after_them_brief_and_flagged(project: Any) -> None:
+def test_the_first_calls_are_whole_and_those_beyond_the_value_budget_brief_and_flagged(project: Any) -> None:
+    project.settings("TRACING_VALUE_BUDGET=0\n")
     spans = sorted(project.trace(DENSE).of("look"), key=lambda span: span.seq)
     whole, brief = spans[:32], spans[32:]
     assert [span.params["order"] for span in whole] == [("ext", 4, ["__main__.Order", {"number": n}]) for n in range(32)]
@@ -24,11 +25,40 @@ def test_the_first_calls_are_whole_and_dense_ones_after_them_brief_and_flagged(p
     assert [span.sections["R"] for span in spans] == list(range(100))
 
 
-def test_without_an_overhead_budget_everything_is_whole(project: Any) -> None:
-    project.settings("TRACING_OVERHEAD_BUDGET=off\n")
+def test_without_a_value_budget_everything_is_whole(project: Any) -> None:
+    project.settings("TRACING_VALUE_BUDGET=off\n")
     spans = project.trace(DENSE).of("look")
     assert {span.params["order"][2][1]["number"] for span in spans} == set(range(100))
     assert not any(span.flags & LEFT_OUT for span in spans)
+
+
+SHARED = """class Order:
+    def __init__(self, number): self.number, self.lines = number, [{"sku": n, "text": "a line of some words"} for n in range(9)]
+def hot(order): return order.number
+def rare(order): return order.number
+order = Order(1)
+for n in range(60):
+    for m in range(500): hot(order)
+    rare(order)
+"""
+
+
+def test_what_is_called_now_and_then_stays_whole_beside_what_is_called_densely(project: Any) -> None:
+    project.settings("TRACING_OVERHEAD_BUDGET=off\n")
+    run = project.trace(SHARED)
+    later = {name: sorted(run.of(name), key=lambda span: span.seq)[32:] for name in ("hot", "rare")}
+    brief = {name: sum(span.flags & LEFT_OUT != 0 for span in spans) / len(spans) for name, spans in later.items()}
+    assert len(later["hot"]) == 60 * 500 - 32
+    assert brief["hot"] > 0.5, "whole values cost more than their share"
+    assert brief["rare"] < brief["hot"] / 2
+
+
+def test_what_a_brief_call_returns_is_brief_and_of_a_whole_one_whole(project: Any) -> None:
+    project.settings("TRACING_VALUE_BUDGET=0\n")
+    source = DENSE + "def deep(n): return Order(n) if n == 0 else (deep(n - 1), Order(n))[1]\nfor _ in range(2): deep(30)\n"
+    spans = sorted(project.trace(source).of("deep"), key=lambda span: span.seq)
+    shown = [len(span.sections["R"][2]) == 2 for span in spans]
+    assert shown == [True] * 32 + [False] * (62 - 32)
 
 
 def test_numbers_and_short_texts_are_never_left_out(project: Any) -> None:

@@ -18,7 +18,7 @@
 #error "not for free-threaded builds: the runtime stays in Python there"
 #endif
 
-#define CORE_INTERFACE 4 /* native.py asks for the same number: a core left over from another version is not used */
+#define CORE_INTERFACE 5 /* native.py asks for the same number: a core left over from another version is not used */
 
 typedef uint8_t u8;
 typedef uint16_t u16;
@@ -53,6 +53,9 @@ static struct {
     PyObject *plan;          /* kinds.told(cls) -> how instances are read */
     PyObject *shape;         /* rules.shape(text, wanted) -> name of the secret shape in it, or None */
     PyObject *left_out;      /* values.left_out: a list */
+    PyObject *message;       /* exceptions.message(error) -> text */
+    PyObject *shown;         /* exceptions.shown(file): puts into `paths` how a file is shown */
+    PyObject *paths;         /* exceptions.paths: {file: text, None for our own} */
     PyObject *stopped;       /* called with the reason when the spool can take no more */
 } py;
 
@@ -64,8 +67,16 @@ static void note_fault(void);
 #include "core_bytes.h"
 #include "core_redact.h"
 #include "core_kinds.h"
+#include "core_reading.h"
+#include "core_texts.h"
+#include "core_containers.h"
+#include "core_callables.h"
+#include "core_instances.h"
+#include "core_numbers.h"
 #include "core_values.h"
+#include "core_errors.h"
 #include "core_governor.h"
+#include "core_detail.h"
 #include "core_spans.h"
 #include "core_probes.h"
 #include "core_flow.h"
@@ -95,7 +106,7 @@ static PyObject *connect(PyObject *self, PyObject *args, PyObject *named)
     static const struct { const char *name; PyObject **place; } slots[] = {
         {"note", &py.note}, {"prepare", &py.prepare}, {"own", &py.own}, {"wake", &py.wake}, {"thread_id", &py.thread_id},
         {"covered_by", &py.covered_by}, {"merged", &py.merged}, {"undecided", &py.undecided}, {"counted", &py.counted}, {"review", &py.review}, {"delegates", &py.delegates},
-        {"encode", &py.encode}, {"plan", &py.plan}, {"shape", &py.shape}, {"left_out", &py.left_out}, {"stopped", &py.stopped}, {"current", &current_var}, {NULL, NULL},
+        {"encode", &py.encode}, {"plan", &py.plan}, {"shape", &py.shape}, {"left_out", &py.left_out}, {"message", &py.message}, {"shown", &py.shown}, {"paths", &py.paths}, {"stopped", &py.stopped}, {"current", &current_var}, {NULL, NULL},
     };
     PyObject *key, *value;
     Py_ssize_t position = 0;
@@ -130,6 +141,10 @@ static PyMethodDef methods[] = {
     FAST("encode", values_encode),
     FAST("named", values_named),
     FAST("redaction", values_redaction),
+    {"encode_error", errors_encode, METH_O, NULL},
+    FAST("detail_rule", detail_rule),
+    {"choose", span_choose, METH_O, NULL},
+    FAST("charge", span_charge),
     FAST("opened", span_opened),
     FAST("finish", span_finish),
     FAST("cover", span_cover),

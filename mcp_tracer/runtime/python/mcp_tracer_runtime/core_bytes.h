@@ -129,6 +129,30 @@ static int wrap_ext(Bytes *b, u32 at, u8 code)
     return put_before(b, at, head, ext_head(head, code, b->length - at));
 }
 
+/* An extension value whose body is written between these two: room is kept for the likeliest head. */
+enum { EXT_KEPT = 3 };
+
+static inline int ext_begin(Bytes *b)
+{
+    NEED(b, EXT_KEPT);
+    b->length += EXT_KEPT;
+    return 0;
+}
+
+static int ext_end(Bytes *b, u32 at, u8 code)
+{
+    u8 head[8];
+    u32 length = b->length - at - EXT_KEPT;
+    size_t count = ext_head(head, code, length);
+    if (unlikely(count != EXT_KEPT)) {
+        NEED(b, count);
+        memmove(b->data + at + count, b->data + at + EXT_KEPT, length);
+        b->length = at + (u32)count + length;
+    }
+    memcpy(b->data + at, head, count);
+    return 0;
+}
+
 static inline int text_head(Bytes *b, size_t n)
 {
     NEED(b, 5 + n);

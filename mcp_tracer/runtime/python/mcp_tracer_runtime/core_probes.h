@@ -69,10 +69,10 @@ static inline int capture(Bytes *b, Span *s, Function *fn, PyObject *value, int 
     return 0;
 }
 
-static inline int detail_begin(Reading *r, const Function *fn)
+static inline int detail_depth(Reading *r, int chosen)
 {
-    reading_begin(r, fn->brief);
-    return fn->brief ? BRIEF_DEPTH : VALUE_DEPTH;
+    reading_begin(r, chosen == BRIEF);
+    return chosen == BRIEF ? BRIEF_DEPTH : VALUE_DEPTH;
 }
 
 static int put_parameter(Span *s, Function *fn, Py_ssize_t i, PyObject *value, int depth, Reading *r)
@@ -92,14 +92,15 @@ static int put_receiver(Span *s, Function *fn, PyObject *value)
 {
     Reading r;
     reading_begin(&r, 0);
-    return encode_value(&s->payload, value, (Py_ssize_t)fn->room, fn->level >= 4 && !fn->brief, &r);
+    return encode_value(&s->payload, value, (Py_ssize_t)fn->room, fn->level >= 4 && s->detail != BRIEF, &r);
 }
 
 static int put_parameters(Span *s, Function *fn, PyObject *const *values, Py_ssize_t count)
 {
     Bytes *b = &s->payload;
     Reading r;
-    int depth = detail_begin(&r, fn);
+    int depth = detail_depth(&r, s->detail);
+    u64 before = detail_begins(s->detail);
     Py_ssize_t i = 0;
     if (likely(PyBytes_GET_SIZE(fn->head) == 2)) { /* a new span has room for that */
         memcpy(b->data + b->length, PyBytes_AS_STRING(fn->head), 2);
@@ -113,18 +114,21 @@ static int put_parameters(Span *s, Function *fn, PyObject *const *values, Py_ssi
         if (put_parameter(s, fn, i, values[i], depth, &r) < 0)
             return -1;
     s->shown = b->length;
+    detail_ends(&fn->detail, before);
     return 0;
 }
 
 static inline int put_result(Span *s, Function *fn, PyObject *value)
 {
     Reading r;
-    int depth = detail_begin(&r, fn);
+    int depth = detail_depth(&r, s->detail);
+    u64 before = detail_begins(s->detail);
     NEED(&s->payload, 10);
     put1(&s->payload, 'R');
     if (capture(&s->payload, s, fn, value, depth, &r) < 0)
         return -1;
     s->shown = s->payload.length;
+    detail_ends(&fn->detail, before);
     return 0;
 }
 
@@ -135,11 +139,13 @@ static int keep_result(Span *s, Function *fn, PyObject *value)
     Bytes b = {own, 0, sizeof own, own};
     Reading r;
     PyObject *result = NULL;
-    int depth = detail_begin(&r, fn);
+    int depth = detail_depth(&r, s->detail);
+    u64 before = detail_begins(s->detail);
     put1(&b, 'R');
     if (capture(&b, s, fn, value, depth, &r) == 0)
         result = PyBytes_FromStringAndSize((char *)b.data, b.length);
     bytes_free(&b);
+    detail_ends(&fn->detail, before);
     if (result == NULL)
         return -1;
     Py_XSETREF(s->result, result);
@@ -375,8 +381,8 @@ static PyObject *probe_values(PyObject *self, PyObject *const *args, Py_ssize_t 
     u8 own[512];
     Bytes b = {own, 0, sizeof own, own};
     Reading r;
-    int failed = 0, pairs = 0, depth;
-    u64 before;
+    int failed = 0, pairs = 0, depth, chosen;
+    u64 before, charged;
     PyObject *names = site->names, *wanted = site->variables;
     if (s == NULL || site->level < 4 || wanted == NULL || wanted == Py_False || names == NULL || !PyTuple_Check(names))
         Py_RETURN_NONE;
@@ -387,8 +393,9 @@ static PyObject *probe_values(PyObject *self, PyObject *const *args, Py_ssize_t 
     }
     Py_INCREF(s);
     before = governor_begins(&site->governed, s->events);
-    detail_step(site);
-    depth = detail_begin(&r, site);
+    chosen = detail_choose(&site->detail);
+    depth = detail_depth(&r, chosen);
+    charged = detail_begins(chosen);
     b.length = 6; /* V and the widest head of a map */
     for (Py_ssize_t i = 1; i < count && i <= PyTuple_GET_SIZE(names) && !failed; i++) {
         PyObject *name = PyTuple_GET_ITEM(names, i - 1);
@@ -403,6 +410,7 @@ static PyObject *probe_values(PyObject *self, PyObject *const *args, Py_ssize_t 
             s->flags |= FLAG_LEFT_OUT;
         pairs++;
     }
+    detail_ends(&site->detail, charged);
     if (!failed && pairs) {
         u8 head[8] = {'V'};
         Bytes h = {head, 1, sizeof head, head};

@@ -17,30 +17,10 @@ typedef struct {
     PyObject *names;     /* tuple: of parameters or variables */
     PyObject *variables; /* True, False or a frozenset */
     char receiver;       /* the first parameter is `self` or `cls` */
-    char whole, brief;   /* detail.py: always whole values; brief ones now */
-    int detailed;        /* calls left before detail is looked at again */
-    u64 window;          /* when it was last; 0: never */
+    Detail detail;
     char inner;          /* a site: not recorded below a call that is only counted */
     Governed governed;
 } Function;
-
-enum { DETAIL_CALLS = 32, DETAIL_NS = 2000000 };
-
-/* As detail.turn. */
-static NEVER_INLINE void detail_turn(Function *fn)
-{
-    u64 now = ticks(), least = (u64)(DETAIL_CALLS * (double)DETAIL_NS / ns_per_tick);
-    fn->brief = !fn->whole && fn->window && now - fn->window < least;
-    fn->window = now;
-    fn->detailed = DETAIL_CALLS - 1;
-}
-
-/* One more call of `fn` is recorded. */
-static inline void detail_step(Function *fn)
-{
-    if (unlikely(--fn->detailed < 0))
-        detail_turn(fn);
-}
 
 static PyMemberDef function_members[] = {
     {"id", T_UINT, offsetof(Function, id), 0, NULL},
@@ -57,10 +37,8 @@ static PyMemberDef function_members[] = {
     {"names", T_OBJECT_EX, offsetof(Function, names), 0, NULL},
     {"variables", T_OBJECT_EX, offsetof(Function, variables), 0, NULL},
     {"receiver", T_BOOL, offsetof(Function, receiver), 0, NULL},
-    {"whole", T_BOOL, offsetof(Function, whole), 0, NULL},
-    {"brief", T_BOOL, offsetof(Function, brief), 0, NULL},
-    {"detailed", T_INT, offsetof(Function, detailed), 0, NULL},
-    {"window", T_ULONGLONG, offsetof(Function, window), 0, NULL},
+    {"eager", T_INT, offsetof(Function, detail.eager), 0, NULL},
+    {"due", T_ULONGLONG, offsetof(Function, detail.due), 0, NULL},
     {"inner", T_BOOL, offsetof(Function, inner), 0, NULL},
     {"period", T_UINT, offsetof(Function, governed.period), 0, NULL},
     {"left", T_INT, offsetof(Function, governed.left), 0, NULL},
@@ -105,7 +83,7 @@ typedef struct Span {
     u32 err, events, others;     /* others: calls that were only counted and that this one stands for */
     u32 took;                    /* ticks that beginning to record it took, where that was measured */
     u8 flags;
-    char record, counted, announced, awaiting, closed, generator, linked; /* counted: 2 where it must never be recorded: too deep */
+    char detail, record, counted, announced, awaiting, closed, generator, linked; /* counted: 2 where it must never be recorded: too deep */
     OpenEntry *entry;            /* its place in the table of open spans; NULL: none */
     PyObject *intervals;         /* list of (start, end); NULL: children do not overlap */
     PyObject *result;            /* section R of a `return` that a finally follows; NULL: none */
@@ -150,6 +128,7 @@ static inline void copy_payload(u8 *to, const u8 *from, size_t length)
 static inline void open_show(Span *s)
 {
     OpenEntry *entry = s->entry;
+    detail.now = s->start;
     if (likely(entry != NULL)) {
         entry->record.tick = s->start;
         memcpy(entry->payload, s->payload.data, 16); /* there is always room to read and to write more than that */
@@ -417,6 +396,7 @@ static PyMemberDef span_members[] = {
     {"events", T_UINT, offsetof(Span, events), 0, NULL},
     {"others", T_UINT, offsetof(Span, others), 0, NULL},
     {"flags", T_UBYTE, offsetof(Span, flags), 0, NULL},
+    {"detail", T_BYTE, offsetof(Span, detail), 0, NULL},
     {"record", T_BOOL, offsetof(Span, record), 0, NULL},
     {"counted", T_BYTE, offsetof(Span, counted), 0, NULL},
     {"announced", T_BOOL, offsetof(Span, announced), 0, NULL},
@@ -608,7 +588,7 @@ static inline int span_prepare(Span *s, Function *fn, Span *up, PyThreadState *t
         governor.spent += g->cost;
         if (unlikely(--g->left <= 0) && review(fn) < 0)
             return -1;
-        detail_step(fn);
+        s->detail = (char)detail_choose(&fn->detail);
         span_open(s);
         if (unlikely(!fn->defined) && define(fn) < 0)
             return -1;
@@ -676,6 +656,7 @@ static inline int write_ended(Span *s, u64 now)
     i64 own = (i64)duration - s->covered;
     u16 thread = 0;
     Record *r;
+    detail.now = now;
     if (unlikely(s->intervals != NULL && PyList_GET_SIZE(s->intervals) > 0)) {
         PyObject *sum = PyObject_CallFunctionObjArgs(py.covered_by, s->intervals, NULL);
         if (sum == NULL)
@@ -768,6 +749,25 @@ static int event(Span *s, Function *site, const u8 *data, size_t length)
 }
 
 /* --- the same for the Python side --- */
+/* choose(function) and charge(function, ticks): as in detail.py */
+static PyObject *span_choose(PyObject *self, PyObject *fn)
+{
+    if (!PyObject_TypeCheck(fn, &Function_Type))
+        return PyErr_Format(PyExc_TypeError, "a function expected");
+    detail.now = ticks();
+    return PyLong_FromLong(detail_choose(&((Function *)fn)->detail));
+}
+
+static PyObject *span_charge(PyObject *self, PyObject *const *args, Py_ssize_t count)
+{
+    u64 took = PyLong_AsUnsignedLongLong(args[1]);
+    if (!PyObject_TypeCheck(args[0], &Function_Type) || PyErr_Occurred())
+        return PyErr_Occurred() ? NULL : PyErr_Format(PyExc_TypeError, "a function expected");
+    detail.now = ticks();
+    detail_charge(&((Function *)args[0])->detail, took);
+    Py_RETURN_NONE;
+}
+
 static PyObject *span_opened(PyObject *self, PyObject *const *args, Py_ssize_t count)
 {
     if (!IS_SPAN(args[0]))

@@ -15,11 +15,10 @@ class _Hot:
     """What probes ask of a function at each call; the C core has it in a struct."""
 
     __slots__ = (
-        "brief",
         "cost",
         "defined",
-        "detailed",
-        "encoders",
+        "due",
+        "eager",
         "first",
         "head",
         "id",
@@ -40,8 +39,6 @@ class _Hot:
         "times",
         "variables",
         "waits",
-        "whole",
-        "window",
     )
 
 
@@ -74,7 +71,7 @@ class Function(_Hot if core is None else core.Function):
         self.waits = now["captureAsync"] is not False
         wanted = now["captureVars"]
         self.variables = frozenset(wanted) if isinstance(wanted, list) else wanted is not False and self.level >= 4
-        detail.begin(self, config.whole_values)
+        detail.begin(self, config.value_share)
 
     def define(self):
         """Write the definition. Only then is it said to be defined: another thread may use it at any moment, twice written does no harm."""

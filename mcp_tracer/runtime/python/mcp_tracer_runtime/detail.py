@@ -1,28 +1,71 @@
-"""How much of its values a function captures: whole ones in its first calls and while it is called now and then, brief ones while it is
-called so often that whole values would cost more than its work. What was left out is flagged on the span."""
+"""How deep values are captured: whole in a function's first calls and as often as that is affordable, brief in the others. What was left
+out is flagged on the span.
 
-from . import clock, values
+Captures are measured. Each makes the function wait before its next whole one, by so much that all together take no more than their share of
+the time: the longer, the less of the share is left. So a function that is called now and then stays whole among many busy ones.
+"""
+
+from . import clock
 from .native import core
 
-CALLS, NS = 32, 2000000  # DETAIL_CALLS and DETAIL_NS of core_spans.h: brief after so many calls in less than so long each
+BRIEF, WHOLE, CHARGED = range(3)  # of one call; CHARGED: whole, and its time counts
+FIRST = 32  # calls of a function that are whole whatever they cost
+STEPS = 12  # how often the wait doubles while what is saved up goes
+_BURST_NS, _LEAST_NS, _MOST_NS = 200_000_000, 1000, 500_000  # what can be saved up; what one capture counts as
+_NEVER = 0xFFFFFFFFFFFFFFFF
 
 
-def begin(fn, whole):
-    """Start anew; `whole`: and never become brief."""
-    fn.whole, fn.brief, fn.detailed, fn.window = whole, False, 0, 0
-    _lend(fn)
+class _Process:
+    """What all functions share: the rule in ticks, and since when whole captures are affordable."""
+
+    share = None
+    price = 0.0
+    burst = least = most = due = 0
 
 
-def turn(fn):
-    """`CALLS` calls were recorded since the last turn: decide about as many to come."""
-    now = clock.tick()
-    fn.brief = not fn.whole and fn.window != 0 and now - fn.window < clock.ticks(CALLS * NS)
-    fn.window, fn.detailed = now, CALLS - 1
-    _lend(fn)
+_process = _Process()
+latest = [0]  # the latest instant that a probe of the Python core looked at
 
 
-def _lend(fn):
-    """What the Python core's probes find at hand."""
-    if core is None:
+def begin(fn, share):
+    """Start anew. `share`: of the time, for whole captures beyond the first calls; None: no limit."""
+    fn.eager = -1 if share is None else FIRST
+    fn.due = 0 if share else _NEVER
+    if share and share != _process.share:
+        _settle(share)
+    if core is None:  # what the Python core's probes find at hand
         fn.plainly = not (fn.secret or fn.receiver)
-        fn.encoders = values.BRIEF if fn.brief else values.WHOLE
+
+
+def _settle(share):
+    _process.share, _process.price = share, 1 / share
+    _process.burst, _process.least, _process.most = (clock.ticks(ns) for ns in (_BURST_NS, _LEAST_NS, _MOST_NS))
+    _process.due = clock.tick()  # nothing is saved up yet
+    if core is not None:
+        core.detail_rule(_process.price, _process.burst, _process.least, _process.most)
+
+
+def choose(fn):
+    """How deep the values of the call that begins are captured."""
+    if fn.eager:
+        if fn.eager > 0:
+            fn.eager -= 1
+        return WHOLE
+    if fn.due == _NEVER:
+        return BRIEF
+    now = clock.tick()
+    return CHARGED if fn.due <= now and _process.due <= now else BRIEF
+
+
+def charge(fn, took):
+    """A whole capture for `fn` took so many ticks."""
+    now = clock.tick()
+    price = int(min(max(took, _process.least), _process.most) * _process.price)
+    earliest = max(now - _process.burst, 0)
+    _process.due = max(_process.due, earliest) + price
+    used = (_process.due + _process.burst - now) * STEPS // _process.burst
+    fn.due = max(fn.due, earliest) + (price << min(used, STEPS))
+
+
+if core is not None:
+    choose, charge = core.choose, core.charge

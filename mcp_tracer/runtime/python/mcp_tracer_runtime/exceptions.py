@@ -6,6 +6,7 @@ import sys
 from . import governor, promotion, run, spans, state
 from .clock import tick
 from .msgpack import array, integer, map, text
+from .native import core
 from .values import encode, type_name
 
 _OURS = os.path.dirname(os.path.abspath(__file__)) + os.sep
@@ -52,7 +53,7 @@ def encoded(error, causes=_CAUSES):
         text("stack") + stack(error.__traceback__),
     ]
     if isinstance(cause, BaseException) and cause is not error:
-        parts.append(text("cause") + encoded(cause, causes - 1))
+        parts.append(text("cause") + encoded_in_python(cause, causes - 1))
     return map(len(parts)) + b"".join(parts)
 
 
@@ -73,20 +74,25 @@ def stack(traceback):
     while traceback is not None:
         code, line = traceback.tb_frame.f_code, traceback.tb_lineno
         traceback = traceback.tb_next
-        if code.co_filename.startswith(_OURS):  # where the stack is full, it may be a probe that meets its end
-            continue
-        entries.append((code.co_filename, line, getattr(code, "co_qualname", code.co_name)))
+        file = shown(code.co_filename)
+        if file is not None:
+            entries.append((file, line, getattr(code, "co_qualname", code.co_name)))
     entries = entries[-STACK:]
     return array(len(entries)) + b"".join(
-        b"\x93" + text(_shown(file)) + integer(line or 0) + text(name.replace(".<locals>", "")) for file, line, name in entries
+        b"\x93" + text(file) + integer(line or 0) + text(name.replace(".<locals>", "")) for file, line, name in entries
     )
 
 
-_paths = {}
+def shown(file):
+    """How a code object's file is shown; None for our own: where the stack is full, it may be a probe that meets its end."""
+    if file not in paths:
+        ours = file.startswith(_OURS)
+        paths[file] = None if ours else state.relative(file) if os.path.isabs(file) or not file.startswith("<") else file
+    return paths[file]
 
 
-def _shown(file):
-    known = _paths.get(file)
-    if known is None:
-        known = _paths[file] = state.relative(file) if os.path.isabs(file) or not file.startswith("<") else file
-    return known
+paths = {}
+encoded_in_python = encoded
+if core is not None:
+    core.connect(message=message, shown=shown, paths=paths)
+    encoded = core.encode_error

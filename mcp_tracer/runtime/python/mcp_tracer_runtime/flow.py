@@ -65,7 +65,7 @@ def _begin(fn, up, arguments):
     span.suspended = span.resumes = span.resumed = span.waited_since = 0
     span.delegate = None
     if span.record and fn.params and arguments:
-        span.payload = parameters(fn, arguments)
+        span.payload = parameters(fn, arguments, span.detail)
         if left_out:
             spans.note_left_out(span)
     if before and span.record:

@@ -3,10 +3,11 @@
 import sys
 from _thread import get_ident
 
-from . import detail, exceptions, faults, governor, spans, state
+from . import exceptions, faults, governor, spans, state
 from .clock import tick
+from .detail import BRIEF, CHARGED, charge, choose, latest
 from .spans import WIDE, Span, count_ended, cover, current, finish, light, prepare
-from .values import DEPTH, encode, left_out, named
+from .values import DEPTH, encode, encoders, left_out, named
 
 _get, _set = current.get, current.set
 _live, _next_seq = spans.live, spans.next_seq
@@ -34,23 +35,22 @@ def enter(fn, *arguments):
                 up.intervals = []
             span.seq = seq = _next_seq()
             _live[seq] = span
-            fn.detailed -= 1
-            if fn.detailed < 0:
-                detail.turn(fn)
+            span.detail = choose(fn) if fn.eager or fn.due <= latest[0] else BRIEF
             if fn.left < 2:
                 governor.taken(fn)
             else:
                 fn.left -= 1
                 _used[0] += fn.cost
         if arguments and fn.params and span.record:
-            if fn.plainly:
-                payload, room, encoder_of = fn.head, fn.room, fn.encoders.get
+            chosen = span.detail
+            if fn.plainly and chosen != CHARGED:
+                payload, room, encoder_of = fn.head, fn.room, encoders[chosen].get
                 for value in arguments:
                     encoder = encoder_of(id(type(value)))
-                    payload += encoder(value, room, DEPTH, None) if encoder is not None else encode(value, room, DEPTH, fn.brief)
+                    payload += encoder(value, room, DEPTH, None) if encoder is not None else encode(value, room, DEPTH, not chosen)
+                span.payload = payload
             else:
-                payload = parameters(fn, arguments)
-            span.payload = payload
+                span.payload = parameters(fn, arguments, chosen)
             if left_out:
                 spans.note_left_out(span)
         _set(span)
@@ -105,10 +105,14 @@ def leave(fn, value):
             if span.counted:
                 count_ended(span, now)
             return value
+        latest[0] = now
         payload = span.payload
         if fn.returns:
-            encoder = fn.encoders.get(id(type(value)))
-            payload += b"R" + (encoder(value, fn.room, DEPTH, None) if encoder is not None else encode(value, fn.room, DEPTH, fn.brief))
+            chosen = span.detail
+            encoder = encoders[chosen].get(id(type(value)))
+            payload += b"R" + (encoder(value, fn.room, DEPTH, None) if encoder is not None else encode(value, fn.room, DEPTH, not chosen))
+            if chosen == CHARGED:
+                charge(fn, tick() - now)
             if left_out:
                 spans.note_left_out(span)
         thread = spans.thread_ids.get(span.thread)
@@ -187,9 +191,9 @@ def end(fn):
         abandon(fn, error)
 
 
-def parameters(fn, arguments):
-    """Section P."""
-    room, brief = fn.room, fn.brief
+def parameters(fn, arguments, chosen):
+    """Section P, as deep as `chosen` (`detail`) says."""
+    room, brief, before = fn.room, chosen == BRIEF, tick() if chosen == CHARGED else 0
     secret = fn.secret or (False,) * len(arguments)
     parts = [
         named("password", value, room, DEPTH, brief) if hidden else encode(value, room, DEPTH, brief)
@@ -197,6 +201,8 @@ def parameters(fn, arguments):
     ]
     if fn.receiver:  # `self` or `cls`: named, with shallow fields from level 4 on
         parts.insert(0, encode(arguments[0], room, fn.level >= 4 and not brief))
+    if before:
+        charge(fn, tick() - before)
     return fn.head + b"".join(parts)
 
 

@@ -4,6 +4,7 @@ environment."""
 import os
 
 _HOUR_MS = 3_600_000
+_VALUE_SHARE = 0.05
 
 
 class Settings:
@@ -39,7 +40,7 @@ class Settings:
         self.spool_bytes = int(storage_gb * (1 << 30) / 5)  # one process must not take all of it
         self.budget = _budget(values.get("TRACING_OVERHEAD_BUDGET", "auto"))
         self.excluded = frozenset(name.strip() for name in values.get("TRACING_EXCLUDE_FUNCTIONS", "").split(",") if name.strip())
-        self.whole_values = values.get("TRACING_OVERHEAD_BUDGET", "").strip().lower() == "off"
+        self.value_share = _share(values.get("TRACING_VALUE_BUDGET", "auto"))
         self._known = {}
         self.files, self.functions = _section(overrides, "files"), _section(overrides, "functions")
 
@@ -84,6 +85,18 @@ def _budget(text):
     except ValueError:
         return "auto"
     return percent / 100 if 0 < percent <= 1000 else "auto"
+
+
+def _share(text):
+    """Of a percentage the fraction, of `auto` a twentieth, of `off` None: no limit."""
+    text = text.lower()
+    if text == "off":
+        return None
+    try:
+        percent = float(text[:-1] if text.endswith("%") else text)
+    except ValueError:
+        return _VALUE_SHARE
+    return percent / 100 if 0 <= percent <= 100 else _VALUE_SHARE
 
 
 def _section(holder, key):

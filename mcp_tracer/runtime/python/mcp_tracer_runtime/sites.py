@@ -1,6 +1,6 @@
 """Probes of level 3 and above: call sites, awaits, values, lines."""
 
-from . import faults, msgpack, spans
+from . import detail, faults, msgpack, spans
 from .clock import tick
 from .plain import abandon, close, own
 from .spans import Span, current, event, light, prepare
@@ -35,7 +35,9 @@ def close_call(site, value):
             if span is None:
                 return value
         if site.returns and span.record and not span.covered and span.intervals is None:
-            span.payload = b"R" + encode(value, site.room, DEPTH, site.brief)
+            span.payload = b"R" + encode(value, site.room, DEPTH, span.detail == detail.BRIEF)
+            if span.detail == detail.CHARGED:
+                detail.charge(site, tick() - now)
             if left_out:
                 spans.note_left_out(span)
         close(span, now)
@@ -54,15 +56,8 @@ def values(site, *bound):
         if not span.record or span.events >= spans.MAX_EVENTS:  # it will not be written: no need to look at the values
             event(span, site, b"")
             return
-        spans.count_call(site)
-        room, brief = site.room, site.brief
-        names = site.fields["names"]
-        pairs = [
-            _text(name) + named(name, value, room, DEPTH, brief)
-            for name, value in zip(names, bound)  # noqa: B905 - `strict` needs Python 3.10
-            if wanted is True or name in wanted
-        ]
-        _show(span, site, pairs)
+        pairs = zip(site.fields["names"], bound)  # noqa: B905 - `strict` needs Python 3.10
+        _show(span, site, [(name, name, value) for name, value in pairs if wanted is True or name in wanted])
     except Exception as error:
         faults.note(error)
 
@@ -73,20 +68,22 @@ def assigned(site, value):
         wanted = site.variables
         span = _get()
         if wanted and span is not None and span.record and site.level >= 4:
-            spans.count_call(site)
-            pairs = []
-            for name in site.fields["names"]:
-                last = name.rpartition(".")[2]
-                if wanted is True or name in wanted or last in wanted:
-                    pairs.append(_text(name) + named(last, value, site.room, DEPTH, site.brief))
-            _show(span, site, pairs)
+            names = [(name, name.rpartition(".")[2]) for name in site.fields["names"]]
+            shown = [(name, last, value) for name, last in names if wanted is True or name in wanted or last in wanted]
+            _show(span, site, shown)
     except Exception as error:
         faults.note(error)
     return value
 
 
-def _show(span, site, pairs):
-    """Write the event of the values in `pairs`, packed names and values, and say on the span what capturing left out."""
+def _show(span, site, shown):
+    """Write the event of the values in `shown`, (name, the last part of it, value), and say on the span what capturing left out."""
+    chosen = detail.choose(site)
+    before = tick() if chosen == detail.CHARGED else 0
+    room, brief = site.room, chosen == detail.BRIEF
+    pairs = [_text(name) + named(last, value, room, DEPTH, brief) for name, last, value in shown]
+    if before:
+        detail.charge(site, tick() - before)
     if left_out:
         spans.note_left_out(span)
     if pairs:

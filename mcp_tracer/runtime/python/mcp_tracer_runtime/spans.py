@@ -54,7 +54,7 @@ class Span(_Rare):
     """
 
     __slots__ = (
-        *("__dict__", "counted", "covered", "depth", "flags", "fn", "others", "parent"),
+        *("__dict__", "counted", "covered", "depth", "detail", "flags", "fn", "others", "parent"),
         *("payload", "record", "seq", "start", "thread", "trace", "up"),
     )
 
@@ -139,7 +139,7 @@ def span_hex(span, salt=None):
 def prepare(span, fn, up, root=_PLAIN_ROOT, remote=None):
     """Fill a new span for `fn` under `up`. It is recorded unless its trace was sampled out, it lies too deep, or its level is 0."""
     span.fn, span.up = fn, up
-    span.covered = span.flags = span.counted = span.others = 0
+    span.covered = span.flags = span.counted = span.others = span.detail = 0
     span.payload = b""
     span.thread = thread = get_ident()
     level, before = fn.level, 0
@@ -194,7 +194,7 @@ def _record_or_count(span, fn, up):
     if others is not None:
         span.others = others
         governor.taken(fn)
-        count_call(fn)
+        span.detail = detail.choose(fn)
         opened(span)
     elif governor.on and (span.trace.id or span.trace is COUNTED):
         fn.since += 1
@@ -210,13 +210,6 @@ def opened(span):
     live[seq] = span
 
 
-def count_call(fn):
-    """One more call of `fn` is recorded."""
-    fn.detailed -= 1
-    if fn.detailed < 0:
-        detail.turn(fn)
-
-
 def note_left_out(span):
     """A capture for `span` left something out to save time."""
     left_out.clear()
@@ -226,7 +219,10 @@ def note_left_out(span):
 def keep_result(span, value):
     """Remember section R for a `return` that a finally may still overrule."""
     fn = span.fn
-    span.result = b"R" + encode(value, fn.room, DEPTH, fn.brief)
+    before = tick() if span.detail == detail.CHARGED else 0
+    span.result = b"R" + encode(value, fn.room, DEPTH, span.detail == detail.BRIEF)
+    if before:
+        detail.charge(fn, tick() - before)
     if left_out:
         note_left_out(span)
 
@@ -253,7 +249,7 @@ def light(fn):
     span = Span()
     up = _get()
     span.fn, span.up, span.record, span.payload = fn, up, False, b""
-    span.covered = span.flags = span.start = span.thread = span.counted = span.others = 0
+    span.covered = span.flags = span.start = span.thread = span.counted = span.others = span.detail = 0
     span.seq, span.depth, span.trace = (up.seq, up.depth, up.trace) if up is not None else (0, 0, UNDECIDED)
     span.parent = span.seq
     _set(span)

@@ -14,7 +14,7 @@ from .redact import BY_NAME, rules
 
 DEPTH, ITEMS, TEXT, SHAPE = 4, 20, 1000, 4096
 BRIEF_DEPTH, BRIEF_ITEMS, BRIEF_TEXT, BRIEF_SHAPE = 1, 6, 120, 512
-NODES = 400  # values that one capture looks at: what bounds its time, as `room` bounds its size
+NODES = 200  # values that one capture looks at: what bounds its time, as `room` bounds its size
 _integer, _text, _ext, _array = msgpack.integer, msgpack.text, msgpack.ext, msgpack.array
 _small = msgpack.SMALL
 SEEN = _ext(10, b"")
@@ -308,6 +308,7 @@ BRIEF = dict(WHOLE)
 WHOLE.update({id(cls): _whole(encoder) for cls, encoder in _CONTAINERS.items()})
 BRIEF.update({id(cls): _brief(encoder) for cls, encoder in {**_CONTAINERS, str: _str}.items()})
 
+encoders = (BRIEF, WHOLE, WHOLE)  # by what `detail` chose
 encode_in_python, named_in_python = encode, named
 if core is not None:
     core.connect(encode=encode, plan=kinds.told, shape=rules.shape, left_out=left_out)

@@ -1,7 +1,7 @@
 """The encoder of the C core against the one in Python, on values of all kinds. Takes the runtime's folder."""
 import collections, datetime, decimal, enum, fractions, pathlib, random, re, sys, types, typing, uuid, zlib
 sys.path.insert(0, sys.argv[1])
-from mcp_tracer_runtime import native, values
+from mcp_tracer_runtime import exceptions, native, values
 core = native.core
 assert core is not None
 reference = values.encode_in_python
@@ -103,4 +103,32 @@ for value in [cycle, own, *rare] + [made(4) for _ in range(500)]:
 for length in list(range(200)) + [65000]:
     data = random.getrandbits(8 * length + 1).to_bytes(length + 1, "little")
     assert core.crc32(data) == zlib.crc32(data), length
+
+
+def fails(error, cause):
+    try: raise error from cause
+    except BaseException as found: return found
+
+def climbing(error, depth):
+    if depth: climbing(error, depth - 1)
+    raise error
+
+def caught(error, depth):
+    try: climbing(error, depth)
+    except BaseException as found: return found
+
+def in_context(error):
+    try:
+        try: {}["missing"]
+        finally: (lambda: climbing(error, 1))()
+    except BaseException as found: return found
+
+looped = caught(ValueError("me"), 1); looped.__cause__ = looped
+errors = [caught(error, depth) for depth in (0, 3, 40) for error in
+          (ValueError("v"), ValueError(), KeyError("k"), OSError(2, "none"), Failure("own"), Failure(1, "two"), StopIteration(3), ValueError("x" * 5000),
+           ValueError("password=hunter2hunter2"), ValueError(Plain(), "rest"), UnicodeDecodeError("utf-8", b"ab", 0, 1, "no"), KeyboardInterrupt())]
+errors += [fails(ValueError("outer"), cause) for cause in errors[:8]] + [in_context(TypeError("later")), looped, ValueError("never raised")]
+errors.append(fails(ValueError("end"), fails(KeyError("middle"), fails(OSError("inner"), fails(ValueError("beyond"), KeyError())))))
+for error in errors:
+    assert exceptions.encoded_in_python(error) == core.encode_error(error), error
 print("agree")

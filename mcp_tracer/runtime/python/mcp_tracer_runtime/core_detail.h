@@ -1,0 +1,69 @@
+/* How deep values are captured: whole where that is affordable, brief elsewhere. detail.py and decision 0008 say by what rule. */
+enum { BRIEF, WHOLE, CHARGED }; /* of one call; CHARGED: whole, and its time counts */
+typedef struct {
+    int eager; /* calls to come that are whole whatever that costs; -1: all are */
+    u64 due;   /* since when whole captures are affordable again (a tick); the past: how much is saved up */
+} Detail;
+
+static struct {
+    double price;           /* ticks to wait for each tick of capturing */
+    u64 burst, least, most; /* ticks: what can be saved up; what one capture counts as */
+    u64 due;                /* as Detail.due, for the process */
+    u64 now;                /* the latest instant that a probe looked at: good enough here, and free */
+} detail;
+
+enum { DETAIL_STEPS = 12 };
+
+/* As detail.choose. */
+static inline int detail_choose(Detail *d)
+{
+    if (unlikely(d->eager)) {
+        d->eager -= d->eager > 0;
+        return WHOLE;
+    }
+    return unlikely(d->due <= detail.now) && detail.due <= detail.now ? CHARGED : BRIEF;
+}
+
+static inline u64 detail_saved(u64 due)
+{
+    u64 earliest = detail.now > detail.burst ? detail.now - detail.burst : 0;
+    return due > earliest ? due : earliest;
+}
+
+/* As detail.charge. */
+static NEVER_INLINE void detail_charge(Detail *d, u64 took)
+{
+    u64 price, used;
+    took = took < detail.least ? detail.least : took > detail.most ? detail.most : took;
+    price = (u64)((double)took * detail.price);
+    detail.due = detail_saved(detail.due) + price;
+    used = (detail.due + detail.burst - detail.now) * DETAIL_STEPS / detail.burst;
+    d->due = detail_saved(d->due) + (price << (used < DETAIL_STEPS ? used : DETAIL_STEPS));
+}
+
+/* When a capture begins: the time, if it is charged; else 0. */
+static inline u64 detail_begins(int chosen)
+{
+    return unlikely(chosen == CHARGED) ? (detail.now = ticks()) : 0;
+}
+
+static inline void detail_ends(Detail *d, u64 before)
+{
+    if (unlikely(before)) {
+        detail.now = ticks();
+        detail_charge(d, detail.now - before);
+    }
+}
+
+/* detail_rule(price, burst, least, most): what detail.py settled, in ticks */
+static PyObject *detail_rule(PyObject *self, PyObject *const *args, Py_ssize_t count)
+{
+    detail.price = PyFloat_AsDouble(args[0]);
+    detail.burst = PyLong_AsUnsignedLongLong(args[1]);
+    detail.least = PyLong_AsUnsignedLongLong(args[2]);
+    detail.most = PyLong_AsUnsignedLongLong(args[3]);
+    detail.due = ticks();
+    if (PyErr_Occurred())
+        return NULL;
+    Py_RETURN_NONE;
+}
