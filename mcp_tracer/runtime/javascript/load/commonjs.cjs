@@ -5,6 +5,7 @@
  */
 const fs = require('node:fs');
 const Module = require('node:module');
+const path = require('node:path');
 const { formOf, isChosen } = require('./forms.cjs');
 
 const owner = /** @type {any} */ (Module);
@@ -12,6 +13,8 @@ const owner = /** @type {any} */ (Module);
 const waiting = new Set();
 /** Modules whose file was read for them. @type {WeakSet<object>} */
 const done = new WeakSet();
+/** Tools with a module system of their own: their text gets a line that shows our hook what they export. @type {[file: RegExp, hook: string][]} */
+const TOOLS = [[/[\\/]jest-runtime[\\/]build[\\/]index\.js$/, './jest.cjs']];
 /** @type {typeof fs.readFileSync} */
 let read;
 let importsAreSeen = false;
@@ -28,7 +31,7 @@ function install() {
 /** @param {unknown} found what a request was resolved to */
 function expect(found) {
   try {
-    if (typeof found !== 'string' || waiting.has(found) || !isAhead(owner._cache[found]) || !isChosen(found)) return;
+    if (typeof found !== 'string' || waiting.has(found) || !isAhead(owner._cache[found]) || !(isChosen(found) || hookFor(found) !== undefined)) return;
     if (found in owner._cache && !importsAreSeen) watchCompiling(owner._cache[found]);
     if (waiting.size === 0) watchReads();
     waiting.add(found);
@@ -77,12 +80,18 @@ function watched(...values) {
   return handed(file, content);
 }
 
+/** @param {string} file @returns {string | undefined} */
+function hookFor(file) {
+  return TOOLS.find(([tool]) => tool.test(file))?.[1];
+}
+
 /** @param {string} file @param {string | Buffer} content @returns {string | Buffer} */
 function handed(file, content) {
   waiting.delete(file);
   if (waiting.size === 0 && fs.readFileSync === watched) /** @type {any} */ (fs).readFileSync = read;
   try {
-    const form = formOf(file, content);
+    const hook = hookFor(file);
+    const form = hook === undefined ? formOf(file, content) : `${content}\n;try{require(${JSON.stringify(path.join(__dirname, hook))}).install(module.exports)}catch{}`;
     return form === null ? content : typeof content === 'string' ? form : Buffer.from(form);
   } catch {
     return content;

@@ -16,6 +16,9 @@ let own;
 try {
   own = await import(${JSON.stringify(pathToFileURL(path.join(__dirname, 'thread.mjs')).href)});
 } catch {}
+export function initialize(data) {
+  own?.initialize(data);
+}
 export function load(url, context, nextLoad) {
   return own === undefined ? nextLoad(url, context) : own.load(url, context, nextLoad);
 }
@@ -24,7 +27,7 @@ export function load(url, context, nextLoad) {
 function install() {
   const register = owner.register;
   if (!hasSoundHooks() || namesLoader()) {
-    if (typeof register === 'function') register.call(Module, THREAD);
+    if (typeof register === 'function') standOnThread(register);
     return;
   }
   const hooks = owner.registerHooks({ load });
@@ -36,6 +39,28 @@ function install() {
 function hasSoundHooks() {
   const [major, minor] = process.versions.node.split('.').map(Number);
   return typeof owner.registerHooks === 'function' && (major > 24 || (major === 24 && minor >= 11));
+}
+
+/** @param {(...values: unknown[]) => unknown} register */
+function standOnThread(register) {
+  const needsSources = new Int32Array(new SharedArrayBuffer(4));
+  register.call(Module, THREAD, { data: needsSources });
+  const { registerHooks } = owner;
+  if (typeof registerHooks !== 'function') return;
+  // Hooks of the program in its own thread: beside one on the hooks thread, Node wants the source of CommonJS files, too.
+  owner.registerHooks = {
+    /** @this {unknown} @param {unknown[]} values */
+    registerHooks(...values) {
+      Atomics.store(needsSources, 0, 1);
+      return Reflect.apply(registerHooks, this, values);
+    },
+  }.registerHooks;
+  owner.syncBuiltinESMExports();
+}
+
+/** Hooks that the program preloads are for its own thread: on the one that we have started, they fail where ours would. */
+function keepThread() {
+  if (typeof owner.registerHooks === 'function' && !hasSoundHooks()) owner.registerHooks = () => ({ deregister() {} });
 }
 
 /** @returns {boolean} whether the program was started with a loader for the hooks thread */
@@ -56,7 +81,7 @@ function precede(register, hooks) {
       try {
         hooks.deregister();
         setImportsSeen(false);
-        register.call(Module, THREAD);
+        standOnThread(register);
       } catch {
         // The program's own loader goes on without ours.
       }
@@ -83,4 +108,4 @@ function instrumented(url, loaded) {
   }
 }
 
-module.exports = { install, instrumented };
+module.exports = { install, instrumented, keepThread };

@@ -25,19 +25,20 @@ function replaceTracer(value) {
   Object.defineProperty(globalThis, '__mcpTracer', { value, enumerable: false, configurable: true, writable: true });
 }
 
-/** Each kind of loading by itself: one that cannot be hooked leaves the others alone. @param {string[]} kinds */
-function install(kinds) {
-  for (const kind of kinds) {
-    try {
-      require(kind).install();
-    } catch (error) {
-      if ('MCP_TRACER_DEBUG' in process.env) process.stderr.write(`mcp-tracer fault: ${error instanceof Error ? error.stack : error}\n`);
-    }
+/** Each kind of loading by itself: one that cannot be hooked leaves the others alone. @param {() => void} work */
+function attempt(work) {
+  try {
+    work();
+  } catch (error) {
+    if ('MCP_TRACER_DEBUG' in process.env) process.stderr.write(`mcp-tracer fault: ${error instanceof Error ? error.stack : error}\n`);
   }
 }
 
 // Node's own thread for loading hooks runs what is preloaded, too: there is no program to trace.
-if (!('__mcpTracer' in globalThis) && !/** @type {any} */ (require('node:worker_threads')).isInternalThread) {
+if (/** @type {any} */ (require('node:worker_threads')).isInternalThread) attempt(() => require('./modules.cjs').keepThread());
+else if (!('__mcpTracer' in globalThis)) {
   offerTracer();
-  install(['./commonjs.cjs', './modules.cjs']);
+  attempt(() => require('./commonjs.cjs').install());
+  attempt(() => require('./modules.cjs').install());
+  attempt(() => require('./vite.cjs').install());
 }
