@@ -13,6 +13,8 @@ VALUE_LIMIT = 60
 SQL_LIMIT = 120
 MESSAGE_LIMIT = 160
 RECEIVERS = ("self", "cls", "this")
+BRIEF = "[brief]"
+VALUE_SETTINGS = ("TRACING_OVERHEAD_BUDGET", "TRACING_VALUE_BUDGET")  # of JavaScript and of Python
 
 
 def duration(ns: int) -> str:
@@ -111,10 +113,19 @@ def _attributes(attributes: Any) -> list[str]:
 
 def span_line(span: Span, limit: int = VALUE_LIMIT) -> str:
     """One span on one line: duration, name, parameters, outcome, place."""
-    count = f"[1 of {span.count} calls]" if span.count > 1 else ""
+    count = " ".join([*([f"[1 of {span.count} calls]"] if span.count > 1 else []), *([BRIEF] if span.left_out else [])])
     called = label(span) + (arguments(span.values, limit) if span.kind != "db" else " " + _query_parameters(span.values))
     parts = (duration(span.duration_ns), called.strip(), outcome(span, limit), place(span), count)
     return " ".join(part for part in parts if part)
+
+
+def brief_legend(spans: Iterable[Span]) -> list[str]:
+    """The sentence that says what the mark means, where a span has it."""
+    marked = [span for span in spans if span.left_out]
+    if not marked:
+        return []
+    settings = sorted({VALUE_SETTINGS[span.file.endswith((".py", ".pyi"))] for span in marked})
+    return [f"{BRIEF}: {counted(len(marked), 'call')} with values in short, to save time; {' or '.join(settings)}=off records them whole."]
 
 
 def _squeezed(text: str) -> str:

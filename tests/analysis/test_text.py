@@ -1,8 +1,10 @@
+from dataclasses import replace
+
 import msgspec
 import pytest
 from span_factory import span
 
-from mcp_tracer.analysis.text import duration, iso, left_out, span_line, table
+from mcp_tracer.analysis.text import brief_legend, duration, iso, left_out, span_line, table
 from mcp_tracer.model.span import Values
 from mcp_tracer.model.values import Cut, Mark, Obj, Sequence, decode, jsonable, preview
 
@@ -38,6 +40,15 @@ def test_sql_stands_for_the_name_of_a_database_call() -> None:
 
 def test_a_sampled_span_says_for_how_many_it_stands() -> None:
     assert span_line(span(1, "f", 0, 1, count=64)).endswith("[1 of 64 calls]")
+
+
+def test_a_span_with_brief_values_is_marked_and_the_mark_explained() -> None:
+    spans = [span(1, "f", 0, 1, count=3, left_out=True), span(2, "f", 1, 1), span(3, "f", 2, 1, left_out=True)]
+    assert [span_line(one).rpartition(" src/shop.py:")[2] for one in spans] == ["1 [1 of 3 calls] [brief]", "2", "3 [brief]"]
+    assert brief_legend(spans) == ["[brief]: 2 calls with values in short, to save time; TRACING_VALUE_BUDGET=off records them whole."]
+    mixed = brief_legend([replace(spans[0], file="a.ts"), spans[2]])
+    assert mixed[0].endswith("; TRACING_OVERHEAD_BUDGET or TRACING_VALUE_BUDGET=off records them whole.")
+    assert brief_legend(spans[1:2]) == []
 
 
 def test_an_unfinished_span_says_so() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import Field
 
 from mcp_tracer.analysis.story import tell
-from mcp_tracer.analysis.text import clock, duration, iso
+from mcp_tracer.analysis.text import brief_legend, clock, duration, iso
 from mcp_tracer.analysis.tree import build, walk
 from mcp_tracer.model.errors import NotFound
 from mcp_tracer.model.span import TraceSummary
@@ -137,7 +137,7 @@ def render(result: TraceResult, params: TraceParams) -> str:
     story = tell(
         roots, budget_tokens=params.max_tokens, max_depth=params.max_depth, min_duration_ns=ns(params.min_duration) or 0, partial=partial
     )
-    lines = [heading(fetched.trace), *story.lines]
+    lines = [heading(fetched.trace), *story.lines, *brief_legend(fetched.spans)]
     cut_by_depth = fetched.total - len(fetched.spans)
     if cut_by_depth > 0 and params.span_id is None and params.name is None:
         lines.append(

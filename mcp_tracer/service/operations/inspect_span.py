@@ -8,7 +8,7 @@ from pydantic import Field
 
 from mcp_tracer.analysis.annotated import annotated, runs_of, said_calls
 from mcp_tracer.analysis.inspection import Inspection, bodies, extent_of, history, inspect, names_in
-from mcp_tracer.analysis.text import label, span_line
+from mcp_tracer.analysis.text import brief_legend, label, span_line
 from mcp_tracer.analysis.tree import SITES
 from mcp_tracer.model.errors import NotFound, TracerError, UserError
 from mcp_tracer.model.plan import FunctionInfo
@@ -164,8 +164,10 @@ def _notes(made: Inspection, source: _Source, events: tuple[Event, ...], below: 
         notes.append("No lines or variables were recorded: instrument this function at level 5 and run again to see them.")
     elif not made.has_lines and made.has_values:
         notes.append("Recorded at level 4: values, but not how often lines ran (level 5).")
-    if span.left_out or len(events) >= MOST_EVENTS:
+    if len(events) >= MOST_EVENTS:
         notes.append(f"Some of what happened was left out by a limit of the recording ({len(events):,} events were kept).")
+    else:
+        notes += brief_legend([span])
     if len(below) >= MOST_BELOW:
         notes.append(f"Only the first {MOST_BELOW:,} calls are counted: get_trace with span_id shows more.")
     return notes

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from pydantic import PrivateAttr
 
-from mcp_tracer.analysis.text import left_out, span_line
+from mcp_tracer.analysis.text import brief_legend, left_out, span_line
 from mcp_tracer.model.query import Page, SpanQuery
 from mcp_tracer.model.span import Span
 from mcp_tracer.service.context import Tools
@@ -25,17 +25,24 @@ class SpansResult(Result):
     cursor: str | None
     note: str = ""
     _lines: list[str] = PrivateAttr(default_factory=list[str])
+    _legend: list[str] = PrivateAttr(default_factory=list[str])
 
     @property
     def lines(self) -> list[str]:
         """The rows for a reader, in the same order."""
         return self._lines
 
+    @property
+    def legend(self) -> list[str]:
+        """What a mark on rows means, where one has it."""
+        return self._legend
+
     @classmethod
     def of(cls, page: Page[Span]) -> SpansResult:
         """The result for a page of the store."""
         made = cls(spans=[span_view(span) for span in page.rows], total=page.total, cursor=page.cursor)
         made._lines = [f"{span_line(span)} #{span.span_id} trace {span.trace_id}" for span in page.rows]
+        made._legend = brief_legend(page.rows)
         return made
 
 
@@ -57,4 +64,4 @@ def render_spans(result: SpansResult, nothing: str) -> str:
     head = [f"all in trace {result.spans[0].trace_id}:"] if same else []
     lines = [line.rsplit(" trace ", 1)[0] for line in result.lines] if same else result.lines
     more = left_out(len(lines), result.total, f'cursor="{result.cursor}" gives the next.') if result.cursor else []
-    return "\n".join([*head, *lines, *more])
+    return "\n".join([*head, *lines, *result.legend, *more])

@@ -33,7 +33,8 @@ class ErrorView(Result):
 
 
 class SpanView(Result):
-    """One span. `duration` and `selfTime` in milliseconds; `children` are span ids where they are known."""
+    """One span. `duration` and `selfTime` in milliseconds; `children` are span ids where they are known; `brief`: values or events of it
+    were left out to save time."""
 
     trace_id: str
     span_id: str
@@ -56,6 +57,7 @@ class SpanView(Result):
     error: ErrorView | None = None
     attributes: dict[str, Any] = Field(default_factory=dict[str, Any])
     suspended: float | None = None
+    brief: bool = False
     children: list[str] = Field(default_factory=list[str])
 
 
@@ -84,6 +86,7 @@ def span_view(span: Span, children: Sequence[str] = ()) -> SpanView:
         error=_error_view(span),
         attributes=jsonable(dict(values.attributes)) if values else {},
         suspended=ms(values.suspended_ns) if values and values.suspended_ns is not None else None,
+        brief=span.left_out,
         children=list(children),
     )
 
