@@ -102,6 +102,10 @@ class SpanStore(Protocol):
         """The functions that cost most, by `self` or `total` time; for the whole store, a run or a time window."""
         ...
 
+    async def self_time(self, run_id: str | None = None) -> int:
+        """The time in ns that all functions took themselves, over all runs or in one."""
+        ...
+
     async def names(self, kind: str, prefix: str, limit: int = 100) -> tuple[str, ...]:
         """Known `file`, `function`, `trace` or `run` names that start with (functions: contain) `prefix`, for completion."""
         ...

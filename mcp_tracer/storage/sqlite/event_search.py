@@ -10,7 +10,7 @@ import numpy as np
 
 from mcp_tracer.model.query import Scan, SpanQuery
 from mcp_tracer.model.span import Event
-from mcp_tracer.storage.sqlite import events, frames, indexes, matching
+from mcp_tracer.storage.sqlite import events, indexes, matching
 from mcp_tracer.storage.sqlite.columns import Array
 from mcp_tracer.storage.sqlite.events import Events
 from mcp_tracer.storage.sqlite.sections import event_leaves, event_values
@@ -110,7 +110,7 @@ def seqs_of_trace(snapshot: Snapshot, trace_id: bytes) -> Seqs:
         if row is None:
             continue
         for frame in indexes.frames_of_traces(segment, [row[0]]).tolist():
-            _add(found, frames.read(segment.db, frame, ("src", "seq", "trace")), row[0])
+            _add(found, segment.read(frame, ("src", "seq", "trace")), row[0])
         if segment is snapshot.segments[-1]:
             _add(found, snapshot.open_spans().columns, row[0])
     return {source: np.concatenate(parts) for source, parts in found.items()}

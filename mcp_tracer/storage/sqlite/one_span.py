@@ -6,7 +6,7 @@ import numpy as np
 
 from mcp_tracer.model.errors import NotFound
 from mcp_tracer.model.span import Event, Span
-from mcp_tracer.storage.sqlite import events, frames
+from mcp_tracer.storage.sqlite import events
 from mcp_tracer.storage.sqlite.names import Source
 from mcp_tracer.storage.sqlite.sections import event_values
 from mcp_tracer.storage.sqlite.snapshot import OPEN_FRAME, Snapshot
@@ -73,9 +73,9 @@ def _open_place(snapshot: Snapshot, source: int, seq: int) -> Place | None:
 def _place(snapshot: Snapshot, source: int, seq: int) -> Place | None:
     query = "SELECT frame FROM source_frame WHERE src=? AND min_seq<=? AND max_seq>=? ORDER BY frame DESC"
     for index in range(len(snapshot.segments) - 1, -1, -1):
-        db = snapshot.segments[index].db
-        for (frame,) in db.execute(query, (source, seq, seq)).fetchall():
-            columns = frames.read(db, frame, ("src", "seq"))
+        segment = snapshot.segments[index]
+        for (frame,) in segment.db.execute(query, (source, seq, seq)).fetchall():
+            columns = segment.read(frame, ("src", "seq"))
             found: list[int] = np.flatnonzero((columns["src"] == source) & (columns["seq"] == seq)).tolist()
             if found:
                 return Place(index, frame, found[0])

@@ -69,8 +69,8 @@ CREATE TABLE trace_local(src INT, local INT, trace_id BLOB NOT NULL, parent BLOB
 -- Lines, checkpoints, variables: columns and payloads of `n` events, sorted by (seq, number).
 CREATE TABLE event_frame(id INTEGER PRIMARY KEY, src INT, n INT, min_seq INT, max_seq INT, z BLOB);
 CREATE INDEX event_source ON event_frame(src, max_seq);
--- Statistics by (hour, run, function), columnar; several rows may hold the same key: add them up. `whole` = 1, made at seal: by
--- (run, function) for the whole segment, the same calls once more.
+-- Statistics by (hour, run, function), columnar; several rows may hold the same key: add them up. `whole` = 1 and 2, made at
+-- seal: by (run, function) and by function alone for the whole segment, the same calls once more.
 CREATE TABLE rollup(
     id INTEGER PRIMARY KEY, whole INT NOT NULL DEFAULT 0, n INT, min_hour INT, max_hour INT, keys BLOB, sums BLOB, hist BLOB);
 -- Calls that were only counted, for windows that cut an hour; they are in `rollup` too.

@@ -105,14 +105,18 @@ def _copy_events(before: sqlite3.Connection, db: sqlite3.Connection) -> None:
 
 
 def _copy_rollups(before: sqlite3.Connection, db: sqlite3.Connection) -> None:
-    """One row an hour, and one for the whole segment."""
+    """One row an hour, one for the whole segment by run, and one over all runs."""
     rows = before.execute("SELECT keys, sums, hist FROM rollup").fetchall()
     merged = rollup.merged([rollup.decode(*row) for row in rows])
     for hour in np.unique(merged.keys["hour"]).tolist():
         _add(db, rollup.kept(merged, merged.keys["hour"] == hour), 0)
     keys = np.zeros(len(merged.keys), rollup.KEYS)
     keys["run"], keys["fn"] = merged.keys["run"], merged.keys["fn"]
-    _add(db, rollup.regrouped(Rollup(keys, merged.sums, merged.hist)), 1)
+    by_run = rollup.regrouped(Rollup(keys, merged.sums, merged.hist))
+    _add(db, by_run, 1)
+    keys = np.zeros(len(by_run.keys), rollup.KEYS)
+    keys["fn"] = by_run.keys["fn"]
+    _add(db, rollup.regrouped(Rollup(keys, by_run.sums, by_run.hist)), 2)
 
 
 def _add(db: sqlite3.Connection, part: Rollup, whole: int) -> None:

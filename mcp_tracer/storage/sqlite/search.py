@@ -120,7 +120,7 @@ class Search:
     def _read(self, index: int, frame: int, names: set[str]) -> dict[str, Array]:
         if frame == OPEN_FRAME:
             return self._snapshot.open_spans().columns
-        return frames.read(self._snapshot.segments[index].db, frame, names)
+        return self._snapshot.segments[index].read(frame, names)
 
     def _in_order(self, columns: dict[str, Array], offsets: Array) -> Array:
         primary: Array = self._sign * columns[self._column][offsets].astype(np.int64)

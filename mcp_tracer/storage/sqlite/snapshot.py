@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Any, Final
 import numpy as np
 
 from mcp_tracer.storage.sqlite import frames, opened, schema, segments
+from mcp_tracer.storage.sqlite.column_cache import ColumnCache, identity
 from mcp_tracer.storage.sqlite.columns import Array
 from mcp_tracer.storage.sqlite.names import Names
 from mcp_tracer.storage.sqlite.segments import SegmentFile
@@ -33,6 +34,14 @@ class Segment:
     known_directory: Array | None = None
     known_blocks: tuple[bytes, Array] | None = None
     block_ids: Array | None = None
+    cache: ColumnCache | None = None
+    file: int = 0
+
+    def read(self, frame: int, names: Iterable[str]) -> dict[str, Array]:
+        """The named columns of a frame; `start` in wall ns. They must not be written to."""
+        if self.cache is None:
+            return frames.read(self.db, frame, names)
+        return self.cache.read(self.db, self.file, frame, names)
 
     def directory(self) -> Array:
         """Id, number of spans and bounds of every frame (fields as in `frames.DIRECTORY`), by id."""
@@ -75,12 +84,13 @@ class Readers:
         self._idle: list[_Session] = []
         self._lock = Lock()
         self._directories: dict[Path, Array] = {}
+        self._columns = ColumnCache()
 
     @contextmanager
     def snapshot(self) -> Generator[Snapshot]:
         """The store as it is now. Raises sqlite3.Error where it cannot be read."""
         with self._lock:
-            session = self._idle.pop() if self._idle else _Session(self._folder)
+            session = self._idle.pop() if self._idle else _Session(self._folder, self._columns)
         try:
             yield session.begin(self._names, self._directories)
             session.end(self._directories)
@@ -101,8 +111,8 @@ class Readers:
 class _Session:
     """The connections of one reader."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, columns: ColumnCache) -> None:
+        self._folder, self._columns = folder, columns
         self._catalog: sqlite3.Connection | None = None
         self._segments: dict[Path, Segment] = {}
 
@@ -156,5 +166,6 @@ class _Session:
             if one.path not in self._segments:
                 db = schema.connect(one.path, sealed=one.sealed)
                 schema.check_version(db, one.path)
-                self._segments[one.path] = Segment(one.number, one.sealed, db, one.path)
+                kept = (self._columns, identity(one.path)) if one.sealed else (None, 0)
+                self._segments[one.path] = Segment(one.number, one.sealed, db, one.path, cache=kept[0], file=kept[1])
         return [self._segments[one.path] for one in there]

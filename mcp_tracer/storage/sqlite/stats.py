@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 
 from mcp_tracer.model.errors import UserError
 from mcp_tracer.model.span import FunctionStats
-from mcp_tracer.storage.sqlite import frames, matching, rollup
+from mcp_tracer.storage.sqlite import matching, rollup
 from mcp_tracer.storage.sqlite.columns import Array
 from mcp_tracer.storage.sqlite.names import Function, Names
 from mcp_tracer.storage.sqlite.rollup import HOUR_NS, SUMS, Rollup
@@ -47,47 +47,86 @@ class Window:
 def function_stats(snapshot: Snapshot, file: str | None, function: str | None, run: int | None) -> tuple[FunctionStats, ...]:
     """Statistics of the matching functions, largest total first; of files where `function` is ''."""
     names = snapshot.names
-    by_file = function == ""
-    chosen = [
-        one.id
-        for one in names.functions
-        if one.kind not in _EVENTS
-        and (file is None or matching.file_matches(file, one.file))
-        and (not function or matching.function_matches(function, one.name))
-    ]
-    return _ranked(_collected(snapshot, Window(), run), names, names.mask(chosen), Ranking("total", None, by_file))
+    chosen = names.mask(
+        [
+            one.id
+            for one in names.functions
+            if one.kind not in _EVENTS
+            and (file is None or matching.file_matches(file, one.file))
+            and (not function or matching.function_matches(function, one.name))
+        ]
+    )
+    return _ranked(_collected(snapshot, Wanted(chosen, run)), names, Ranking("total", None, function == ""))
 
 
 def hotspots(snapshot: Snapshot, by: str, run: int | None, window: Window, limit: int) -> tuple[FunctionStats, ...]:
     """The functions that cost most by `self` or `total` time."""
     if by not in ("self", "total"):
         raise UserError(f"by={by!r} is unknown: use self or total.")
-    names = snapshot.names
-    chosen = [one.id for one in names.functions if one.kind not in _EVENTS]
-    return _ranked(_collected(snapshot, window, run), names, names.mask(chosen), Ranking(by, limit, False))
+    wanted = Wanted(_calls(snapshot.names), run, window)
+    costliest = _costliest(_collected(snapshot, replace(wanted, histograms=False)), snapshot.names, by, limit)
+    return _ranked(_collected(snapshot, replace(wanted, functions=costliest)), snapshot.names, Ranking(by, limit, False))
 
 
-def _collected(snapshot: Snapshot, window: Window, run: int | None) -> Rollup:
+def self_time(snapshot: Snapshot, run: int | None) -> int:
+    """The time that all functions took themselves, in ns."""
+    return int(_collected(snapshot, Wanted(_calls(snapshot.names), run, histograms=False)).sums["self"].sum())
+
+
+def _calls(names: Names) -> Array:
+    return names.mask([one.id for one in names.functions if one.kind not in _EVENTS])
+
+
+def _costliest(part: Rollup, names: Names, by: str, limit: int) -> Array:
+    """Which functions, all versions of each, are among the `limit` costliest: what is known of the others need not be read."""
+    spent = np.zeros(len(names.functions), np.int64)
+    np.add.at(spent, part.keys["fn"], part.sums[by])
+    totals: dict[tuple[str, str, str], int] = {}
+    ids: list[int] = np.unique(part.keys["fn"]).tolist()
+    for id_ in ids:
+        key = _identity(names.functions[id_], False)
+        totals[key] = totals.get(key, 0) + int(spent[id_])
+    first = {key for key, _ in sorted(totals.items(), key=lambda item: (-item[1], item[0]))[:limit]}
+    return names.mask([id_ for id_ in ids if _identity(names.functions[id_], False) in first])
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Of which functions (a mask by id), of which run and time; histograms only where percentiles are asked for."""
+
+    functions: Array
+    run: int | None = None
+    window: Window = Window()
+    histograms: bool = True
+
+
+def _collected(snapshot: Snapshot, wanted: Wanted) -> Rollup:
     parts: list[Rollup] = []
     for segment in snapshot.segments:
-        parts += [_chosen(part, window, run) for part in _stored(segment, window)]
-        for low, high in window.edges():
-            parts += _edge(snapshot, segment, low, high, run)
+        parts += [_chosen(part, wanted) for part in _stored(segment, wanted)]
+        for low, high in wanted.window.edges():
+            parts += [_chosen(part, replace(wanted, window=Window())) for part in _edge(snapshot, segment, low, high, wanted.run)]
     return rollup.merged(parts)
 
 
-def _stored(segment: Segment, window: Window) -> list[Rollup]:
+def _stored(segment: Segment, wanted: Wanted) -> list[Rollup]:
     """The segment's own rollups; those for the whole segment where they serve and are there."""
+    window = wanted.window
     unbounded = window.start is None and window.end is None
-    query = "SELECT keys, sums, hist FROM rollup WHERE whole=? AND max_hour>=? AND min_hour<?"
-    bounds = (window.first_hour, window.end_hour)
-    rows = segment.db.execute(query, (int(unbounded and segment.sealed), *bounds)).fetchall()
-    return [rollup.decode(*row) for row in rows]
+    query = f"SELECT keys, sums, {'hist' if wanted.histograms else 'NULL'} FROM rollup WHERE whole=? AND max_hour>=? AND min_hour<?"
+    # A segment that was sealed by an earlier version has no rollup over all runs.
+    for whole in ((2, 1) if wanted.run is None else (1,)) if unbounded and segment.sealed else (0,):
+        rows = segment.db.execute(query, (whole, window.first_hour, window.end_hour)).fetchall()
+        if rows:
+            return [rollup.decode(*row) for row in rows]
+    return []
 
 
-def _chosen(part: Rollup, window: Window, run: int | None) -> Rollup:
-    keys = part.keys
-    keep = np.ones(len(keys), np.bool_) if run is None else keys["run"] == run
+def _chosen(part: Rollup, wanted: Wanted) -> Rollup:
+    keys, window = part.keys, wanted.window
+    keep = wanted.functions[keys["fn"]]
+    if wanted.run is not None:
+        keep &= keys["run"] == wanted.run
     if window.start is not None or window.end is not None:
         keep &= (keys["hour"] >= window.first_hour) & (keys["hour"] < window.end_hour)
     return part if bool(keep.all()) else rollup.kept(part, keep)
@@ -98,7 +137,7 @@ def _edge(snapshot: Snapshot, segment: Segment, low: int, high: int, run: int | 
     there = segment.directory()
     parts: list[Rollup] = []
     for frame in there["id"][(there["max_start"] >= low) & (there["min_start"] < high)].tolist():
-        columns = frames.read(segment.db, frame, ("fn", "dur", "self", "err", "start", "src"))
+        columns = segment.read(frame, ("fn", "dur", "self", "err", "start", "src"))
         for source in np.unique(columns["src"]).tolist():
             own = snapshot.names.source(source).run
             mask = (columns["src"] == source) & (columns["start"] >= low) & (columns["start"] < high)
@@ -126,17 +165,19 @@ class Ranking:
     by_file: bool
 
 
-def _ranked(part: Rollup, names: Names, chosen: Array, ranking: Ranking) -> tuple[FunctionStats, ...]:
+def _identity(one: Function, by_file: bool) -> tuple[str, str, str]:
+    return (one.file, "", "") if by_file else (one.file, one.name, one.kind)
+
+
+def _ranked(part: Rollup, names: Names, ranking: Ranking) -> tuple[FunctionStats, ...]:
     """Add up runs, hours and versions of each function, and rank them."""
-    part = rollup.kept(part, chosen[part.keys["fn"]])
     groups: dict[tuple[str, str, str], int] = {}
     newest: list[Function] = []
     of_fn = np.zeros(len(names.functions), np.int64)
     ids: list[int] = np.unique(part.keys["fn"]).tolist()
     for id_ in ids:
         one = names.functions[id_]
-        key = (one.file, "", "") if ranking.by_file else (one.file, one.name, one.kind)
-        index = of_fn[id_] = groups.setdefault(key, len(groups))
+        index = of_fn[id_] = groups.setdefault(_identity(one, ranking.by_file), len(groups))
         newest[index : index + 1] = [one]
     keys = np.zeros(len(part.keys), rollup.KEYS)
     keys["fn"] = of_fn[part.keys["fn"]]

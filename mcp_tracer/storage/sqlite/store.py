@@ -158,6 +158,10 @@ class SqliteSpanStore:
         window = stats.Window(start_ns, end_ns)
         return await self._read(lambda snapshot: stats.hotspots(snapshot, by, _run(snapshot, run_id), window, limit))
 
+    async def self_time(self, run_id: str | None = None) -> int:
+        """The time in ns that all functions took themselves."""
+        return await self._read(lambda snapshot: stats.self_time(snapshot, _run(snapshot, run_id)))
+
     async def names(self, kind: str, prefix: str, limit: int = 100) -> tuple[str, ...]:
         """Known `file`, `function`, `trace` or `run` names, for completion."""
         return await self._read(lambda snapshot: listing.names(snapshot, kind, prefix, limit))

@@ -13,7 +13,7 @@ import numpy as np
 from mcp_tracer.model.errors import NotFound, UserError
 from mcp_tracer.model.query import Page
 from mcp_tracer.model.span import Span, TraceSummary
-from mcp_tracer.storage.sqlite import cursor, frames, indexes
+from mcp_tracer.storage.sqlite import cursor, indexes
 from mcp_tracer.storage.sqlite.columns import Array
 from mcp_tracer.storage.sqlite.snapshot import OPEN_FRAME, Segment, Snapshot
 from mcp_tracer.storage.sqlite.spans import Place, SpanMaker
@@ -203,6 +203,6 @@ def _frames_of(snapshot: Snapshot, trace_id: bytes) -> Iterator[tuple[int, int, 
         if row is None:
             continue
         for frame in indexes.frames_of_traces(segment, [row[0]]).tolist():
-            yield index, frame, frames.read(segment.db, frame, ("trace", "start", "depth", "src", "seq")), row[0]
+            yield index, frame, segment.read(frame, ("trace", "start", "depth", "src", "seq")), row[0]
         if index == len(snapshot.segments) - 1:
             yield index, OPEN_FRAME, snapshot.open_spans().columns, row[0]

@@ -11,7 +11,7 @@ import numpy as np
 
 from mcp_tracer.model import spool
 from mcp_tracer.model.sql import BY_NAME, Scope
-from mcp_tracer.storage.sqlite import frames, indexes
+from mcp_tracer.storage.sqlite import indexes
 from mcp_tracer.storage.sqlite.columns import Array
 from mcp_tracer.storage.sqlite.names import Names
 from mcp_tracer.storage.sqlite.snapshot import OPEN_FRAME, Segment, Snapshot
@@ -190,7 +190,7 @@ def _read(snapshot: Snapshot, index: int, frame: int, chosen: _Chosen, wanted: s
     conditions = {"src": chosen.sources is not None, "trace": scope.trace_id is not None, "fn": chosen.functions is not None,
                   "start": scope.start_ns is not None or scope.end_ns is not None, "err": chosen.only_errors}  # fmt: skip
     names = wanted | {name for name, is_needed in conditions.items() if is_needed} or {"depth"}
-    columns = snapshot.open_spans().columns if frame == OPEN_FRAME else frames.read(segment.db, frame, sorted(names))
+    columns = snapshot.open_spans().columns if frame == OPEN_FRAME else segment.read(frame, sorted(names))
     keep = np.ones(len(next(iter(columns.values()))), np.bool_)
     if chosen.sources is not None:
         keep &= np.isin(columns["src"], chosen.sources)
