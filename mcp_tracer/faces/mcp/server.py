@@ -27,7 +27,9 @@ How to work:
 3. `list_runs` shows what ran; `find_errors`, `find_slow_executions`, `get_hotspots` and `search_traces` find the spot.
 4. `get_trace` shows one trace as a skeleton; narrow it with its arguments instead of asking for everything.
    `get_function_traces` and `get_stats` compare the calls of one function.
-5. `uninstrument` when done: files become byte-identical to before, edits made meanwhile stay. `get_status` lists what is left.
+5. `inspect_span` shows a call over its source, line by line (level 5); `find_value` where a wrong value came from;
+   `compare` where two runs first differ, such as before and after a change.
+6. `uninstrument` when done: files become byte-identical to before, edits made meanwhile stay. `get_status` lists what is left.
 
 Ids: `last`, `previous`, `last-failed` name a run; `last`, `last-failed` a trace. Answers say what was left out and how to get it.
 Permission: people set what agents may do. "refused" names the flag that a person can set; "pending" means that a person must
