@@ -10,11 +10,15 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
-    """Some rows of a list. `total` is exact, or None where counting costs more than the page; `cursor` fetches the next page."""
+    """Some rows of a list. `total` is exact, or None where counting costs more than the page; `cursor` fetches the next page.
+
+    `cut`: the question's time was over before everything was seen; better rows may be missing.
+    """
 
     rows: tuple[T, ...]
     cursor: str | None = None
     total: int | None = None
+    cut: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +34,8 @@ class SpanQuery:
     """What to search spans by; absent parts don't restrict. Newest first unless `order` says `duration` (slowest first).
 
     `text` is a case-insensitive substring of function names, parameters, returns, error messages or SQL. `file` and `function` are
-    globs (a function also matches by its last name: `save` finds `Store.save`). Times are wall-clock ns, durations ns.
+    globs (a function also matches by its last name: `save` finds `Store.save`). Times are wall-clock ns, durations ns. `seconds`: how long
+    to look at most; what was found until then is answered.
     """
 
     text: str | None = None
@@ -51,3 +56,4 @@ class SpanQuery:
     limit: int = 20
     cursor: str | None = None
     values: bool = True
+    seconds: float | None = None

@@ -140,6 +140,22 @@ def test_open_spans_of_gone_writers_become_unfinished_calls(builders: list[Spool
     compare(builders, shape, check, gone=True)
 
 
+@given(programs, shapes, queries)
+@some
+def test_a_search_whose_time_is_over_says_so(builders: list[SpoolBuilder], shape: tuple[int, Limits, bool], query: SpanQuery) -> None:
+    from dataclasses import replace
+
+    async def check(store: SqliteSpanStore, reference: Reference) -> None:
+        whole = await store.search(replace(query, trace_id=None))
+        patient = await store.search(replace(query, trace_id=None, seconds=60))
+        assert (patient.rows, patient.cursor, patient.cut) == (whole.rows, whole.cursor, False)
+        hasty = await store.search(replace(query, trace_id=None, seconds=0))
+        assert hasty.cut or hasty.rows == whole.rows
+        assert not (hasty.cut and hasty.total is not None)
+
+    compare(builders, shape, check)
+
+
 event_queries = st.builds(
     SpanQuery,
     text=st.sampled_from([None, "alpha", "beta G", "7", "3", "1.5", "straße", "é", "zzz"]),

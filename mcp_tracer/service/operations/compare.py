@@ -27,7 +27,7 @@ from mcp_tracer.model.span import FunctionStats, Span, TraceSummary
 from mcp_tracer.service.context import Call, Tools
 from mcp_tracer.service.operation import READ, READING, Command, Operation, Params, Route
 from mcp_tracer.service.operations.compare_views import CompareResult, rows_of, told
-from mcp_tracer.service.operations.sides import Side, failed, pairs_of, sampled, side_of, stats_of
+from mcp_tracer.service.operations.sides import MOST_FAILED, Side, failed, pairs_of, sampled, side_of, stats_of
 from mcp_tracer.service.operations.traces import fetch
 from mcp_tracer.service.operations.views import asked
 
@@ -164,7 +164,9 @@ def _notes(made: Material, times: Times, after: Side) -> list[str]:
     if made.paired[0] < made.paired[1]:
         notes.append(f"{made.paired[0]} of {made.paired[1]} pairs of traces were followed: name one with test, or trace:ID on both sides.")
     if not made.whole:
-        notes.append("Large runs: times and results come from the newest calls and samples; counts and errors are exact.")
+        notes.append("Large runs: times and results come from the newest calls and samples; numbers of calls are exact.")
+    if any(len(side) >= MOST_FAILED for side in made.failed):
+        notes.append(f"Many failures: of each run the newest {MOST_FAILED} are compared.")
     if abs(times.drift - 1) >= 0.1:
         factor = times.drift if times.drift > 1 else 1 / times.drift
         which = "slower" if times.drift > 1 else "faster"

@@ -153,11 +153,12 @@ async def _scope(tools: Tools, params: ValueParams, sought: Wanted) -> SpanQuery
 async def look(store: SpanStore, query: SpanQuery, sought: Wanted, deadline: float) -> Found:
     """Spans by the store's indexes, page by page, and variables by a scan, until enough is found or the time is over."""
     spans: list[Span] = []
-    complete, cursor = False, None
-    while not complete and len(spans) < MOST_FOUND and time.monotonic() < deadline:
-        page = await store.search(replace(query, cursor=cursor))
+    complete, cursor, cut = False, None, False
+    while not complete and not cut and len(spans) < MOST_FOUND and time.monotonic() < deadline:
+        page = await store.search(replace(query, cursor=cursor, seconds=max(0.05, deadline - time.monotonic())))
         spans += [span for span in page.rows if appearances([span], (), sought)]
-        cursor, complete = page.cursor, page.cursor is None
+        cursor, cut = page.cursor, page.cut
+        complete = cursor is None and not cut
     scan = await store.find_events(replace(query, limit=MOST_FOUND), seconds=max(0.2, deadline - time.monotonic()))
     placed = await _placed(store, scan.rows, {span.span_id: span for span in spans})
     return Found(appearances(spans, placed, sought), complete and scan.complete)

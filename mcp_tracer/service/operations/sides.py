@@ -13,6 +13,7 @@ from mcp_tracer.storage.port import SpanStore
 MOST_RUNS = 10
 MOST_SPANS = 6_000
 SAMPLE = 200
+MOST_FAILED = 500
 MOST_TRACES = 200
 LISTED_RUNS = 200
 WORDS = ("last", "previous", "last-failed")
@@ -105,8 +106,8 @@ async def stats_of(store: SpanStore, side: Side, file: str | None, function: str
 
 
 async def failed(store: SpanStore, side: Side, base: SpanQuery) -> tuple[Span, ...]:
-    """Spans that failed, up to 500 a run."""
-    query = replace(base, has_error=True, limit=500)
+    """Spans that failed, of each run the newest."""
+    query = replace(base, has_error=True, limit=MOST_FAILED)
     found: list[Span] = []
     for run in side.runs:
         found += (await store.search(replace(query, run_id=run.run_id))).rows

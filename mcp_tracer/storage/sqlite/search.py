@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -57,19 +58,24 @@ class Search:
         after: Any = cursor.decode(query.cursor, f"search-{query.order}-{self._sign}", int, int, int)
         self._after: Key | None = after
         self._best = _Best(query.limit + 1)
+        self._deadline = None if query.seconds is None else time.monotonic() + query.seconds
 
     def page(self) -> Page[Span]:
         """The page."""
+        cut = False
         if not self._filter.matches_nothing():
             for bound, segment, frame in self._frames():
                 if self._best.full_below(bound):
                     self._best.exact = False
                     break
+                if self._deadline is not None and time.monotonic() > self._deadline:
+                    self._best.exact, cut = False, True
+                    break
                 self._scan(segment, frame)
         limit, rows = self._query.limit, self._best.rows
         spans = SpanMaker(self._snapshot, self._query.values).make([place for _, place in rows[:limit]])
         more = cursor.encode(f"search-{self._query.order}-{self._sign}", *rows[limit - 1][0]) if len(rows) > limit else None
-        return Page(spans, more, self._best.count if self._best.exact else None)
+        return Page(spans, more, self._best.count if self._best.exact else None, cut)
 
     def _frames(self) -> Iterator[tuple[int, int, int]]:
         """(bound, segment, frame) in the order in which they may hold the first rows; open spans before all."""
