@@ -34,7 +34,7 @@ class FunctionDefinition {
     this.keepsErrors = true;
     this.tracksAsync = true;
     this.keepsVars = true;
-    this.budget = new Budget(flags !== 0);
+    this.budget = new Budget();
     /** @type {Set<string> | null} the only variables to capture; null for all */
     this.variables = null;
   }
@@ -74,7 +74,7 @@ class FunctionDefinition {
 /** @param {Table} table @param {SiteRow} row @returns {import('./recorder.cjs').Definition} */
 function siteDefinition(table, row) {
   const [fn, line, column, name, kind, names] = row;
-  return { id: nextId++, defined: false, isSite: true, map: { file: table.file, function: table.functions[fn][0], line, column, name, kind, names }, budget: new Budget(false) };
+  return { id: nextId++, defined: false, isSite: true, map: { file: table.file, function: table.functions[fn][0], line, column, name, kind, names }, budget: new Budget() };
 }
 
 /** A call into a library or another system: it has no place in the project. @param {string} file the module's name @param {string} name @param {string} kind */

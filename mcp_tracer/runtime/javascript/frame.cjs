@@ -14,6 +14,8 @@ class Root {
   /** @param {boolean} sampled @param {Record<string, unknown>} map without an id: a new one is made */
   constructor(sampled, map) {
     this.id = 0;
+    /** Counts the roots that are recorded; 0 while this one is only counted. */
+    this.number = 0;
     this.sampled = sampled;
     this.changed = true;
     /** @type {Record<string, unknown>} */
@@ -43,6 +45,8 @@ class Frame {
     this.seq = 0;
     /** @type {number} */
     this.depth = parent === null ? 0 : parent.depth + 1;
+    /** The depth among recorded spans: of a call that is only counted, that of the nearest one above it. @type {number} */
+    this.shown = parent === null ? 0 : parent.shown + 1;
     this.level = level;
     this.start = start;
     /** How many children run, the suspension counted as one; since when any does; and the time covered by them so far. */
@@ -64,6 +68,8 @@ class Frame {
     this.bytes = null;
     /** @type {Record<string, unknown> | null} */
     this.attributes = null;
+    /** ms that encoding its parameters took, where that is measured. */
+    this.captured = 0;
     this.hasValue = false;
     /** @type {unknown} */
     this.value = undefined;
@@ -76,8 +82,12 @@ class Frame {
     /** The innermost call expression of this function that has started and not ended. @type {Frame | null} */
     this.call = null;
     this.events = 0;
-    /** Counted, not recorded: a call of a hot function. Its children hang on the nearest recorded span. */
+    /** Counted, not recorded: a call of a hot function. Its children hang on the nearest recorded span. It is recorded after all if it fails. */
     this.isCounted = false;
+    /** The parameters of such a call, more than three of them: encoded only if it fails. @type {unknown[] | null} */
+    this.late = null;
+    /** How many calls it stands for. */
+    this.calls = 1;
     this.isBrief = false;
     this.ended = false;
     /** Spans that no flush has seen yet, oldest first. @type {Frame | null} */

@@ -26,16 +26,18 @@ const isPrimitive = (value) => (typeof value !== 'object' && typeof value !== 'f
 /** Encode parameters at once: objects change later. @param {Frame} frame @param {FunctionDefinition} fn @param {unknown[]} values */
 function keepValues(frame, fn, values) {
   try {
+    const start = fn.budget.measures() ? now() : 0;
     const names = fn.names;
     const count = Math.min(values.length, names.length);
     pack.reset();
     pack.byte(TAG.PARAMS);
     pack.array(count);
-    frame.isBrief = !fn.budget.takeValues(frame.level);
+    frame.isBrief = !fn.budget.takeValues(frame.start);
     setBrief(frame.isBrief);
     for (let i = 0; i < count; i++) writeParam(names[i], values[i], fn.maxBytes);
     setBrief(false);
     frame.bytes = Buffer.from(pack.buffer.subarray(0, pack.end));
+    if (start > 0) frame.captured = now() - start;
   } catch {
     state.faults++;
   }
@@ -71,7 +73,7 @@ class Probes {
     const fn = this.functions[i];
     const frame = spans.enter(fn, outer);
     if (frame.level > 1 && fn.keepsParams) {
-      if (fn.isPlain && isPrimitive(a)) {
+      if (frame.isCounted || (fn.isPlain && isPrimitive(a))) {
         frame.inline = 1;
         frame.a = a;
       } else keepValues(frame, fn, [a]);
@@ -84,7 +86,7 @@ class Probes {
     const fn = this.functions[i];
     const frame = spans.enter(fn, outer);
     if (frame.level > 1 && fn.keepsParams) {
-      if (fn.isPlain && isPrimitive(a) && isPrimitive(b)) {
+      if (frame.isCounted || (fn.isPlain && isPrimitive(a) && isPrimitive(b))) {
         frame.inline = 2;
         frame.a = a;
         frame.b = b;
@@ -98,7 +100,7 @@ class Probes {
     const fn = this.functions[i];
     const frame = spans.enter(fn, outer);
     if (frame.level > 1 && fn.keepsParams) {
-      if (fn.isPlain && isPrimitive(a) && isPrimitive(b) && isPrimitive(c)) {
+      if (frame.isCounted || (fn.isPlain && isPrimitive(a) && isPrimitive(b) && isPrimitive(c))) {
         frame.inline = 3;
         frame.a = a;
         frame.b = b;
@@ -112,7 +114,10 @@ class Probes {
   en(i, outer, values) {
     const fn = this.functions[i];
     const frame = spans.enter(fn, outer);
-    if (frame.level > 1 && fn.keepsParams) keepValues(frame, fn, values);
+    if (frame.level > 1 && fn.keepsParams) {
+      if (frame.isCounted) frame.late = values;
+      else keepValues(frame, fn, values);
+    }
     return frame;
   }
 
@@ -172,7 +177,10 @@ class Probes {
   b(site, frame, values) {
     if (frame.level > 2) {
       const call = spans.beginCall(this.sites[site], frame);
-      if (call.level > 2 && values !== undefined && /** @type {FunctionDefinition} */ (frame.definition).keepsParams) keepArguments(call, call.definition, values);
+      if (call.level > 2 && values !== undefined && /** @type {FunctionDefinition} */ (frame.definition).keepsParams) {
+        if (call.isCounted) call.late = values;
+        else keepArguments(call, call.definition, values);
+      }
     }
     return NOTHING;
   }
@@ -210,6 +218,7 @@ function record(frame, site, values) {
   const recorder = state.recorder;
   const fn = /** @type {FunctionDefinition} */ (frame.definition);
   if (recorder === null || !frame.root.sampled || (values !== null && !fn.keepsVariable(/** @type {string[]} */ (site.map.names)))) return;
+  if (frame.isCounted) return countEvent(site);
   if (frame.events >= MAX_EVENTS) {
     frame.isBrief = true;
     return;
@@ -219,6 +228,13 @@ function record(frame, site, values) {
   } catch (error) {
     state.onFailure(error);
   }
+}
+
+/** A line, checkpoint or variable of a call that is only counted. @param {Definition} site */
+function countEvent(site) {
+  const budget = /** @type {import('./governor.cjs').Budget} */ (site.budget);
+  if (budget.count === 0) state.counted.push(site);
+  budget.add(0, 0, false);
 }
 
 /** @param {unknown} value @returns {value is Promise<unknown>} a native promise whose `then` is the built-in one */

@@ -99,12 +99,16 @@ class Recorder {
     if (frame.bytes !== null) {
       pack.buffer.set(frame.bytes, 0);
       pack.end = frame.bytes.length;
-    } else if (frame.inline > 0) {
-      pack.byte(TAG.PARAMS);
-      pack.array(frame.inline);
-      writeValue(frame.a, this.maxBytes);
-      if (frame.inline > 1) writeValue(frame.b, this.maxBytes);
-      if (frame.inline > 2) writeValue(frame.c, this.maxBytes);
+    } else if (frame.late !== null) this.late(frame, frame.late);
+    else if (frame.inline > 0) {
+      if (frame.isBrief) this.late(frame, [frame.a, frame.b, frame.c].slice(0, frame.inline));
+      else {
+        pack.byte(TAG.PARAMS);
+        pack.array(frame.inline);
+        writeValue(frame.a, this.maxBytes);
+        if (frame.inline > 1) writeValue(frame.b, this.maxBytes);
+        if (frame.inline > 2) writeValue(frame.c, this.maxBytes);
+      }
     }
     if (frame.attributes !== null) {
       pack.byte(TAG.ATTRIBUTES);
@@ -112,28 +116,42 @@ class Recorder {
     }
   }
 
+  /** The parameters of a call that was only to be counted, and failed: as they are by now. @param {Frame} frame @param {unknown[]} values */
+  late(frame, values) {
+    const names = /** @type {string[] | undefined} */ (frame.definition.map.params);
+    const count = Math.min(values.length, names?.length ?? values.length);
+    pack.byte(TAG.PARAMS);
+    pack.array(count);
+    setBrief(true);
+    for (let i = 0; i < count; i++) writeParam(names?.[i] ?? '', values[i], this.maxBytes);
+    setBrief(false);
+  }
+
   /** @param {Frame} frame */
   returned(frame) {
     const budget = frame.definition.budget;
     const isObject = typeof frame.value === 'object' && frame.value !== null;
-    if (isObject && frame.bytes === null && budget !== null && !budget.takeValues(frame.level)) frame.isBrief = true;
+    if (isObject && frame.bytes === null && budget !== null && !budget.takeValues(frame.start)) frame.isBrief = true;
     pack.byte(TAG.RETURN);
     setBrief(frame.isBrief);
     writeValue(frame.value, this.maxBytes);
     setBrief(false);
   }
 
-  /** The calls of a function that were counted and not recorded, since the last time. @param {Definition} definition */
-  counted(definition) {
+  /** The calls of a function that were counted and not recorded, since the last time. @param {Definition} definition @param {number} time ms */
+  counted(definition, time) {
     const budget = /** @type {import('./governor.cjs').Budget} */ (definition.budget);
     if (!definition.defined) this.defineFunction(definition);
     pack.reset();
     pack.byte(TAG.AGGREGATE);
     pack.array(5);
-    for (const time of [budget.total, budget.self, budget.min, budget.max]) pack.number(toTicks(time));
-    pack.number(0);
+    for (const ms of [budget.total, budget.self, budget.min, budget.max]) pack.number(toTicks(ms));
+    pack.number(budget.errors);
     const at = this.spool.reserve(pack.buffer, pack.end);
+    const tick = toTicks(time);
     this.spool.words.fill(0, at, at + 12);
+    this.spool.words[at] = tick;
+    this.spool.words[at + 1] = tick / 4294967296;
     this.spool.words[at + 7] = definition.id;
     this.spool.words[at + 8] = pack.end;
     this.spool.words[at + 10] = KIND.AGGREGATE;
@@ -165,9 +183,9 @@ class Recorder {
     words[at + 6] = frame.root.id;
     words[at + 7] = frame.definition.id;
     words[at + 8] = pack.end;
-    words[at + 9] = Math.min(frame.depth, 65535);
+    words[at + 9] = Math.min(frame.shown, 65535);
     words[at + 10] = kind | (flags << 8) | (errorId << 16);
-    words[at + 11] = 1;
+    words[at + 11] = frame.calls;
     this.spool.commit();
   }
 

@@ -28,6 +28,8 @@ class Settings {
   maxDepth = 50;
   flushInterval = 5000;
   minDuration = 0;
+  /** What tracing may take of the program's own time: a fraction, the bound of the level in force, or all it takes. @type {number | 'auto' | 'off'} */
+  budget = 'auto';
   /** @type {Set<string>} */
   excludeFunctions = new Set(['toString', 'valueOf', 'constructor']);
   /** @type {Overrides} */
@@ -57,6 +59,14 @@ function asNumber(text, fallback, low, high) {
   return number >= low && number <= high ? number : fallback;
 }
 
+/** @param {string | undefined} text `auto`, `off` or a percentage @returns {number | 'auto' | 'off'} */
+function asBudget(text) {
+  const word = text?.toLowerCase() ?? 'auto';
+  if (word === 'off') return word;
+  const percent = /^[\d.]+%?$/.test(word) ? Number(word.replace('%', '')) : NaN;
+  return percent > 0 && percent <= 1000 ? percent / 100 : 'auto';
+}
+
 /** @param {string} text of `.env.tracing` @param {string} overridesText of `overrides.json` @returns {Settings} */
 function parse(text, overridesText) {
   const settings = new Settings();
@@ -79,6 +89,7 @@ function parse(text, overridesText) {
   settings.maxDepth = number('MAX_DEPTH', 50, 1, 65535);
   settings.flushInterval = number('FLUSH_INTERVAL', 5000, 10, 3.6e6);
   settings.minDuration = number('MIN_DURATION', 0, 0, 3.6e6);
+  settings.budget = asBudget(env.get('TRACING_OVERHEAD_BUDGET'));
   const excluded = env.get('TRACING_EXCLUDE_FUNCTIONS');
   if (excluded !== undefined) settings.excludeFunctions = new Set(excluded.split(',').map((name) => name.trim()).filter(Boolean));
   settings.overrides = parseOverrides(overridesText);

@@ -12,6 +12,7 @@ const { Spool, spanId } = require('./spool.cjs');
 const { FunctionDefinition, siteDefinition } = require('./definitions.cjs');
 const { Probes } = require('./probes.cjs');
 const { describeRun, newRunId, parseTraceparent } = require('./run.cjs');
+const { configure, governor, relax } = require('./governor.cjs');
 const spans = require('./spans.cjs');
 
 /** @typedef {import('./definitions.cjs').Table} Table */
@@ -67,10 +68,16 @@ class Tracer {
     const functions = table.functions.map((row) => new FunctionDefinition(table.file, row));
     for (const fn of functions) fn.configure(this.settings, this.isOn());
     this.functions.push(...functions);
+    this.govern(governor.level, functions);
     const sites = table.sites.map((row) => siteDefinition(table, row));
     if (state.recorder !== null) this.guard(() => state.recorder?.define(this.nextFile(), CLASS.FILE, { path: table.file, sha256: table.sha256 }));
     for (const name of table.modules) hooks.load(name, this);
     return new Probes(functions, sites);
+  }
+
+  /** @param {number} level @param {FunctionDefinition[]} functions the budget is that of the highest level among them and `level` */
+  govern(level, functions) {
+    configure(this.settings.budget, functions.reduce((highest, fn) => Math.max(highest, fn.level), level));
   }
 
   nextFile() {
@@ -89,6 +96,7 @@ class Tracer {
     if (this.isOn() && state.recorder === null) this.open();
     if (state.recorder !== null) state.recorder.maxBytes = Math.min(settings.maxCaptureSize, 50000);
     for (const fn of this.functions) fn.configure(settings, this.isOn());
+    this.govern(0, this.functions);
     for (const listener of this.listeners) listener(settings);
   }
 
@@ -127,8 +135,10 @@ class Tracer {
     if (recorder === null) return;
     this.guard(() => {
       spans.announceOpen(last ? time : time - OPEN_AFTER_MS, (frame) => recorder.open(frame));
-      for (const definition of state.counted.splice(0)) recorder.counted(definition);
+      relax();
+      for (const definition of state.counted.splice(0)) recorder.counted(definition, time);
       recorder.spool.flush();
+      governor.spent += now() - time;
     });
     if (time - this.lastRefresh >= this.settings.flushInterval) this.refresh();
   }
@@ -179,7 +189,8 @@ class Tracer {
 
   /** @returns {string | undefined} the W3C traceparent of what runs now */
   traceparent() {
-    const frame = spans.contextual();
+    let frame = spans.contextual();
+    while (frame !== null && frame.isCounted) frame = frame.parent;
     if (frame === null || !frame.root.sampled) return undefined;
     return `00-${frame.root.map.traceId}-${spanId(frame.seq)}-01`;
   }

@@ -57,6 +57,21 @@ class Span:
     flags: int
     error: str
     is_open: bool = False
+    count: int = 1
+
+
+@dataclass(frozen=True)
+class Counted:
+    """Calls of a function that were only counted; times in ticks."""
+
+    name: str
+    kind: str
+    calls: int
+    total: int
+    self_time: int
+    least: int
+    most: int
+    errors: int
 
 
 @dataclass
@@ -70,7 +85,7 @@ class Spool:
     spans: list[Span] = field(default_factory=list)
     events: list[tuple[int, dict[str, Any], dict[str, Any]]] = field(default_factory=list)
     kinds: list[int] = field(default_factory=list)
-    counted: list[tuple[str, int]] = field(default_factory=list)
+    counted: list[Counted] = field(default_factory=list)
 
     def tree(self) -> list[Any]:
         """Nested `[name, children]` lists in order of start."""
@@ -84,6 +99,11 @@ class Spool:
             return [span.name, *inner] if inner else span.name
 
         return [shape(span) for span in children.get(0, [])]
+
+    def calls(self, name: str, kind: str = "function") -> int:
+        """All calls of a function, recorded or counted."""
+        recorded = [span for span in self.named(name) if span.definition["kind"] == kind]
+        return len(recorded) + sum(row.calls for row in self.counted if (row.name, row.kind) == (name, kind))
 
     def named(self, name: str) -> list[Span]:
         """The finished spans called `name`, in order of start."""
@@ -139,7 +159,7 @@ def _read_record(record: Any, payload: bytes, spool: Spool, tables: dict[int, di
     elif kind == layout.KIND_AGGREGATE:
         number = int(record["fn"])
         definition = tables[layout.DEF_FUNCTION].get(number) or tables[layout.DEF_SITE][number]
-        spool.counted.append((definition["name"], int(record["count"])))
+        spool.counted.append(Counted(definition["name"], definition["kind"], int(record["count"]), *sections(payload)["A"]))
     elif kind == layout.KIND_RUN_END:
         spool.end = decode(payload)
 
@@ -164,6 +184,7 @@ def _span(record: Any, payload: bytes, tables: dict[int, dict[int, dict[str, Any
         flags=int(record["flags"]),
         error=error,
         is_open=int(record["kind"]) == layout.KIND_OPEN,
+        count=int(record["count"]),
     )
 
 
