@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from mcp_tracer.analysis.text import duration, label, place
 from mcp_tracer.analysis.tree import SITES, Node, build
-from mcp_tracer.model.span import Span
+from mcp_tracer.model.span import CallPath, Span
 
 
 @dataclass(slots=True)
@@ -43,7 +43,7 @@ def flame_graph(spans: Iterable[Span]) -> Frame:
     stack: list[tuple[Node, Frame, frozenset[int]]] = [(root, whole, frozenset()) for root in build(spans)]
     while stack:
         node, above, running = stack.pop()
-        frame = _frame_below(above, node.span)
+        frame = _frame_below(above, node.span, _name(node.span))
         _add(frame, node.span, outermost=id(frame) not in running)
         inside = running | {id(frame)}
         stack.extend((child, frame, inside) for child in node.children)
@@ -52,13 +52,33 @@ def flame_graph(spans: Iterable[Span]) -> Frame:
     return whole
 
 
-def _frame_below(above: Frame, span: Span) -> Frame:
-    """The frame for `span` under `above`; where a function calls itself, also through a call expression, its own."""
-    name = label(span) if span.kind == "db" else f"{span.kind} {span.function}" if span.kind in SITES else span.function
+def flame_graph_of_paths(paths: Sequence[CallPath]) -> Frame:
+    """The same of paths that the store has added up. Statements are not told apart: paths hold no values."""
+    whole = Frame("all", "", 0)
+    made: list[tuple[Frame, frozenset[int]]] = []
+    for path in paths:
+        above, running = made[path.above] if path.above >= 0 else (whole, frozenset[int]())
+        frame = _frame_below(above, path, f"{path.kind} {path.function}" if path.kind in SITES else path.function)
+        frame.calls += path.calls
+        frame.total_ns += path.total_ns if id(frame) not in running else 0
+        frame.self_ns += path.self_ns
+        frame.errors += path.errors
+        made.append((frame, running | {id(frame)}))
+    whole.total_ns = sum(frame.total_ns for frame in whole.children.values())
+    whole.calls = sum(frame.calls for frame in whole.children.values())
+    return whole
+
+
+def _name(span: Span) -> str:
+    return label(span) if span.kind == "db" else f"{span.kind} {span.function}" if span.kind in SITES else span.function
+
+
+def _frame_below(above: Frame, one: Span | CallPath, name: str) -> Frame:
+    """The frame for `one` under `above`; where a function calls itself, also through a call expression, its own."""
     for frame in (above, above.above if above.site else None):
-        if frame is not None and not frame.site and (frame.name, frame.file) == (name, span.file):
+        if frame is not None and not frame.site and (frame.name, frame.file) == (name, one.file):
             return frame
-    return above.children.setdefault((name, span.file), Frame(name, span.file, span.line, site=span.kind in SITES, above=above))
+    return above.children.setdefault((name, one.file), Frame(name, one.file, one.line, site=one.kind in SITES, above=above))
 
 
 def _add(frame: Frame, span: Span, *, outermost: bool) -> None:

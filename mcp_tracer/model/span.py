@@ -118,6 +118,21 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
+class CallPath:
+    """All calls of one function below one path of callers; `above` is the caller's index among the paths, -1 for none. Times in ns."""
+
+    above: int
+    file: str
+    function: str
+    line: int
+    kind: str
+    calls: int
+    errors: int
+    total_ns: int
+    self_ns: int
+
+
+@dataclass(frozen=True, slots=True)
 class FunctionStats:
     """Exact counts and totals of a function (function '': of a file); percentiles from a sketch, error at most 4.5 %. Nanoseconds."""
 

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from mcp_tracer.model.batch import SpoolBatch, SpoolPosition
 from mcp_tracer.model.query import Page, Scan, SpanQuery
-from mcp_tracer.model.span import Event, FunctionStats, Run, Span, TraceSummary
+from mcp_tracer.model.span import CallPath, Event, FunctionStats, Run, Span, TraceSummary
 from mcp_tracer.model.sql import SqlAnswer, SqlQuery
 
 
@@ -65,6 +65,14 @@ class SpanStore(Protocol):
         values: bool = True,
     ) -> Page[Span]:
         """The spans of a trace (that started at `start_ns` or later) by start time (parents before children), `total` exact."""
+        ...
+
+    async def call_paths(self, trace_id: str, least_share: float = 0.0) -> tuple[CallPath, ...]:
+        """All spans of a trace added up by call path, callers before what they call.
+
+        Paths below `least_share` of the time of the trace's roots are left out, with all below them. A span whose parent is in another
+        process begins a path.
+        """
         ...
 
     async def span(self, span_id: str) -> Span:

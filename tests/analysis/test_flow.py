@@ -1,6 +1,7 @@
 from span_factory import span, tree
 
-from mcp_tracer.analysis.flow import draw_flame_graph, draw_timeline, flame_graph, timeline
+from mcp_tracer.analysis.flow import draw_flame_graph, draw_timeline, flame_graph, flame_graph_of_paths, timeline
+from mcp_tracer.model.span import CallPath
 
 
 def test_a_flame_graph_sums_calls_of_one_path() -> None:
@@ -50,3 +51,15 @@ def test_a_function_that_calls_itself_through_call_expressions_is_one_frame_too(
     (site,) = frame.children.values()
     assert (frame.name, frame.calls, frame.total_ns) == ("down", 3, 8_000_000)
     assert (site.name, site.calls, site.total_ns, site.children) == ("call down", 2, 6_000_000, {})
+
+
+def test_paths_that_a_store_added_up_give_the_same_graph() -> None:
+    spans = tree(("main", 0, 10, [("down", 1, 8, [("down", 2, 5, [("leaf", 3, 1, [])])]), ("leaf", 9, 1, [])]))
+    above = {"main": -1, "down": 0, "down again": 1, "deep leaf": 2, "leaf": 0}
+    names = [name.split()[-1] if name != "down again" else "down" for name in above]
+    by_depth = sorted(spans, key=lambda one: (one.depth != 0, one.start_ns))
+    paths = [
+        CallPath(parent, one.file, name, one.line, one.kind, 1, 0, one.duration_ns, one.self_ns)
+        for parent, name, one in zip(above.values(), names, by_depth, strict=True)
+    ]
+    assert draw_flame_graph(flame_graph_of_paths(paths)) == draw_flame_graph(flame_graph(spans))

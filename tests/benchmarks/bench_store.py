@@ -152,7 +152,7 @@ def _while_busy(project: Project, about: dict[str, Any]) -> dict[str, float]:
         pass
     with subprocess.Popen(_command("ingest", project, {}), env=_environment(), stdout=subprocess.DEVNULL) as ingesting:
         try:
-            return _task("warm", project, about)
+            return _task("warm", project, {**about, "at_once": True})
         finally:
             ingesting.wait()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import anyio
@@ -17,7 +18,7 @@ from mcp_tracer.service.operations.find_value import look
 from mcp_tracer.storage.sqlite import SqliteSpanStore
 from mcp_tracer.storage.sqlite.writer import Limits
 from tests.contracts.programs import RUNS, START, TEXTS, TRACES, programs
-from tests.contracts.reference import Reference
+from tests.contracts.reference import Reference, Row
 from tests.contracts.span_store import check_search, check_stats, check_trace
 from tests.spool_builder import SpoolBuilder
 
@@ -125,6 +126,41 @@ def test_statistics_are_exact(builders: list[SpoolBuilder], shape: tuple[int, Li
         check_stats(await store.function_stats(run_id=RUNS[0]), reference.stats(RUNS[0]))
         check_stats(await store.hotspots(start_ns=start, end_ns=end, limit=100), reference.stats(None, start, end))
         check_stats(await store.hotspots(run_id=RUNS[0], start_ns=start, limit=100), reference.stats(RUNS[0], start))
+
+    compare(builders, shape, check)
+
+
+def path_of(row: Row, rows: dict[str, Row]) -> tuple[str, ...]:
+    """The callers of a span and itself, from the outermost on in its process."""
+    found: list[str] = []
+    above: Row | None = row
+    while above is not None:
+        found.append(f"{above.file} {above.function} {above.line} {above.kind}")
+        parent = rows.get(above.parent_span_id or "")
+        above = parent if parent is not None and parent.source == above.source else None
+    return tuple(reversed(found))
+
+
+def add_up(sums: dict[tuple[str, ...], list[int]], key: tuple[str, ...], numbers: Sequence[int]) -> None:
+    sums[key] = [one + more for one, more in zip(sums.get(key, [0] * len(numbers)), numbers, strict=True)]
+
+
+@given(programs, shapes)
+@some
+def test_call_paths_add_up_a_trace(builders: list[SpoolBuilder], shape: tuple[int, Limits, bool]) -> None:
+    async def check(store: SqliteSpanStore, reference: Reference) -> None:
+        for trace in {row.trace_id for row in reference.rows}:
+            rows = {row.span_id: row for row in reference.trace_spans(trace)}
+            expected: dict[tuple[str, ...], list[int]] = {}
+            for row in rows.values():
+                numbers = (row.count, row.error is not None, row.duration_ns * row.count, row.self_ns * row.count)
+                add_up(expected, path_of(row, rows), numbers)
+            full: list[tuple[str, ...]] = []
+            found: dict[tuple[str, ...], list[int]] = {}
+            for path in await store.call_paths(trace):
+                full.append(((*full[path.above],) if path.above >= 0 else ()) + (f"{path.file} {path.function} {path.line} {path.kind}",))
+                add_up(found, full[-1], (path.calls, path.errors, path.total_ns, path.self_ns))
+            assert found == expected
 
     compare(builders, shape, check)
 

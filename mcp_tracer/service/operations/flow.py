@@ -6,14 +6,17 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from mcp_tracer.analysis.flow import Frame, draw_flame_graph, draw_timeline, flame_graph, timeline
+from mcp_tracer.analysis.flow import Frame, draw_flame_graph, draw_timeline, flame_graph, flame_graph_of_paths, timeline
 from mcp_tracer.analysis.story import tell
 from mcp_tracer.analysis.tree import Node, build
 from mcp_tracer.service.context import Call
 from mcp_tracer.service.operation import READ, READING, Command, Operation, Params, Result, Route
 from mcp_tracer.service.operations.get_trace import heading
-from mcp_tracer.service.operations.traces import Fetched, fetch
+from mcp_tracer.service.operations.traces import MOST_SPANS, Fetched, fetch
 from mcp_tracer.service.operations.views import asked, ms
+
+LEAST_SHARE = 0.002
+"""Of a trace with too many spans, a flame graph holds the paths with at least this share of the time."""
 
 
 class FlowParams(Params):
@@ -34,13 +37,20 @@ class FlowResult(Result):
     format: str
     flow: Any
     _fetched: Fetched | None = None
+    _whole: Frame | None = None
 
     @classmethod
-    def of(cls, fetched: Fetched, format: str, flow: Any) -> FlowResult:
-        """The result, which keeps the spans that it was made of for its text."""
+    def of(cls, fetched: Fetched, format: str, flow: Any, whole: Frame | None = None) -> FlowResult:
+        """The result, which keeps what it was made of for its text: spans, and the flame graph's frames."""
         made = cls(trace_id=fetched.trace.trace_id, format=format, flow=flow)
-        made._fetched = fetched
+        made._fetched, made._whole = fetched, whole
         return made
+
+    @property
+    def whole(self) -> Frame:
+        """The flame graph that the result was made of."""
+        assert self._whole is not None
+        return self._whole
 
     @property
     def fetched(self) -> Fetched:
@@ -51,9 +61,24 @@ class FlowResult(Result):
 
 async def run(call: Call[FlowParams]) -> FlowResult:
     """Fetch the trace and lay it out."""
+    if call.params.format == "flamegraph":
+        return await _run_flame_graph(call)
     fetched = await fetch(call.tools, call.params.trace_id, max_depth=call.params.max_depth)
-    shapes = {"tree": _tree, "flamegraph": _flame_graph, "timeline": _timeline}
-    return FlowResult.of(fetched, call.params.format, shapes[call.params.format](fetched))
+    return FlowResult.of(fetched, call.params.format, (_tree if call.params.format == "tree" else _timeline)(fetched))
+
+
+async def _run_flame_graph(call: Call[FlowParams]) -> FlowResult:
+    """Of single spans, or, where they are too many, of what the store has added up."""
+    params, store = call.params, call.tools.store
+    await call.tools.catch_up()
+    trace = await store.trace(params.trace_id)
+    if trace.spans > MOST_SPANS and params.max_depth is None:
+        fetched = Fetched(trace, (), 0)
+        whole = flame_graph_of_paths(await store.call_paths(trace.trace_id, LEAST_SHARE))
+    else:
+        fetched = await fetch(call.tools, trace.trace_id, max_depth=params.max_depth)
+        whole = flame_graph(fetched.spans)
+    return FlowResult.of(fetched, params.format, _flame_graph(whole), whole)
 
 
 def _tree(fetched: Fetched) -> list[dict[str, Any]]:
@@ -81,7 +106,7 @@ def _tree(fetched: Fetched) -> list[dict[str, Any]]:
     return [made[id(root)] for root in roots]
 
 
-def _flame_graph(fetched: Fetched) -> dict[str, Any]:
+def _flame_graph(whole: Frame) -> dict[str, Any]:
     def shape(frame: Frame) -> dict[str, Any]:
         return {
             "name": frame.name,
@@ -94,7 +119,6 @@ def _flame_graph(fetched: Fetched) -> dict[str, Any]:
             "children": [],
         }
 
-    whole = flame_graph(fetched.spans)
     top = shape(whole)
     stack = [(whole, top)]
     while stack:
@@ -127,7 +151,7 @@ def render(result: FlowResult, params: FlowParams) -> str:
     fetched = result.fetched
     partial = fetched.total > len(fetched.spans)
     if params.format == "flamegraph":
-        lines = draw_flame_graph(flame_graph(fetched.spans), params.max_lines)
+        lines = draw_flame_graph(result.whole, params.max_lines)
     elif params.format == "timeline":
         lines = draw_timeline(timeline(fetched.spans), lines=params.max_lines)
     else:

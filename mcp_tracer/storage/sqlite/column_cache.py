@@ -12,7 +12,7 @@ from typing import Final
 from mcp_tracer.storage.sqlite import frames
 from mcp_tracer.storage.sqlite.columns import Array
 
-MAX_BYTES: Final = 48 << 20
+MAX_BYTES: Final = 64 << 20
 Key = tuple[int, int, str]
 
 

@@ -16,9 +16,23 @@ import anyio.to_thread
 
 from mcp_tracer.model.batch import SpoolBatch, SpoolPosition
 from mcp_tracer.model.query import Page, Scan, SpanQuery
-from mcp_tracer.model.span import Event, FunctionStats, Run, Span, TraceSummary
+from mcp_tracer.model.span import CallPath, Event, FunctionStats, Run, Span, TraceSummary
 from mcp_tracer.model.sql import SqlAnswer, SqlQuery
-from mcp_tracer.storage.sqlite import event_search, filters, listing, one_span, runs, seal, search, segments, sql, stats, traces, volatile
+from mcp_tracer.storage.sqlite import (
+    event_search,
+    filters,
+    listing,
+    one_span,
+    paths,
+    runs,
+    seal,
+    search,
+    segments,
+    sql,
+    stats,
+    traces,
+    volatile,
+)
 from mcp_tracer.storage.sqlite.schema import translated
 from mcp_tracer.storage.sqlite.snapshot import Readers, Snapshot
 from mcp_tracer.storage.sqlite.writer import Limits, Writer
@@ -124,6 +138,10 @@ class SqliteSpanStore:
                 snapshot, traces.trace_by_id(snapshot, trace_id), traces.Part(max_depth, start_ns), limit, cursor, values
             )
         )
+
+    async def call_paths(self, trace_id: str, least_share: float = 0.0) -> tuple[CallPath, ...]:
+        """All spans of a trace added up by call path, callers before what they call; without those below a share of the whole."""
+        return await self._read(lambda snapshot: paths.call_paths(snapshot, traces.trace_by_id(snapshot, trace_id), least_share))
 
     async def span(self, span_id: str) -> Span:
         """One span with its values."""

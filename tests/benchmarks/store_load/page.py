@@ -49,7 +49,7 @@ def page(seen: dict[str, Any], commit: str, machine: str) -> tuple[str, int]:
         f"- made up: {load.spans:,} spans in ten days, one trace of {load.largest:,}",
         "- ms are a whole answer's, its text included, at the 95th percentile",
         "- cold: a process each, the store's files put out of the system's cache; limit 1 s",
-        "- busy: while another process takes in more; limit doubled",
+        "- busy: while another process takes in more, without waiting for what it has yet to take; limit doubled",
         "",
         *_table(("taking in", "measured", "limit"), rows),
         "",

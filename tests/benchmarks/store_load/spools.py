@@ -113,8 +113,9 @@ class _Run:
         size = len(tree)
         records = np.zeros(size, spool.RECORD)
         stretch = self.supply.rng.uniform(0.5, 4)
-        for name, column in (("duration", tree.duration), ("self", tree.own)):
-            records[name] = np.minimum(column * stretch, spool.WIDE - 1)
+        times = [(column * stretch).astype(np.int64) for column in (tree.duration, tree.own)]
+        for name, column in zip(("duration", "self"), times, strict=True):
+            records[name] = np.minimum(column, spool.WIDE)
         records["tick"] = self.tick + (tree.start * stretch).astype(np.int64)
         records["seq"] = self.taken + tree.number
         records["parent"] = np.where(tree.parent > 0, self.taken + tree.parent, 0)
@@ -123,6 +124,8 @@ class _Run:
         texts = self.supply.chance.choices(self.supply.calls, k=size)
         for index in np.flatnonzero(tree.failed).tolist():
             records["err"][index], texts[index] = self.supply.chance.choice(self.supply.failures)
+        for index in np.flatnonzero(times[0] >= spool.WIDE).tolist():
+            texts[index] += b"W" + _encode([int(column[index]) for column in times])
         records["length"] = np.fromiter(map(len, texts), np.int64, size)
         self.taken += size
         self.tick += int(tree.duration[-1] * stretch) + int(self.supply.rng.exponential(2e7))

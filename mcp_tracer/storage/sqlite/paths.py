@@ -1,0 +1,134 @@
+"""All spans of a trace added up by call path, however many there are: columns alone, no values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from mcp_tracer.model.span import CallPath
+from mcp_tracer.storage.sqlite import indexes
+from mcp_tracer.storage.sqlite.columns import Array
+from mcp_tracer.storage.sqlite.names import Function
+from mcp_tracer.storage.sqlite.snapshot import Snapshot
+
+_COLUMNS: Final = ("trace", "src", "seq", "parent", "fn", "dur", "self", "err", "count")
+_SUMMED: Final = ("dur", "self")
+
+
+def call_paths(snapshot: Snapshot, trace_id: bytes, least_share: float) -> tuple[CallPath, ...]:
+    """The paths of a trace, callers before what they call; those below `least_share` of the whole time are left out with all below them.
+
+    A span whose parent isn't in the same process begins a path.
+    """
+    spans = _spans(snapshot, trace_id)
+    parents = _parents(spans)
+    paths = _Paths(spans, parents, float(least_share))
+    level = np.flatnonzero(parents < 0)
+    below = _Below(parents)
+    while len(level):
+        level = below.of(paths.add(level))
+    return paths.rows(snapshot)
+
+
+def _spans(snapshot: Snapshot, trace_id: bytes) -> dict[str, Array]:
+    parts: list[dict[str, Array]] = [{name: np.zeros(0, np.int64) for name in _COLUMNS}]
+    for segment in snapshot.segments:
+        row = segment.db.execute("SELECT id FROM trace WHERE trace_id=?", (trace_id,)).fetchone()
+        if row is None:
+            continue
+        found = [segment.read(frame, _COLUMNS) for frame in indexes.frames_of_traces(segment, [row[0]]).tolist()]
+        if segment is snapshot.segments[-1]:
+            found.append(snapshot.open_spans().columns)
+        parts += [_own(columns, row[0]) for columns in found]
+    return {name: np.concatenate([part[name] for part in parts]) for name in _COLUMNS}
+
+
+def _own(columns: dict[str, Array], trace: int) -> dict[str, Array]:
+    mask = columns["trace"] == trace
+    return columns if bool(mask.all()) else {name: columns[name][mask] for name in _COLUMNS}
+
+
+def _parents(spans: dict[str, Array]) -> Array:
+    """The index of each span's parent, -1 where it isn't there."""
+    found = np.full(len(spans["seq"]), -1, np.int64)
+    for source in np.unique(spans["src"]).tolist():
+        own = np.flatnonzero(spans["src"] == source)
+        numbers, wanted = spans["seq"][own].astype(np.int64), spans["parent"][own].astype(np.int64)
+        first, last = int(numbers.min()), int(numbers.max())
+        known = np.full(last - first + 1, -1, np.int64)
+        known[numbers - first] = own
+        inside = (wanted >= first) & (wanted <= last) & (wanted != 0)
+        found[own[inside]] = known[wanted[inside] - first]
+    return found
+
+
+class _Below:
+    """Children by parent."""
+
+    def __init__(self, parents: Array) -> None:
+        self._order = np.argsort(parents, kind="stable")
+        self._sorted = parents[self._order]
+
+    def of(self, spans: Array) -> Array:
+        """The children of some spans."""
+        low = np.searchsorted(self._sorted, spans, side="left")
+        counts = np.searchsorted(self._sorted, spans, side="right") - low
+        starts = np.repeat(low - np.cumsum(counts) + counts, counts)
+        return self._order[starts + np.arange(int(counts.sum()))]
+
+
+@dataclass(frozen=True, slots=True)
+class _Level:
+    """Paths of one depth; `above` is each one's path in the level before, counted over all levels."""
+
+    above: Array
+    fn: Array
+    sums: Array
+
+
+class _Paths:
+    """Paths level by level."""
+
+    def __init__(self, spans: dict[str, Array], parents: Array, least_share: float) -> None:
+        self._spans, self._parents, self._least_share = spans, parents, least_share
+        self._path = np.full(len(parents), -1, np.int64)
+        self._levels: list[_Level] = []
+        self._made = 0
+        self._least = 0.0
+
+    def add(self, level: Array) -> Array:
+        """Add the paths of spans whose parents' paths are there; gives the spans whose paths are kept."""
+        above = np.where(self._parents[level] >= 0, self._path[self._parents[level]], -1)
+        keys = ((above + 1) << 32) | self._spans["fn"][level].astype(np.int64)
+        different, which = np.unique(keys, return_inverse=True)
+        sums = self._sums(level, which, len(different))
+        if not self._levels:
+            self._least = float(sums[:, 0].sum()) * self._least_share
+        kept = sums[:, 0] >= self._least
+        number = np.where(kept, self._made + np.cumsum(kept) - 1, -1)
+        self._made += int(kept.sum())
+        self._levels.append(_Level((different[kept] >> 32) - 1, different[kept] & 0xFFFFFFFF, sums[kept]))
+        self._path[level] = number[which]
+        return level[kept[which]]
+
+    def _sums(self, level: Array, which: Array, paths: int) -> Array:
+        """total, self, calls, errors of each path. A span that is one of many stands for them."""
+        counts = self._spans["count"][level].astype(np.int64)
+        columns = [self._spans[name][level].astype(np.int64) * counts for name in _SUMMED]
+        columns += [counts, (self._spans["err"][level] > 0).astype(np.int64)]
+        sums = np.zeros((paths, len(columns)), np.int64)
+        for index, column in enumerate(columns):
+            np.add.at(sums[:, index], which, column)
+        return sums
+
+    def rows(self, snapshot: Snapshot) -> tuple[CallPath, ...]:
+        """All paths that are kept, level by level."""
+        functions = snapshot.names.functions
+        found: list[CallPath] = []
+        for level in self._levels:
+            for above, fn, (total, own, calls, errors) in zip(level.above.tolist(), level.fn.tolist(), level.sums.tolist(), strict=True):
+                one: Function = functions[fn]
+                found.append(CallPath(above, one.file, one.name, one.line, one.kind, calls, errors, total, own))
+        return tuple(found)
