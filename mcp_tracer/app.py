@@ -18,6 +18,7 @@ from mcp_tracer.model.plan import FunctionInfo, InstrumentRequest, Plan
 from mcp_tracer.service.approvals import Approvals
 from mcp_tracer.service.context import Tools
 from mcp_tracer.service.operations import OPERATIONS
+from mcp_tracer.service.patterns import PatternWatcher
 from mcp_tracer.service.retention import keep_clean
 from mcp_tracer.service.service import Service
 from mcp_tracer.service.source_keeping import SourceKeeping
@@ -144,11 +145,16 @@ async def open_service(project: Project, ingest: bool) -> AsyncGenerator[Service
         writer = SourceKeeping(store, workspace.sources)
         ingester = Ingester(project.spool_dir, writer, lease)
         opened.callback(ingester.close)
+        watcher = PatternWatcher(store, memory, project.name, settings)
         if ingest or _was_interrupted(project):
             await asyncio.to_thread(_repair, workspace)
         if ingest:
             refresh_runtime(project)
-            for name, work in (("ingest", ingester.run()), ("retention", keep_clean(writer, settings, lambda: lease.held))):
+            for name, work in (
+                ("ingest", ingester.run()),
+                ("retention", keep_clean(writer, settings, lambda: lease.held)),
+                ("patterns", watcher.run(lambda: lease.held)),
+            ):
                 task = asyncio.create_task(work, name=name)
                 task.add_done_callback(_tell_failure)
                 opened.push_async_callback(_stopped, task)
@@ -163,6 +169,7 @@ async def open_service(project: Project, ingest: bool) -> AsyncGenerator[Service
                 overrides=lambda: Overrides.load(project.overrides_file),
                 catch_up=ingester.catch_up,
                 ingesting=lambda: lease.held,
+                look_for_patterns=watcher.look,
             ),
             OPERATIONS,
         )

@@ -41,6 +41,7 @@ class Tools:
     overrides: Callable[[], Overrides]
     catch_up: Callable[[], Awaitable[None]]
     ingesting: Callable[[], bool]
+    look_for_patterns: Callable[[], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,17 @@ nearest things that exist. Rows of one list are unique and stay in the same orde
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from typing import Protocol, TypeVar
 
 from mcp_tracer.model.batch import SpoolBatch, SpoolPosition
+from mcp_tracer.model.calls import Calls
+from mcp_tracer.model.patterns import Finding, Looked
 from mcp_tracer.model.query import Page, Scan, SpanQuery
 from mcp_tracer.model.span import CallPath, Event, FunctionStats, Run, Span, TraceSummary
 from mcp_tracer.model.sql import SqlAnswer, SqlQuery
+
+T = TypeVar("T")
 
 
 class SpanWriter(Protocol):
@@ -125,6 +129,34 @@ class SpanStore(Protocol):
         """
         ...
 
+    async def findings(
+        self, run_id: str | None = None, kind: str | None = None, limit: int = 20, cursor: str | None = None
+    ) -> Page[Finding]:
+        """What was found, the last first, with the exact total. Findings go with the recordings that they are about."""
+        ...
+
     async def size(self) -> tuple[int, int]:
         """(bytes on disk, spans)."""
+        ...
+
+
+class PatternStore(SpanStore, Protocol):
+    """What noticing patterns needs besides. Only the process that holds the project's ingest lease uses it."""
+
+    async def scan(self, place: str | None, look: Callable[[Calls], T], limit: int = 100_000) -> tuple[T, str | None]:
+        """Look at about the next `limit` calls after a place, by arrival, with some before it once more; off the event loop.
+
+        Returns what `look` returns, and the place behind them: the same place where nothing is new.
+        """
+        ...
+
+    async def looked(self) -> Looked:
+        """How far was looked, as it was kept last."""
+        ...
+
+    async def keep_findings(self, found: Sequence[Finding], place: str | None = None, compared: Sequence[str] = ()) -> tuple[Finding, ...]:
+        """Keep findings, how far was looked and which runs were compared, in one transaction.
+
+        One that is known of the run is replaced only by one that counts more. Returns those of which nothing was known from any run.
+        """
         ...

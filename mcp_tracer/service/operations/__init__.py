@@ -19,6 +19,7 @@ from mcp_tracer.service.operations.history import GET_HISTORY
 from mcp_tracer.service.operations.hotspots import GET_HOTSPOTS
 from mcp_tracer.service.operations.inspect_span import INSPECT_SPAN
 from mcp_tracer.service.operations.instrument import INSTRUMENT_FILES
+from mcp_tracer.service.operations.patterns import FIND_PATTERNS
 from mcp_tracer.service.operations.query_sql import QUERY_SQL
 from mcp_tracer.service.operations.runs import LIST_RUNS
 from mcp_tracer.service.operations.search import SEARCH_TRACES
@@ -50,6 +51,7 @@ OPERATIONS: dict[str, Operation[Any, Any]] = {
         FIND_VALUE,
         EXPORT_TRACE,
         COMPARE,
+        FIND_PATTERNS,
         GET_HISTORY,
     )
 }

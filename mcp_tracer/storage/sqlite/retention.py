@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
-from mcp_tracer.storage.sqlite import schema, segments
+from mcp_tracer.storage.sqlite import findings, schema, segments
 from mcp_tracer.storage.sqlite.segments import SegmentFile
 
 
@@ -48,6 +48,7 @@ def clean_catalog(catalog: sqlite3.Connection, folder: Path) -> None:
                 catalog.execute("DELETE FROM local WHERE source=?", (source,))
                 catalog.execute("DELETE FROM code WHERE source=?", (source,))
         catalog.execute("DELETE FROM run WHERE id NOT IN (SELECT run FROM source)")
+        findings.clean(catalog, folder)
 
 
 def _sources(segment: SegmentFile) -> set[int]:

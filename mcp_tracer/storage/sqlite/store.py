@@ -15,16 +15,20 @@ from typing import TypeVar
 import anyio.to_thread
 
 from mcp_tracer.model.batch import SpoolBatch, SpoolPosition
+from mcp_tracer.model.calls import Calls
+from mcp_tracer.model.patterns import Finding, Looked
 from mcp_tracer.model.query import Page, Scan, SpanQuery
 from mcp_tracer.model.span import CallPath, Event, FunctionStats, Run, Span, TraceSummary
 from mcp_tracer.model.sql import SqlAnswer, SqlQuery
 from mcp_tracer.storage.sqlite import (
     event_search,
     filters,
+    findings,
     listing,
     one_span,
     paths,
     runs,
+    scan,
     seal,
     search,
     segments,
@@ -106,6 +110,10 @@ class SqliteSpanStore:
         if self._volatile is not None:
             self._volatile.cleanup()
 
+    async def keep_findings(self, found: Sequence[Finding], place: str | None = None, compared: Sequence[str] = ()) -> tuple[Finding, ...]:
+        """Keep findings and how far was looked; gives those of which nothing was known from any run."""
+        return await self._write(lambda: self._writer.keep(found, place, compared))
+
     async def runs(self, limit: int = 20, cursor: str | None = None) -> Page[Run]:
         """Runs, newest first."""
         return await self._read(lambda snapshot: runs.page_of_runs(snapshot, limit, cursor))
@@ -183,6 +191,25 @@ class SqliteSpanStore:
     async def names(self, kind: str, prefix: str, limit: int = 100) -> tuple[str, ...]:
         """Known `file`, `function`, `trace` or `run` names, for completion."""
         return await self._read(lambda snapshot: listing.names(snapshot, kind, prefix, limit))
+
+    async def scan(self, place: str | None, look: Callable[[Calls], T], limit: int = 100_000) -> tuple[T, str | None]:
+        """Look, in a worker thread, at about the next `limit` calls by arrival; gives what `look` gives, and the place behind them."""
+
+        def work(snapshot: Snapshot) -> tuple[T, str | None]:
+            calls, reached = scan.next_calls(snapshot, place, limit)
+            return look(calls), reached
+
+        return await self._read(work)
+
+    async def looked(self) -> Looked:
+        """How far was looked, as it was kept last."""
+        return await self._read(findings.looked)
+
+    async def findings(
+        self, run_id: str | None = None, kind: str | None = None, limit: int = 20, cursor: str | None = None
+    ) -> Page[Finding]:
+        """What was found, the last first; of one run or kind."""
+        return await self._read(lambda snapshot: findings.page(snapshot, run_id, kind, limit, cursor))
 
     async def size(self) -> tuple[int, int]:
         """(bytes on disk, spans)."""

@@ -16,7 +16,8 @@ import numpy as np
 from mcp_tracer.model import spool
 from mcp_tracer.model.batch import SpoolBatch, SpoolPosition
 from mcp_tracer.model.errors import UserError
-from mcp_tracer.storage.sqlite import compact, events, frames, live, opened, retention, rollup, schema, segments, transform
+from mcp_tracer.model.patterns import Finding
+from mcp_tracer.storage.sqlite import compact, events, findings, frames, live, opened, retention, rollup, schema, segments, transform
 from mcp_tracer.storage.sqlite.catalog import CatalogWriter, SourceIds
 from mcp_tracer.storage.sqlite.columns import Array
 from mcp_tracer.storage.sqlite.live import Live
@@ -94,6 +95,10 @@ class Writer:
         self.drop()
         retention.clean_catalog(self.catalog_db(), self._folder)
 
+    def keep(self, found: Sequence[Finding], place: str | None, compared: Sequence[str]) -> tuple[Finding, ...]:
+        """Keep findings; gives those that are new."""
+        return findings.keep(self.catalog_db(), found, place, compared)
+
     def drop(self) -> None:
         """Forget everything that is kept in memory, and close the files."""
         if self._live is not None:
@@ -110,6 +115,7 @@ class Writer:
             db = schema.connect(path, create=True)
             if schema.check_version(db, path) == 0:
                 schema.prepare(db, schema.CATALOG)
+            findings.prepare(db)
             self._catalog_db, self._catalog = db, CatalogWriter(db)
         return self._catalog_db
 

@@ -14,10 +14,10 @@ from mcp_tracer.model.sql import BY_NAME, Scope
 from mcp_tracer.storage.sqlite import indexes
 from mcp_tracer.storage.sqlite.columns import Array
 from mcp_tracer.storage.sqlite.names import Names
+from mcp_tracer.storage.sqlite.payloads import ORDINAL_BITS
 from mcp_tracer.storage.sqlite.snapshot import OPEN_FRAME, Segment, Snapshot
 from mcp_tracer.storage.sqlite.spans import SpanMaker, span_id
 from mcp_tracer.storage.sqlite.sql.guard import Patience
-from mcp_tracer.storage.sqlite.sql.values import ORDINAL_BITS
 
 MOST_SPANS: Final = 1_000_000
 _TIME: Final = "strftime('%Y-%m-%dT%H:%M:%fZ', start_ns / 1e9, 'unixepoch')"

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from typing import Any, Final, cast
 
 from mcp_tracer.model.json_text import json_text
 from mcp_tracer.model.span import Values
 from mcp_tracer.model.values import jsonable
-from mcp_tracer.storage.sqlite.columns import Block
+from mcp_tracer.storage.sqlite.payloads import Payloads
 from mcp_tracer.storage.sqlite.sections import values_of
 from mcp_tracer.storage.sqlite.snapshot import Snapshot
 from mcp_tracer.storage.sqlite.sql.guard import Patience
 
-ORDINAL_BITS: Final = 40
-_BLOCKS: Final = 16
 _NOTHING: Final = Values()
 
 
@@ -23,9 +20,8 @@ class SpanValues:
 
     def __init__(self, snapshot: Snapshot, patience: Patience) -> None:
         self._snapshot, self._patience = snapshot, patience
-        self._blocks: OrderedDict[tuple[int, int], Block] = OrderedDict()
+        self._payloads = Payloads(snapshot)
         self._last: tuple[int, Values] = (1 << 62, _NOTHING)
-        self._range = (0, 0, 0, 0)
         self._looked = 0
 
     def __call__(self, place: int, function: int, what: str) -> str | int | None:
@@ -35,30 +31,8 @@ class SpanValues:
             self._patience.check()
         if self._last[0] != place:
             params = self._snapshot.names.functions[function].params
-            self._last = (place, values_of(self._payload(place), params) or _NOTHING)
+            self._last = (place, values_of(self._payloads.at(place), params) or _NOTHING)
         return _part(self._last[1], what)
-
-    def _payload(self, place: int) -> bytes:
-        if place < 0:
-            return self._snapshot.open_spans().payloads[-place - 1]
-        segment, ordinal = place >> ORDINAL_BITS, place & ((1 << ORDINAL_BITS) - 1)
-        known, first, stop, _ = self._range
-        if known != segment or not first <= ordinal < stop:
-            query = "SELECT id, n FROM payload WHERE id<=? ORDER BY id DESC LIMIT 1"
-            first, n = self._snapshot.segments[segment].db.execute(query, (ordinal,)).fetchone()
-            self._range = (segment, first, first + n, 0)
-        return self._block(segment, first)[ordinal - first]
-
-    def _block(self, segment: int, first: int) -> Block:
-        found = self._blocks.get((segment, first))
-        if found is None:
-            row = self._snapshot.segments[segment].db.execute("SELECT n, codec, z FROM payload WHERE id=?", (first,)).fetchone()
-            found = self._blocks[segment, first] = Block(*row)
-            if len(self._blocks) > _BLOCKS:
-                self._blocks.popitem(last=False)
-        else:
-            self._blocks.move_to_end((segment, first))
-        return found
 
 
 def _part(values: Values, what: str) -> str | int | None:

@@ -1,0 +1,113 @@
+"""Looking at what is new, and keeping what was found: survives, is no double, goes with the recordings."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+import anyio
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mcp_tracer.model.calls import Calls
+from mcp_tracer.model.patterns import Finding, Looked
+from mcp_tracer.storage.sqlite import SqliteSpanStore, scan
+from mcp_tracer.storage.sqlite.writer import Limits
+from tests.contracts.programs import programs
+from tests.contracts.reference import Reference
+from tests.contracts.test_span_store import filled as filled_by_turns
+from tests.contracts.test_span_store import shapes, some
+from tests.spool_builder import SpoolBuilder
+from tests.storage.test_sqlite_store import filled, program
+
+pytestmark = pytest.mark.anyio
+START = 1_700_000_000_000_000_000
+FOUND = Finding("error-burst", "load KeyError", "01" * 16, "load failed 12 times.", ("ab" * 8,), 12, START, START + 5)
+
+
+@given(programs, shapes, st.integers(1, 40), st.integers(0, 30))
+@some
+def test_every_finished_span_is_looked_at(builders: list[SpoolBuilder], shape: tuple[int, Limits, bool], limit: int, overlap: int) -> None:
+    step, limits, sealed = shape
+
+    async def work() -> None:
+        with tempfile.TemporaryDirectory() as name:
+            store = await filled_by_turns(Path(name), builders, step, limits)
+            if sealed:
+                await store.seal()
+            seen: dict[str, tuple[object, ...]] = {}
+            place = None
+            while True:
+                rows, reached = await store.scan(place, told, limit)
+                if reached == place:
+                    break
+                place = reached
+                seen |= rows
+            finished = [row for row in Reference(builders).rows if row.finished]
+            assert seen == {
+                row.span_id: (row.function, row.error or "", row.start_ns, row.duration_ns, row.depth, row.run_id) for row in finished
+            }
+            await store.aclose()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(scan, "OVERLAP", overlap)
+        anyio.run(work)
+
+
+def told(calls: Calls) -> dict[str, tuple[object, ...]]:
+    """Span id → its facts; callers must be the rows that the parents' ids name."""
+    ids = calls.span_ids(range(len(calls.rows)), len(calls.rows))
+    for row, caller in enumerate(calls.callers.tolist()):
+        if caller >= 0:
+            assert calls.functions[int(calls.rows["fn"][caller])].kind not in ("call", "await") or int(calls.rows["parent"][row])
+    facts = ("start", "dur", "depth")
+    return {
+        one: (
+            calls.functions[int(calls.rows["fn"][row])].name, calls.errors[int(calls.rows["err"][row])],
+            *(int(calls.rows[name][row]) for name in facts), calls.run_id(row),
+        )
+        for row, one in enumerate(ids)
+    }  # fmt: skip
+
+
+async def test_values_of_rows_are_decoded_where_they_are_asked_for(tmp_path: Path) -> None:
+    store = await filled(tmp_path, program(spans=30))
+    found, _ = await store.scan(None, lambda calls: calls.values([0, 29]))
+    assert [one.params for one in found if one] == [{"key": "key 1"}, {"key": "key 30"}]
+
+
+async def test_findings_survive_and_are_replaced_only_by_more(tmp_path: Path) -> None:
+    store = await filled(tmp_path, program(1, 3), program(2, 3))
+    assert await store.looked() == Looked()
+    assert await store.keep_findings([FOUND], place="here", compared=["01" * 16]) == (FOUND,)
+    again = replace(FOUND, run_id="02" * 16)
+    assert await store.keep_findings([replace(FOUND, count=3, sentence="fewer"), again], place="there") == ()
+    await store.aclose()
+    store = SqliteSpanStore(tmp_path / "traces")
+    assert (await store.findings()).rows == (again, FOUND)
+    await store.keep_findings([replace(FOUND, count=20, sentence="more", first_ns=START - 1)])
+    page = await store.findings(run_id="01" * 16)
+    assert (page.rows, page.total) == ((replace(FOUND, count=20, sentence="more", first_ns=START - 1),), 1)
+    assert await store.looked() == Looked("there", frozenset(["01" * 16]))
+    page = await store.findings(limit=1)
+    assert (page.total, (await store.findings(limit=1, cursor=page.cursor)).rows[0].run_id) == (2, "01" * 16)
+    assert (await store.findings(kind="retry-storm")).rows == ()
+
+
+async def test_findings_go_with_the_recordings_that_they_are_about(tmp_path: Path) -> None:
+    store = await filled(tmp_path, program(1, 12), program(2, 12, at=10**15), limits=Limits(spans=10))
+    for number in (1, 2):
+        await store.finish(program(number, 1).name, killed=False)
+    kept = replace(FOUND, run_id="02" * 16, first_ns=START + 10**15, last_ns=START + 10**15 + 5)
+    await store.keep_findings([FOUND, kept], compared=["01" * 16, "02" * 16])
+    assert await store.retain(START + 10**14, None) == 12
+    assert (await store.findings()).rows == (kept,)
+
+
+async def test_a_store_that_nothing_was_looked_for_in_answers(tmp_path: Path) -> None:
+    store = SqliteSpanStore(tmp_path / "traces")
+    assert ((await store.findings()).rows, await store.looked(), (await store.scan(None, lambda calls: len(calls.rows)))) == (
+        (), Looked(), (0, None)
+    )  # fmt: skip
