@@ -10,7 +10,6 @@ import numpy as np
 from mcp_tracer.model.span import CallPath
 from mcp_tracer.storage.sqlite import indexes
 from mcp_tracer.storage.sqlite.columns import Array
-from mcp_tracer.storage.sqlite.names import Function
 from mcp_tracer.storage.sqlite.snapshot import Snapshot
 
 _COLUMNS: Final = ("trace", "src", "seq", "parent", "fn", "dur", "self", "err", "count")
@@ -128,7 +127,8 @@ class _Paths:
         functions = snapshot.names.functions
         found: list[CallPath] = []
         for level in self._levels:
-            for above, fn, (total, own, calls, errors) in zip(level.above.tolist(), level.fn.tolist(), level.sums.tolist(), strict=True):
-                one: Function = functions[fn]
+            columns: list[list[int]] = [level.above.tolist(), level.fn.tolist(), *level.sums.T.tolist()]
+            for above, fn, total, own, calls, errors in zip(*columns, strict=True):
+                one = functions[fn]
                 found.append(CallPath(above, one.file, one.name, one.line, one.kind, calls, errors, total, own))
         return tuple(found)
