@@ -39,7 +39,7 @@ def plan_call(plan: FilePlan, node: Node, scope: Scope) -> None:
     order = len(plan.sites)
     if _can_begin(node):
         parenthesis = syntax.misread_await(node)
-        start = node.start_byte if parenthesis is None else parenthesis.start_byte
+        start = syntax.start_of_chain(node) if parenthesis is None else parenthesis.start_byte
         plan.edits.wrap(start, f"{plan.probes}.d(", syntax.end_of(node), f",{scope.span},{order})")
         begin_call(plan, node, scope)
 

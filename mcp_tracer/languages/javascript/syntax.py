@@ -170,6 +170,21 @@ def chain_inside(node: Node) -> Node | None:
     return None
 
 
+def start_of_chain(node: Node) -> int:
+    """Where a call's callee really begins: the grammar takes `a + b!.c()` and `-b!.c()` for calls on the whole of `a + b` and `-b`."""
+    part = node
+    while (inside := chain_inside(part)) is not None:
+        part = inside
+    if part == node or part.parent is None or part.parent.type != "non_null_expression":
+        return node.start_byte
+    while part.type in ("binary_expression", "unary_expression"):
+        operand = part.child_by_field_name("right") or part.child_by_field_name("argument")
+        if operand is None:
+            break
+        part = operand
+    return part.start_byte
+
+
 def misread_await(node: Node) -> Node | None:
     """The parenthesis of `await (x)()` where the grammar took `await` for the name of a function and `(x)` for its arguments."""
     part = node

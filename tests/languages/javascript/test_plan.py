@@ -54,6 +54,20 @@ def test_probes_stand_inside_the_body(text: str, level: int, expected: str) -> N
     assert _applied(text, level) == expected
 
 
+@pytest.mark.parametrize(
+    ("expression", "call"),
+    [
+        ("a + b!.c()", "a + $mt.d(b!.c("),
+        ("-b!.c()", "-$mt.d(b!.c("),
+        ("!b!.s().g!.c()", "!$mt.d($mt.d(b!.s("),
+        ("a * 2 - new B()!.t()![0]!.c()", "a * 2 - $mt.d($mt.d($mt.d(new B("),
+        ("(a + b)!.c()", "$mt.d((a + b)!.c("),
+    ],
+)
+def test_the_call_behind_a_non_null_assertion_is_that_of_the_operand_alone(expression: str, call: str) -> None:
+    assert call in _applied(f"function f(a, b) {{ x({expression}) }}", 3, "a.ts")
+
+
 def test_a_callback_knows_the_span_of_the_function_around_it() -> None:
     assert ".e1(1,$mts1,x)" in _applied("function f(xs) { return xs.map((x) => x) }")
 
