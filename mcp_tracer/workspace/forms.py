@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from mcp_tracer.durable import make_folder, replace_whole, stage
@@ -15,6 +17,7 @@ from mcp_tracer.workspace.manifest import Entry
 from mcp_tracer.workspace.project import Project
 
 FORMAT = "1"
+KEPT_DAYS = 14
 
 
 class Forms:
@@ -50,6 +53,14 @@ class Forms:
         """Say which files a program that is run at `level` traces."""
         make_folder(self._folder)
         replace_whole(self._folder / f"level-{level}.json", json.dumps(list(files), ensure_ascii=False).encode("utf-8", "surrogateescape"))
+
+    def sweep(self, keep: Collection[Path]) -> None:
+        """Let go of old texts that are not among `keep`: what they were made from has changed, or nobody asks for that level."""
+        limit = time.time() - KEPT_DAYS * 86_400
+        for path in self._folder.glob("??/*"):
+            with suppress(FileNotFoundError):  # another run sweeps, too
+                if path not in keep and path.stat().st_mtime < limit:
+                    path.unlink()
 
     def discard(self, entry: Entry) -> None:
         """Let go of an entry's text."""

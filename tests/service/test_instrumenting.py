@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 
@@ -198,8 +199,20 @@ async def test_on_load_leaves_javascript_alone_too(house: House) -> None:
     await house.ask("instrument", paths=["a.js"], mode="on_load", level=3)
     (entry,) = (await house.ask("get_status")).result.instrumented  # type: ignore[attr-defined]
     assert (entry.file, entry.mode, entry.level, entry.state) == ("a.js", "on_load", 3, "instrumented")
+    shutil.rmtree(house.project.cache_dir / "forms")
+    assert "instrumented  a.js" in (await house.ask("instrument", paths=["a.js"])).text
+    assert "unchanged  a.js" in (await house.ask("instrument", paths=["a.js"])).text
     assert "on_load" in (await house.ask("uninstrument", all=True)).text
     assert house.read("a.js") == b"function f() { return 1 }\n"
+
+
+async def test_javascript_that_changed_since_is_said_to_run_untraced(house: House) -> None:
+    (house.project.root / "a.js").write_text("function f() { return 1 }\n")
+    await house.ask("instrument", paths=["a.js"], mode="on_load")
+    (house.project.root / "a.js").write_text("function f() { return 2 }\n")
+    assert "edited since (runs untraced until `mcp-tracer run` or `instrument` renews it)" in (await house.ask("get_status")).text
+    await house.ask("instrument", paths=["a.js"])
+    assert "edited" not in (await house.ask("get_status")).text
 
 
 async def test_numbers_are_found_in_parameters_and_returns(house: House) -> None:

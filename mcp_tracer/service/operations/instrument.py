@@ -15,6 +15,7 @@ from mcp_tracer.service.background import Steps, in_thread
 from mcp_tracer.service.context import Call, Tools
 from mcp_tracer.service.operation import CHANGING, INSTRUMENT, Command, Deed, Operation, PathParams, Prepared, Result, Route
 from mcp_tracer.service.operations.selection import RECORDED_SINGLY, Planned, Requests, digest_of, files_of, first_lines, plan_files
+from mcp_tracer.workspace.forms import Forms
 from mcp_tracer.workspace.workspace import Wanted
 
 SHOWN_FILES = 30
@@ -168,6 +169,8 @@ def _same(tools: Tools, item: Planned) -> bool:
     entry, plan = item.before, item.plan
     if entry is None or plan is None or tools.workspace.state(item.file) != "instrumented":
         return False
+    if entry.mode == "on_load" and not Forms(tools.project).of(entry).exists():
+        return False  # somebody emptied the cache
     written = (entry.mode, entry.style, entry.level, dict(entry.functions), entry.sha256_before)
     return written == (plan.mode, plan.style, int(plan.level), dict(item.functions), plan.source_sha256)
 

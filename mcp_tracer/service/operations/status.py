@@ -12,6 +12,7 @@ from mcp_tracer.service.operation import READ, READING, Command, Operation, Para
 from mcp_tracer.service.operations.get_config import config_of
 from mcp_tracer.service.operations.runs import RunView, run_line, run_view
 from mcp_tracer.service.operations.views import asked
+from mcp_tracer.service.renewing import LANGUAGES
 
 
 class StatusParams(Params):
@@ -126,6 +127,8 @@ def render(result: StatusResult, params: StatusParams) -> str:
 def _file_line(file: StatusFile) -> str:
     functions = ", ".join(f"{name}={level}" for name, level in file.functions.items())
     edited = "" if file.state == "instrumented" else f", {file.state} since"
+    if file.state == "edited" and file.mode == "on_load" and file.language in LANGUAGES:
+        edited += " (runs untraced until `mcp-tracer run` or `instrument` renews it)"
     level = f"level {file.level}" + (f" ({functions})" if functions else "") if file.level else f"only {functions}"
     return f"{file.file} {level}, {counted(file.functions_wrapped, 'function')}, {file.mode}{edited}"
 

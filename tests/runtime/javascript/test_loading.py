@@ -153,3 +153,26 @@ def test_a_loader_of_the_program_gets_the_instrumented_text(loaded: Loaded, node
     loaded.project.write("register.mjs", "import { register } from 'node:module';\nregister('./loader.mjs', import.meta.url);\n")
     write(loaded, {"lib.cjs": LIBRARY, "half.mjs": HALF, "main.mjs": MODULE})
     assert loaded.traced("--import", "./register.mjs", "main.mjs", node=node) == ["(anonymous:8)", "add", "add", "half", "main"]
+
+
+@pytest.mark.parametrize("option", ["--require", "--import"])
+def test_hooks_that_the_program_registers_in_its_own_thread(loaded: Loaded, node_modules: Path, option: str) -> None:
+    for version in ("22", "24"):
+        node = node_modules / f"node-{version}" / "bin" / "node"
+        if not node.exists():
+            pytest.skip("npm brings further versions of Node on Linux x64 alone")
+        loaded.project.write("hooks.cjs", "require('node:module').registerHooks({ load: (url, context, next) => next(url, context) });\n")
+        write(loaded, {"lib.cjs": LIBRARY, "half.mjs": HALF, "main.mjs": MODULE})
+        loaded.traced(option, "./hooks.cjs", "main.mjs", node=str(node))
+    assert loaded.names().count("half") == 2
+
+
+def test_columns_of_typescript_are_those_of_the_original(loaded: Loaded, tsx: str) -> None:
+    program = """function where(text: string): string {
+  return text + new Error('here').stack!.split('\\n')[1];
+}
+console.log(where('a'));
+"""
+    write(loaded, {"package.json": '{"type": "module"}', "main.ts": program, "main.cts": program}, 5)
+    for main in ("main.ts", "main.cts"):
+        assert "where" in loaded.traced(str(Path(tsx).resolve()), main)

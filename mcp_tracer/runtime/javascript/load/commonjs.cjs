@@ -7,12 +7,15 @@ const fs = require('node:fs');
 const Module = require('node:module');
 const path = require('node:path');
 const { formOf, isChosen } = require('./forms.cjs');
+const { withMapIfRead } = require('./mapping.cjs');
 
 const owner = /** @type {any} */ (Module);
 /** Files that were resolved and have not been read by a loader yet. @type {Set<string>} */
 const waiting = new Set();
 /** Modules whose file was read for them. @type {WeakSet<object>} */
 const done = new WeakSet();
+/** Modules whose compilation is waited for, each with what ends that. @type {WeakMap<object, () => void>} */
+const watching = new WeakMap();
 /** Tools with a module system of their own: their text gets a line that shows our hook what they export. @type {[file: RegExp, hook: string][]} */
 const TOOLS = [[/[\\/]jest-runtime[\\/]build[\\/]index\.js$/, './jest.cjs']];
 /** @type {typeof fs.readFileSync} */
@@ -45,14 +48,20 @@ function isAhead(entry) {
   return entry === undefined || (!entry.loaded && !done.has(entry));
 }
 
-/** `import` has read the file to find its exports, and Node runs what was read then. @param {any} entry */
+/** `import` has read the file to find its exports, and Node runs what was read then; other loaders read it again. @param {any} entry */
 function watchCompiling(entry) {
+  if (watching.has(entry)) return;
   const compile = entry._compile;
+  const leave = () => {
+    watching.delete(entry);
+    if (compile === owner.prototype._compile) delete entry._compile;
+    else entry._compile = compile;
+  };
   entry._compile = function _compile(/** @type {unknown} */ content, /** @type {string} */ file, /** @type {unknown[]} */ ...rest) {
-    delete entry._compile;
-    if (compile !== owner.prototype._compile) entry._compile = compile;
+    leave();
     return compile.call(this, typeof content === 'string' ? handed(file, content) : content, file, ...rest);
   };
+  watching.set(entry, leave);
 }
 
 /** @param {boolean} areSeen whether the hook on modules is asked for the CommonJS files that are imported */
@@ -77,7 +86,13 @@ function watched(...values) {
   const entry = waiting.has(file) ? owner._cache[file] : undefined;
   if (entry === undefined || !isAhead(entry)) return content;
   done.add(entry);
+  watching.get(entry)?.();
   return handed(file, content);
+}
+
+/** @param {string | Buffer} content @param {string} hook @returns {string} */
+function shown(content, hook) {
+  return `${content}\n;try{require(${JSON.stringify(path.join(__dirname, hook))}).install(module.exports)}catch{}`;
 }
 
 /** @param {string} file @returns {string | undefined} */
@@ -91,8 +106,10 @@ function handed(file, content) {
   if (waiting.size === 0 && fs.readFileSync === watched) /** @type {any} */ (fs).readFileSync = read;
   try {
     const hook = hookFor(file);
-    const form = hook === undefined ? formOf(file, content) : `${content}\n;try{require(${JSON.stringify(path.join(__dirname, hook))}).install(module.exports)}catch{}`;
-    return form === null ? content : typeof content === 'string' ? form : Buffer.from(form);
+    const form = hook === undefined ? formOf(file, content) : shown(content, hook);
+    if (form === null) return content;
+    const text = hook === undefined ? withMapIfRead(form, file, content) : form;
+    return typeof content === 'string' ? text : Buffer.from(text);
   } catch {
     return content;
   }

@@ -5,6 +5,7 @@ const { Pieces } = require('./pieces.cjs');
 
 const DIGITS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
 const TOKEN = /[\w$]+|[^\s\w$]/g;
+const TYPED = /\.([cm]?ts|[jt]sx)$/;
 const COMMENT = /[#@]\s*sourceMappingURL=/;
 
 /** @param {string} form @param {string} file @param {string} original @returns {string} the text with its map in a last line; as it is where it has one of its own */
@@ -12,6 +13,12 @@ function withMap(form, file, original) {
   if (COMMENT.test(original)) return form;
   const map = { version: 3, sources: [path.basename(file)], sourcesContent: [original], names: [], mappings: mappings(form), x_mcpTracer: true };
   return `${form}\n//# sourceMappingURL=data:application/json;charset=utf-8;base64,${Buffer.from(JSON.stringify(map)).toString('base64')}`;
+}
+
+/** The same where somebody will read the map: who compiles types away, and Node where it is told to. @param {string} form @param {string} file @param {string | Uint8Array} original @returns {string} */
+function withMapIfRead(form, file, original) {
+  const isRead = TYPED.test(file) || /** @type {any} */ (process).sourceMapsEnabled === true;
+  return isRead ? withMap(form, file, typeof original === 'string' ? original : Buffer.from(original).toString('utf8')) : form;
 }
 
 /** @param {any} map @returns {boolean} */
@@ -63,4 +70,4 @@ function vlq(value) {
   return text;
 }
 
-module.exports = { withMap, isOurs };
+module.exports = { withMap, withMapIfRead, isOurs };

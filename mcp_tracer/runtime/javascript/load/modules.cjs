@@ -8,6 +8,7 @@ const path = require('node:path');
 const { fileURLToPath, pathToFileURL } = require('node:url');
 const { setImportsSeen } = require('./commonjs.cjs');
 const { formOf } = require('./forms.cjs');
+const { withMapIfRead } = require('./mapping.cjs');
 
 const owner = /** @type {any} */ (Module);
 /** What stands on the hooks thread. It must come up whatever became of our files: else the program would not start. */
@@ -101,8 +102,9 @@ function instrumented(url, loaded) {
   const { source } = loaded;
   if (!url.startsWith('file:') || (typeof source !== 'string' && !(source instanceof Uint8Array))) return loaded;
   try {
-    const form = formOf(fileURLToPath(url), source);
-    return form === null ? loaded : { ...loaded, source: form };
+    const file = fileURLToPath(url);
+    const form = formOf(file, source);
+    return form === null ? loaded : { ...loaded, source: withMapIfRead(form, file, source) };
   } catch {
     return loaded;
   }
