@@ -11,6 +11,9 @@ from mcp_tracer.model.plan import FunctionInfo
 from mcp_tracer.model.span import Event, Span
 from mcp_tracer.model.values import Value
 
+_UNKNOWN_LINES = 40
+"""So many are shown of a function whose end is not known."""
+
 
 @dataclass(frozen=True, slots=True)
 class Taken:
@@ -91,14 +94,14 @@ def inspect(
 
 
 def extent_of(span: Span, functions: Iterable[FunctionInfo], lines: int) -> tuple[int, int]:
-    """(first, last) line of the span's function in a file of so many lines; all of it for a module, and where it is not found."""
+    """(first, last) line of the span's function in a file of so many lines; all for a module, some where it is not found."""
     if span.kind in SITES:
         return span.line, span.line
     same = [one for one in functions if one.name == span.function]
     nearest = min(same, key=lambda one: abs(one.line - span.line), default=None)
     if nearest is not None:
         return nearest.line, nearest.end_line
-    return (1, lines) if span.kind == "module" else (span.line, lines)
+    return (1, lines) if span.kind == "module" else (span.line, min(lines, span.line + _UNKNOWN_LINES))
 
 
 def bodies(functions: Iterable[FunctionInfo]) -> frozenset[int]:

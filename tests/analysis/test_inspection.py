@@ -74,6 +74,7 @@ def test_the_extent_is_the_function_that_lies_nearest() -> None:
     assert extent_of(span(41, "total", 0, 1), functions, 100) == (40, 49)
     assert extent_of(span(1, "<module>", 0, 1, kind="module"), functions, 100) == (1, 100)
     assert extent_of(span(7, "price", 0, 1, kind="call"), functions, 100) == (7, 7)
+    assert extent_of(span(7, "unknown", 0, 1), functions, 100) == (7, 47)
     assert bodies(functions[:1]) == {4, 5, 6, 7, 8, 9}
 
 

@@ -12,9 +12,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mcp_tracer.analysis import provenance
+from mcp_tracer.analysis.comparison import counts_of
 from mcp_tracer.ingest.reader import SpoolReader
 from mcp_tracer.model.query import SpanQuery
 from mcp_tracer.service.operations.find_value import look
+from mcp_tracer.service.operations.sides import Side, failed, sampled, stats_of
 from mcp_tracer.storage.sqlite import SqliteSpanStore
 from mcp_tracer.storage.sqlite.writer import Limits
 from tests.contracts.programs import RUNS, START, TEXTS, TRACES, programs
@@ -250,6 +252,24 @@ def test_values_are_found_where_they_appear(
 
 def _told(one: provenance.Appearance) -> tuple[object, ...]:
     return (one.span.span_id, one.how, one.path, one.at_ns, one.line)
+
+
+@given(programs, shapes)
+@some
+def test_a_comparison_sees_every_span_and_every_count_of_a_run(builders: list[SpoolBuilder], shape: tuple[int, Limits, bool]) -> None:
+    async def check(store: SqliteSpanStore, reference: Reference) -> None:
+        for run in (await store.runs()).rows:
+            side = Side(run.run_id, (run,))
+            spans, whole = await sampled(store, side, SpanQuery(), [])
+            rows = [row for row in reference.rows if row.run_id == run.run_id]
+            assert (sorted(span.span_id for span in spans), whole) == (sorted(row.span_id for row in rows), True)
+            counts = counts_of(await stats_of(store, side, None, None))
+            expected = {key: (row[0], row[1]) for key, row in reference.stats(run.run_id).items()}
+            assert {key: (one.calls, one.errors) for key, one in counts.items()} == expected
+            found = {span.span_id for span in await failed(store, side, SpanQuery())}
+            assert found == {row.span_id for row in rows if row.error}
+
+    compare(builders, shape, check)
 
 
 @given(programs, shapes)

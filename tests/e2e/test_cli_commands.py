@@ -69,6 +69,17 @@ def test_instrument_run_ask_and_uninstrument(root: Path) -> None:
     assert (root / "src/twice.py").read_text() == PROGRAM
 
 
+def test_inspect_value_and_compare(root: Path) -> None:
+    cli(root, "instrument", "src/twice.py", "--level", "5")
+    for number in ("21", "22"):
+        (root / "src/main.py").write_text(f"from twice import double\n\ndouble({number})\n")
+        subprocess.run([sys.executable, "src/main.py"], cwd=root, capture_output=True, timeout=PATIENCE_S, check=True)
+    first = json.loads(cli(root, "value", "44", "--json").stdout)["steps"][0]
+    assert (first["function"], first["path"]) == ("double", "return")
+    assert "2 ×1     return 2 * n" in cli(root, "inspect", first["spanId"]).stdout
+    assert "double got n =: 21 | 22" in cli(root, "compare", "--section", "divergence").stdout
+
+
 def test_json_and_project_are_taken_before_and_after_the_command(root: Path, tmp_path: Path) -> None:
     for arguments in (("--project", str(root), "--json", "status"), ("status", "--json", "--project", str(root))):
         assert json.loads(cli(tmp_path, *arguments).stdout)["project"] == "shop"

@@ -80,7 +80,16 @@ QUESTIONS = (
     "approvals",
     "history",
 )
-UNKNOWN = ("trace/last", "flow/abcdef", "stats/file/src/cart.py", "stats/function/src/deep/cart.py/total", "approvals/00")
+UNKNOWN = (
+    "trace/last",
+    "flow/abcdef",
+    "stats/file/src/cart.py",
+    "stats/function/src/deep/cart.py/total",
+    "approvals/00",
+    "span/0123456789abcdef",
+    "value?value=17",
+    "compare",
+)
 
 
 async def test_questions_to_an_empty_store_are_answered(client: httpx2.AsyncClient) -> None:

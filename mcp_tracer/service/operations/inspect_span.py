@@ -190,7 +190,8 @@ def render(result: InspectResult, params: InspectParams) -> str:
 
 def _next(made: Inspection) -> list[str]:
     """The call that most likely comes next."""
-    failed = [one.failed[0] for line in made.lines for one in line.called if one.failed]
+    called = [*(one for line in made.lines for one in line.called), *made.elsewhere]
+    failed = [span for one in called for span in one.failed if span.kind not in SITES]
     if failed:
         return [f'Next: inspect_span span_id="{failed[0].span_id}", the call that failed.']
     many = next((one for line in made.lines for one in line.taken if len(runs_of(one.values)) > 4), None)
