@@ -46,7 +46,8 @@ class Renewing:
         plans = self._workspace.plan_all(requests)
         for (file, place), plan in zip(missing.items(), plans, strict=True):
             self._lay(file, place, plan)
-        self._forms.sweep({*places.values(), *(self._forms.of(entry) for entry in chosen.values())} - {None})
+        present = {place for place in places.values() if place is not None}
+        self._forms.sweep(present | {self._forms.of(entry) for entry in chosen.values()})
         return [str(plan) for plan in plans if isinstance(plan, UserError)]
 
     def _chosen(self) -> dict[str, Entry]:

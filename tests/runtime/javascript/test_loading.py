@@ -133,6 +133,12 @@ def test_files_that_are_instrumented_in_place_stay_so(loaded: Loaded) -> None:
     assert loaded.traced("main.cjs", MCP_TRACER_KEEP_TOSTRING="1").count("add") == 1
 
 
+def test_es_modules_in_place_find_the_tracer_on_every_node(loaded: Loaded, node: str) -> None:
+    loaded.project.write("half.mjs", HALF + "half(2);\n")
+    loaded.project.instrument(2, "half.mjs")
+    assert loaded.traced("half.mjs", node=node) in (["half"], ["half", "half"])  # from 20.16 on they find it by themselves, too
+
+
 @pytest.mark.parametrize("damage", ["tracer.cjs", "load/forms.cjs", "load/commonjs.cjs", "load/modules.cjs", "load/thread.mjs"])
 @pytest.mark.parametrize("main", ["main.cjs", "main.mjs"])
 def test_with_a_damaged_runtime_programs_run_untraced(loaded: Loaded, damage: str, main: str) -> None:
