@@ -12,7 +12,7 @@ const wrappers = new WeakSet();
 
 /** A finished or running call that does not become the current span. @param {ReturnType<typeof libraryDefinition>} definition @param {Record<string, unknown>} attributes @param {Frame | null} parent @returns {Frame | null} null where nothing is recorded */
 function startSpan(definition, attributes, parent) {
-  if (state.recorder === null || (parent !== null && (!parent.root.sampled || parent.depth + 1 >= state.maxDepth))) return null;
+  if (state.recorder === null || (parent !== null && (!parent.root.sampled || parent.depth + 1 > state.maxDepth))) return null;
   const root = parent === null ? spans.newRoot({ type: 'call', name: definition.map.name, ...state.remote }) : parent.root;
   const frame = spans.begin(definition, parent, root, null, 2);
   frame.attributes = attributes;

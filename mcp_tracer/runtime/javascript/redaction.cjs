@@ -22,7 +22,7 @@ function load() {
 
 const rules = load();
 const exact = new Set(rules.names.exact);
-const byShape = rules.shapes.map((shape) => ({ name: shape.name, luhn: shape.luhn === true, regex: new RegExp(shape.pattern, shape.flags) }));
+const byShape = rules.shapes.map((shape) => ({ name: shape.name, luhn: shape.luhn === true, regex: new RegExp(shape.pattern, `${shape.flags}g`) }));
 // One pass over the text decides for nearly all texts that nothing is in it.
 const anyShape = rules.shapes.length === 0 ? null : new RegExp(rules.shapes.map((shape) => `(?:${shape.pattern})`).join('|'), 'i');
 /** @type {Map<string, boolean>} */
@@ -63,8 +63,10 @@ function secretShape(text) {
 function findShape(text) {
   if (!test(anyShape, text)) return '';
   for (const shape of byShape) {
-    const match = exec(shape.regex, text);
-    if (match !== null && (!shape.luhn || passesLuhn(match[0]))) return shape.name;
+    shape.regex.lastIndex = 0;
+    for (let match = exec(shape.regex, text); match !== null; match = exec(shape.regex, text)) {
+      if (!shape.luhn || passesLuhn(match[0])) return shape.name;
+    }
   }
   return '';
 }
@@ -84,7 +86,7 @@ function passesLuhn(text) {
     const doubled = i % 2 === 0 ? digit : digit * 2;
     sum += doubled > 9 ? doubled - 9 : doubled;
   }
-  return digits.length > 0 && sum % 10 === 0;
+  return digits.length >= 13 && sum % 10 === 0;
 }
 
 module.exports = { isSecretName, secretShape, hideInUrl };

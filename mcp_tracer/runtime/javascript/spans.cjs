@@ -80,7 +80,7 @@ function begin(definition, parent, root, previous, level) {
   const frame = new Frame(definition, parent, root, previous, start, level);
   if (root.sampled) {
     const budget = definition.budget;
-    const isDeep = frame.depth >= state.maxDepth;
+    const isDeep = frame.depth > state.maxDepth;
     const calls = budget === null ? 1 : isDeep ? 0 : budget.take(root.number, parent !== null && parent.isCounted && definition.isSite);
     if (calls === 0) {
       frame.isCounted = true;
@@ -119,7 +119,7 @@ function finish(frame, end) {
   const parent = frame.parent;
   if (parent !== null && --parent.active === 0 && !parent.ended) parent.covered += end - parent.since;
   unlist(frame);
-  if (frame.threw && frame.depth < state.maxDepth) promote(frame);
+  if (frame.threw && frame.depth <= state.maxDepth) promote(frame);
   if (frame.isCounted) count(frame, end - frame.start);
   else if (frame.root.sampled && state.recorder !== null) {
     if (end - frame.start >= state.minDuration) write(frame, end);
@@ -232,7 +232,7 @@ function waitFor(frame, promise, time) {
 
 /** Start the span of a call expression in the body of `frame`. @param {import('./recorder.cjs').Definition} site @param {Frame} frame @returns {Frame} NONE where it is not recorded */
 function beginCall(site, frame) {
-  if (!frame.root.sampled || frame.depth + 1 >= state.maxDepth) return NONE;
+  if (!frame.root.sampled || frame.depth + 1 > state.maxDepth) return NONE;
   const call = begin(site, frame, frame.root, frame, frame.level);
   call.call = frame.call;
   frame.call = call;
