@@ -153,7 +153,7 @@ def test_at_level_5_every_line_is_recorded_in_order(project: Project) -> None:
 
 def test_settings_switch_captures_off(project: Project) -> None:
     captures = ("TRACING_CAPTURE_PARAMS=false", "TRACING_CAPTURE_RETURN=false")
-    project.settings(*captures, "TRACING_MAX_DEPTH=2", "TRACING_EXCLUDE_FUNCTIONS=skip")
+    project.settings(*captures, "TRACING_MAX_DEPTH=1", "TRACING_EXCLUDE_FUNCTIONS=skip")
     spool = project.trace("const c = () => 1, b = (x) => c(), skip = () => 2, a = (x) => b(x);\na(1); skip();\n")
     assert spool.tree() == [["a", "b"]]
     assert all("P" not in span.sections and "R" not in span.sections for span in spool.spans)
