@@ -127,8 +127,10 @@ class _Paths:
         functions = snapshot.names.functions
         found: list[CallPath] = []
         for level in self._levels:
-            columns: list[list[int]] = [level.above.tolist(), level.fn.tolist(), *level.sums.T.tolist()]
-            for above, fn, total, own, calls, errors in zip(*columns, strict=True):
-                one = functions[fn]
-                found.append(CallPath(above, one.file, one.name, one.line, one.kind, calls, errors, total, own))
+            above: list[int] = level.above.tolist()
+            called: list[int] = level.fn.tolist()
+            sums: list[list[int]] = level.sums.tolist()
+            for index, (total, own, calls, errors) in enumerate(sums):
+                one = functions[called[index]]
+                found.append(CallPath(above[index], one.file, one.name, one.line, one.kind, calls, errors, total, own))
         return tuple(found)
