@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from mcp_tracer.analysis.alike import same
@@ -50,22 +50,32 @@ def divergences(before: Sequence[Span], after: Sequence[Span], most: int = 5) ->
     return found[:most]
 
 
+def sampled_functions(before: Sequence[Span], after: Sequence[Span]) -> set[tuple[str, str, str]]:
+    """(function, file, kind) of what was too hot to record every call of: which calls were, is chance."""
+    return {(span.function, span.file, span.kind) for side in (before, after) for span in side if span.count > 1}
+
+
 def _comparable(before: Sequence[Span], after: Sequence[Span]) -> tuple[Sequence[Span], Sequence[Span]]:
-    """Call expressions count only where both sides recorded them: levels may differ."""
-    if any(span.kind in SITES for span in before) == any(span.kind in SITES for span in after):
-        return before, after
-    return _without_sites(before), _without_sites(after)
+    """Call expressions count only where both sides recorded them (levels may differ), functions only where every call was recorded."""
+    passed = sampled_functions(before, after)
+    has_sites = all(any(span.kind in SITES for span in side) for side in (before, after))
+
+    def is_out(span: Span) -> bool:
+        return (not has_sites and span.kind in SITES) or (span.function, span.file, span.kind) in passed
+
+    return _without(before, is_out), _without(after, is_out)
 
 
-def _without_sites(spans: Sequence[Span]) -> list[Span]:
-    above = {span.span_id: span.parent_span_id for span in spans if span.kind in SITES}
+def _without(spans: Sequence[Span], is_out: Callable[[Span], bool]) -> list[Span]:
+    """The other spans; what the left ones called counts as called by whoever called them."""
+    above = {span.span_id: span.parent_span_id for span in spans if is_out(span)}
 
     def parent(span_id: str | None) -> str | None:
         while span_id in above:
             span_id = above[span_id]
         return span_id
 
-    return [replace(span, parent_span_id=parent(span.parent_span_id)) for span in spans if span.kind not in SITES]
+    return [replace(span, parent_span_id=parent(span.parent_span_id)) for span in spans if span.span_id not in above]
 
 
 def _steps(roots: Sequence[Node]) -> Iterator[_Step]:

@@ -149,6 +149,11 @@ def test_call_expressions_of_one_side_alone_are_passed_over() -> None:
     assert divergences(tree(SHOP), after) == []
 
 
+def test_functions_that_were_sampled_are_passed_over() -> None:
+    hot = [replace(one, count=8) if one.function == "tax" else one for one in tree(SHOP)]
+    assert divergences(hot, tree(("total", 0, 9, [("discount", 1, 1, []), ("round", 3, 1, [])]))) == []
+
+
 @pytest.mark.parametrize(
     ("one", "other", "expected"),
     [

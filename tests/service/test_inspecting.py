@@ -12,6 +12,8 @@ import pytest
 from shop_house import House
 
 from mcp_tracer.model.errors import NotFound, UserError
+from mcp_tracer.service.source_keeping import SourceKeeping
+from mcp_tracer.storage.sqlite import SqliteSpanStore
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(120)]
 
@@ -189,3 +191,18 @@ async def test_sources_go_with_the_recordings_that_name_them(house: House) -> No
     known = set(await house.service.tools.store.source_hashes())
     assert (sources.retain(known), sources.retain(set())) == (0, 1)
     assert not kept.exists()
+
+
+async def test_cleaning_up_deletes_sources_that_nothing_names(house: House) -> None:
+    await recorded(house)
+    good, _ = await calls(house, "total")
+    store, sources = house.service.tools.store, house.service.tools.workspace.sources
+    (kept,) = house.project.sources_dir.glob("*/*")
+    orphan = kept.with_name("00" * 32 + ".z")
+    orphan.write_bytes(b"")
+    for path in (kept, orphan):
+        os.utime(path, (time.time() - 7200,) * 2)
+    assert isinstance(store, SqliteSpanStore)
+    await SourceKeeping(store, sources).retain(None, None)
+    assert (kept.exists(), orphan.exists()) == (True, False)
+    assert (await house.ask("inspect_span", span_id=good)).result.source == "recorded"

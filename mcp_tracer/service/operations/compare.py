@@ -19,7 +19,7 @@ from mcp_tracer.analysis.comparison import (
     result_changes,
     time_changes,
 )
-from mcp_tracer.analysis.divergence import Divergence, divergences
+from mcp_tracer.analysis.divergence import Divergence, divergences, sampled_functions
 from mcp_tracer.analysis.tree import SITES
 from mcp_tracer.model.errors import UserError
 from mcp_tracer.model.query import SpanQuery
@@ -165,6 +165,10 @@ def _notes(made: Material, times: Times, after: Side) -> list[str]:
         notes.append(f"{made.paired[0]} of {made.paired[1]} pairs of traces were followed: name one with test, or trace:ID on both sides.")
     if not made.whole:
         notes.append("Large runs: times and results come from the newest calls and samples; numbers of calls are exact.")
+    hot = sorted({function for function, _, _ in sampled_functions(*made.spans)})
+    if hot:
+        shown = ", ".join(hot[:5]) + (" …" if len(hot) > 5 else "")
+        notes.append(f"Not every call of {shown} was recorded (overhead budget): the differences in order of execution pass them over.")
     if any(len(side) >= MOST_FAILED for side in made.failed):
         notes.append(f"Many failures: of each run the newest {MOST_FAILED} are compared.")
     if abs(times.drift - 1) >= 0.1:
