@@ -89,6 +89,12 @@ function placeOf(file, digest, { level, functions }) {
   return path.join(FORMS, key.slice(0, 2), key.slice(2));
 }
 
+/** @returns {boolean} whether a file that may be an ES module is chosen at all */
+function mayBeModules() {
+  const files = [...manifest.get().keys(), ...(LEVEL === 0 ? [] : listed.get())];
+  return files.some((file) => !/\.c[jt]s$/.test(file));
+}
+
 /**
  * The text to load in the place of `source`, or null: not chosen, nothing to trace, instrumented already, or no text is there for this very source.
  * @param {string} place an absolute path @param {string | Uint8Array} source @returns {string | null}
@@ -140,4 +146,4 @@ function sha256(data) {
   return crypto.createHash('sha256').update(data).digest('hex');
 }
 
-module.exports = { MARKER, formOf, isChosen };
+module.exports = { formOf, isChosen, mayBeModules };

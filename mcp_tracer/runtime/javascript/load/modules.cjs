@@ -7,10 +7,11 @@ const Module = require('node:module');
 const path = require('node:path');
 const { fileURLToPath, pathToFileURL } = require('node:url');
 const { setImportsSeen } = require('./commonjs.cjs');
-const { formOf } = require('./forms.cjs');
+const { formOf, mayBeModules } = require('./forms.cjs');
 const { withMapIfRead } = require('./mapping.cjs');
 
 const owner = /** @type {any} */ (Module);
+const PACKAGE_MANAGERS = /[\\/](npm|npx|pnpm|pnpx|yarn|yarnpkg|corepack)(-cli)?(\.[cm]?js)?$/;
 /** What stands on the hooks thread. It must come up whatever became of our files: else the program would not start. */
 const THREAD = `data:text/javascript,${encodeURIComponent(`
 let own;
@@ -28,7 +29,7 @@ export function load(url, context, nextLoad) {
 function install() {
   const register = owner.register;
   if (!hasSoundHooks() || namesLoader()) {
-    if (typeof register === 'function') standOnThread(register);
+    if (typeof register === 'function' && isWorthThread()) standOnThread(register);
     return;
   }
   const hooks = owner.registerHooks({ load });
@@ -40,6 +41,11 @@ function install() {
 function hasSoundHooks() {
   const [major, minor] = process.versions.node.split('.').map(Number);
   return typeof owner.registerHooks === 'function' && (major > 24 || (major === 24 && minor >= 11));
+}
+
+/** The thread costs as much as the start of Node itself: not for package managers, nor where it would have nothing to do. */
+function isWorthThread() {
+  return mayBeModules() && !PACKAGE_MANAGERS.test(process.argv[1] ?? '');
 }
 
 /** @param {(...values: unknown[]) => unknown} register */
