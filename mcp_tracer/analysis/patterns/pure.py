@@ -32,16 +32,14 @@ def repeated_pure_calls(calls: Calls, thresholds: Thresholds) -> list[Finding]:
 
 
 def _functions_that_ask_outside(calls: Calls) -> list[int]:
-    """The functions above a statement or a request, as far up as the rows go."""
-    above = np.unique(calls.callers[calls.of_kind(*_OUTSIDE)])
-    found: set[int] = set()
-    for _ in range(64):
-        above = above[above >= 0]
-        if not len(above):
-            break
-        found.update(np.unique(calls.rows["fn"][above]).tolist())
-        above = np.unique(calls.callers[above])
-    return sorted(found)
+    """The functions above a statement or a request, as far up as the rows go; each row is looked at once."""
+    callers, seen = calls.callers, np.zeros(len(calls.rows), np.bool_)
+    above = callers[calls.of_kind(*_OUTSIDE)]
+    while len(above := np.unique(above[above >= 0])):
+        above = above[~seen[above]]
+        seen[above] = True
+        above = callers[above]
+    return np.unique(calls.rows["fn"][seen]).tolist()
 
 
 def _repeats(calls: Calls, rows: list[int], thresholds: Thresholds) -> list[Finding]:

@@ -24,7 +24,8 @@ How to work:
 1. `instrument` the files of interest. Levels: 1 time; 2 + values (usual); 3 + calls inside and awaits; 4 + variables; 5 + lines.
    Start at 2, and raise the level for one function rather than for everything. `dry_run` shows what would change.
 2. Run the program or its tests as usual with your own shell. What it did can be asked for within a second.
-3. `list_runs` shows what ran; `find_errors`, `find_slow_executions`, `get_hotspots` and `search_traces` find the spot.
+3. `list_runs` shows what ran; `find_errors`, `find_slow_executions`, `get_hotspots` and `search_traces` find the spot;
+   `find_patterns` tells what was noticed by itself, and `query_sql` answers what no other tool does.
 4. `get_trace` shows one trace as a skeleton; narrow it with its arguments instead of asking for everything.
    `get_function_traces` and `get_stats` compare the calls of one function.
 5. `inspect_span` shows a call over its source, line by line (level 5); `find_value` where a wrong value came from;

@@ -19,7 +19,7 @@ from mcp_tracer.service.operations.get_trace import heading
 from mcp_tracer.service.operations.views import asked
 from mcp_tracer.workspace.project import Project
 
-PAGE = 5000
+PAGE = 20_000
 OPENS_WITH = {
     "chrome": "open it in ui.perfetto.dev or chrome://tracing",
     "speedscope": "open it in speedscope.app, or with `npx speedscope FILE`",
