@@ -113,15 +113,22 @@ def _attributes(attributes: Any) -> list[str]:
 
 def span_line(span: Span, limit: int = VALUE_LIMIT) -> str:
     """One span on one line: duration, name, parameters, outcome, place."""
-    count = " ".join([*([f"[1 of {span.count} calls]"] if span.count > 1 else []), *([BRIEF] if span.left_out else [])])
+    count = " ".join([*([f"[1 of {span.count} calls]"] if span.count > 1 else []), *_depth(span)])
     called = label(span) + (arguments(span.values, limit) if span.kind != "db" else " " + _query_parameters(span.values))
     parts = (duration(span.duration_ns), called.strip(), outcome(span, limit), place(span), count)
     return " ".join(part for part in parts if part)
 
 
+def _depth(span: Span) -> list[str]:
+    """What is to be known of how deep its values are."""
+    if span.values is not None and span.values.late:
+        return ["[arguments as it failed]"]
+    return [BRIEF] if span.left_out else []
+
+
 def brief_legend(spans: Iterable[Span]) -> list[str]:
     """The sentence that says what the mark means, where a span has it."""
-    marked = [span for span in spans if span.left_out]
+    marked = [span for span in spans if _depth(span) == [BRIEF]]
     if not marked:
         return []
     settings = sorted({VALUE_SETTINGS[span.file.endswith((".py", ".pyi"))] for span in marked})

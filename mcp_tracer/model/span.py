@@ -59,7 +59,7 @@ class RaisedError:
 
 @dataclass(frozen=True, slots=True)
 class Values:
-    """What a span captured. `params` and `returned` are None where nothing was captured."""
+    """What a span captured. `params` and `returned` are None where nothing was captured. `late`: parameters as they were when it failed."""
 
     params: Mapping[str, Value] | None = None
     returned: Value | None = None
@@ -68,6 +68,7 @@ class Values:
     attributes: Mapping[str, Any] = field(default_factory=dict[str, Any])
     suspended_ns: int | None = None
     resumes: int = 0
+    late: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,7 @@ class ErrorView(Result):
 
 class SpanView(Result):
     """One span. `duration` and `selfTime` in milliseconds; `children` are span ids where they are known; `brief`: values or events of it
-    were left out to save time."""
+    were left out to save time; `paramsLate`: its parameters are shown as they were when it failed."""
 
     trace_id: str
     span_id: str
@@ -58,6 +58,7 @@ class SpanView(Result):
     attributes: dict[str, Any] = Field(default_factory=dict[str, Any])
     suspended: float | None = None
     brief: bool = False
+    params_late: bool = False
     children: list[str] = Field(default_factory=list[str])
 
 
@@ -87,6 +88,7 @@ def span_view(span: Span, children: Sequence[str] = ()) -> SpanView:
         attributes=jsonable(dict(values.attributes)) if values else {},
         suspended=ms(values.suspended_ns) if values and values.suspended_ns is not None else None,
         brief=span.left_out,
+        params_late=values is not None and values.late,
         children=list(children),
     )
 

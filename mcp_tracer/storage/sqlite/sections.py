@@ -80,11 +80,12 @@ def values_of(payload: bytes, params: Sequence[str], ns_per_tick: float = 1.0) -
     if not payload:
         return None
     parts = decoded(payload)
-    given = parts.get("P")
+    given, late = parts.get("P"), _mapping(parts.get("L"))
     suspension = parts.get("S")
     well_formed = isinstance(suspension, list) and len(cast("list[Any]", suspension)) == 2
     return Values(
-        params=None if not isinstance(given, list) else named(params, cast("list[Any]", given)),
+        params=None if not isinstance(given, list) else {**named(params, cast("list[Any]", given)), **late},
+        late=bool(late),
         returned=parts.get("R"),
         has_return="R" in parts,
         error=raised(parts.get("E")),
@@ -139,7 +140,7 @@ def aggregate(payload: bytes) -> tuple[int, int, int, int, int] | None:
 def texts(payload: bytes) -> Iterator[str]:
     """Every text in a span's parameters, return, error messages and attributes, at any depth."""
     for tag, value in decoded(payload).items():
-        if tag in "PRT":
+        if tag in "PLRT":
             yield from (leaf for leaf in _leaves(value) if isinstance(leaf, str))
         elif tag == "E":
             yield from _error_texts(value)
@@ -148,7 +149,7 @@ def texts(payload: bytes) -> Iterator[str]:
 def numbers(payload: bytes) -> Iterator[str]:
     """Every number in a span's parameters, return and attributes, at any depth, as it is written in decimals."""
     for tag, value in decoded(payload).items():
-        if tag in "PRT":
+        if tag in "PLRT":
             yield from (_decimals(leaf) for leaf in _leaves(value) if isinstance(leaf, (int, float)) and not isinstance(leaf, bool))
 
 

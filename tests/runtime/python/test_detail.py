@@ -36,10 +36,12 @@ SHARED = """class Order:
     def __init__(self, number): self.number, self.lines = number, [{"sku": n, "text": "a line of some words"} for n in range(9)]
 def hot(order): return order.number
 def rare(order): return order.number
-order = Order(1)
-for n in range(60):
-    for m in range(500): hot(order)
-    rare(order)
+def main():
+    order = Order(1)
+    for n in range(60):
+        for m in range(500): hot(order)
+        rare(order)
+main()
 """
 
 
@@ -59,6 +61,32 @@ def test_what_a_brief_call_returns_is_brief_and_of_a_whole_one_whole(project: An
     spans = sorted(project.trace(source).of("deep"), key=lambda span: span.seq)
     shown = [len(span.sections["R"][2]) == 2 for span in spans]
     assert shown == [True] * 32 + [False] * (62 - 32)
+
+
+FAILING = (
+    DENSE
+    + """def check(order, limit):
+    limit = [limit]
+    if order.number >= 40: raise ValueError("too many")
+def checked(order, limit):
+    try: check(order, limit)
+    finally: pass
+for n in range(60):
+    try: checked(Order(n), 7)
+    except ValueError: pass
+"""
+)
+
+
+def test_the_parameters_of_failing_calls_that_were_brief_are_captured_again_as_they_are_by_then(project: Any) -> None:
+    project.settings("TRACING_VALUE_BUDGET=0\n")
+    run = project.trace(FAILING)
+    for name, limit in (("check", [7]), ("checked", 7)):
+        failed = sorted((span for span in run.of(name) if span.flags & 1), key=lambda span: span.seq)
+        assert [span.params["order"] for span in failed] == [("ext", 4, ["__main__.Order"])] * 20
+        late = [span.sections.get("L") for span in failed]
+        assert late == [{"order": ("ext", 4, ["__main__.Order", {"number": n}]), "limit": limit} for n in range(40, 48)] + [None] * 12
+        assert all(span.sections["E"]["message"] == "too many" for span in failed)
 
 
 def test_numbers_and_short_texts_are_never_left_out(project: Any) -> None:

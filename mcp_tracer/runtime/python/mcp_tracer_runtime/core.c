@@ -18,7 +18,7 @@
 #error "not for free-threaded builds: the runtime stays in Python there"
 #endif
 
-#define CORE_INTERFACE 5 /* native.py asks for the same number: a core left over from another version is not used */
+#define CORE_INTERFACE 6 /* native.py asks for the same number: a core left over from another version is not used */
 
 typedef uint8_t u8;
 typedef uint16_t u16;
@@ -53,6 +53,9 @@ static struct {
     PyObject *plan;          /* kinds.told(cls) -> how instances are read */
     PyObject *shape;         /* rules.shape(text, wanted) -> name of the secret shape in it, or None */
     PyObject *left_out;      /* values.left_out: a list */
+    PyObject *record;        /* exceptions.record(span, error) */
+    PyObject *revisit;       /* exceptions.revisit(span, error): its parameters anew */
+    PyObject *error_id;      /* cls -> id of the error type */
     PyObject *message;       /* exceptions.message(error) -> text */
     PyObject *shown;         /* exceptions.shown(file): puts into `paths` how a file is shown */
     PyObject *paths;         /* exceptions.paths: {file: text, None for our own} */
@@ -79,6 +82,7 @@ static void note_fault(void);
 #include "core_detail.h"
 #include "core_spans.h"
 #include "core_probes.h"
+#include "core_failing.h"
 #include "core_flow.h"
 
 /* Count the fault that is set as the current exception, and clear it. */
@@ -106,7 +110,7 @@ static PyObject *connect(PyObject *self, PyObject *args, PyObject *named)
     static const struct { const char *name; PyObject **place; } slots[] = {
         {"note", &py.note}, {"prepare", &py.prepare}, {"own", &py.own}, {"wake", &py.wake}, {"thread_id", &py.thread_id},
         {"covered_by", &py.covered_by}, {"merged", &py.merged}, {"undecided", &py.undecided}, {"counted", &py.counted}, {"review", &py.review}, {"delegates", &py.delegates},
-        {"encode", &py.encode}, {"plan", &py.plan}, {"shape", &py.shape}, {"left_out", &py.left_out}, {"message", &py.message}, {"shown", &py.shown}, {"paths", &py.paths}, {"stopped", &py.stopped}, {"current", &current_var}, {NULL, NULL},
+        {"encode", &py.encode}, {"plan", &py.plan}, {"shape", &py.shape}, {"left_out", &py.left_out}, {"message", &py.message}, {"record", &py.record}, {"revisit", &py.revisit}, {"error_id", &py.error_id}, {"shown", &py.shown}, {"paths", &py.paths}, {"stopped", &py.stopped}, {"current", &current_var}, {NULL, NULL},
     };
     PyObject *key, *value;
     Py_ssize_t position = 0;
@@ -162,7 +166,9 @@ static PyMethodDef methods[] = {
     {"facts", core_facts, METH_NOARGS, NULL},
     FAST("E", probe_enter),
     FAST("R", probe_leave),
+    FAST("Z", probe_fail),
     FAST("RV", probe_returning),
+    FAST("M", probe_mark),
     FAST("F", probe_end),
     FAST("U", probe_unwind),
     FAST("P", probe_open_call),

@@ -2,6 +2,7 @@
 enum { BRIEF, WHOLE, CHARGED }; /* of one call; CHARGED: whole, and its time counts */
 typedef struct {
     int eager; /* calls to come that are whole whatever that costs; -1: all are */
+    int fails; /* failing ones, likewise */
     u64 due;   /* since when whole captures are affordable again (a tick); the past: how much is saved up */
 } Detail;
 
@@ -12,7 +13,7 @@ static struct {
     u64 now;                /* the latest instant that a probe looked at: good enough here, and free */
 } detail;
 
-enum { DETAIL_STEPS = 12 };
+enum { DETAIL_STEPS = 10, DETAIL_PART = 8 };
 
 /* As detail.choose. */
 static inline int detail_choose(Detail *d)
@@ -24,9 +25,19 @@ static inline int detail_choose(Detail *d)
     return unlikely(d->due <= detail.now) && detail.due <= detail.now ? CHARGED : BRIEF;
 }
 
-static inline u64 detail_saved(u64 due)
+/* As detail.choose_failed: of a failing call whose values were brief. */
+static inline int detail_choose_failed(Detail *d)
 {
-    u64 earliest = detail.now > detail.burst ? detail.now - detail.burst : 0;
+    if (unlikely(d->fails > 0)) {
+        d->fails--;
+        return WHOLE;
+    }
+    return d->due <= detail.now && detail.due <= detail.now ? CHARGED : BRIEF;
+}
+
+static inline u64 detail_saved(u64 due, u64 burst)
+{
+    u64 earliest = detail.now > burst ? detail.now - burst : 0;
     return due > earliest ? due : earliest;
 }
 
@@ -36,9 +47,9 @@ static NEVER_INLINE void detail_charge(Detail *d, u64 took)
     u64 price, used;
     took = took < detail.least ? detail.least : took > detail.most ? detail.most : took;
     price = (u64)((double)took * detail.price);
-    detail.due = detail_saved(detail.due) + price;
+    detail.due = detail_saved(detail.due, detail.burst) + price;
     used = (detail.due + detail.burst - detail.now) * DETAIL_STEPS / detail.burst;
-    d->due = detail_saved(d->due) + (price << (used < DETAIL_STEPS ? used : DETAIL_STEPS));
+    d->due = detail_saved(d->due, detail.burst / DETAIL_PART) + (price << (used < DETAIL_STEPS ? used : DETAIL_STEPS));
 }
 
 /* When a capture begins: the time, if it is charged; else 0. */
@@ -62,7 +73,6 @@ static PyObject *detail_rule(PyObject *self, PyObject *const *args, Py_ssize_t c
     detail.burst = PyLong_AsUnsignedLongLong(args[1]);
     detail.least = PyLong_AsUnsignedLongLong(args[2]);
     detail.most = PyLong_AsUnsignedLongLong(args[3]);
-    detail.due = ticks();
     if (PyErr_Occurred())
         return NULL;
     Py_RETURN_NONE;

@@ -144,6 +144,34 @@ static int put_error(Bytes *b, PyObject *error, int causes)
     return answer;
 }
 
+/* Ids of the error types that were met lately; spans.Errors knows all. A class is told from a later one in its place by its version. */
+static struct { PyTypeObject *type; unsigned int tag; u32 id; } error_ids[64];
+
+static void forget_error_ids(void)
+{
+    memset(error_ids, 0, sizeof error_ids);
+}
+
+static int error_id(PyTypeObject *type, u32 *id)
+{
+    size_t place = ((uintptr_t)type >> 4 ^ (uintptr_t)type >> 12) & 63;
+    PyObject *answer;
+    if (likely(error_ids[place].type == type && error_ids[place].tag == type->tp_version_tag && type->tp_version_tag)) {
+        *id = error_ids[place].id;
+        return 0;
+    }
+    python_ran++;
+    answer = PyObject_CallFunctionObjArgs(py.error_id, (PyObject *)type, NULL);
+    if (answer == NULL)
+        return -1;
+    *id = (u32)PyLong_AsUnsignedLongMask(answer);
+    Py_DECREF(answer);
+    error_ids[place].type = type;
+    error_ids[place].tag = type->tp_version_tag;
+    error_ids[place].id = *id;
+    return 0;
+}
+
 /* encode_error(error) -> section E without its tag */
 static PyObject *errors_encode(PyObject *self, PyObject *error)
 {

@@ -11,7 +11,7 @@ typedef struct {
     int level;
     long long max_depth, room;
     unsigned long long min_ticks;
-    char defined, params, returns, waits;
+    char defined, params, returns, raises, waits;
     PyObject *head;      /* bytes: the tag of section P and the array's head */
     PyObject *secret;    /* tuple of bool, () where no parameter is secret */
     PyObject *names;     /* tuple: of parameters or variables */
@@ -31,6 +31,7 @@ static PyMemberDef function_members[] = {
     {"defined", T_BOOL, offsetof(Function, defined), 0, NULL},
     {"params", T_BOOL, offsetof(Function, params), 0, NULL},
     {"returns", T_BOOL, offsetof(Function, returns), 0, NULL},
+    {"raises", T_BOOL, offsetof(Function, raises), 0, NULL},
     {"waits", T_BOOL, offsetof(Function, waits), 0, NULL},
     {"head", T_OBJECT_EX, offsetof(Function, head), 0, NULL},
     {"secret", T_OBJECT_EX, offsetof(Function, secret), 0, NULL},
@@ -38,6 +39,7 @@ static PyMemberDef function_members[] = {
     {"variables", T_OBJECT_EX, offsetof(Function, variables), 0, NULL},
     {"receiver", T_BOOL, offsetof(Function, receiver), 0, NULL},
     {"eager", T_INT, offsetof(Function, detail.eager), 0, NULL},
+    {"fails", T_INT, offsetof(Function, detail.fails), 0, NULL},
     {"due", T_ULONGLONG, offsetof(Function, detail.due), 0, NULL},
     {"inner", T_BOOL, offsetof(Function, inner), 0, NULL},
     {"period", T_UINT, offsetof(Function, governed.period), 0, NULL},
@@ -459,6 +461,7 @@ static NEVER_INLINE int thread_ask(unsigned long ident, u16 *id)
 static PyObject *span_forget_threads(PyObject *self, PyObject *unused)
 {
     memset(known_threads, 0, sizeof known_threads);
+    forget_error_ids();
     Py_RETURN_NONE;
 }
 

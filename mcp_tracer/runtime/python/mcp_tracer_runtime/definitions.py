@@ -19,6 +19,7 @@ class _Hot:
         "defined",
         "due",
         "eager",
+        "fails",
         "first",
         "head",
         "id",
@@ -31,6 +32,7 @@ class _Hot:
         "params",
         "period",
         "plainly",
+        "raises",
         "receiver",
         "returns",
         "room",
@@ -68,6 +70,7 @@ class Function(_Hot if core is None else core.Function):
         self.room, self.max_depth, self.min_ticks = config.value_bytes, config.max_depth, clock.ticks(config.min_ns)
         deep = self.level >= 2
         self.params, self.returns = deep and now["captureParams"] is not False, deep and now["captureReturn"] is not False
+        self.raises = deep and config.errors
         self.waits = now["captureAsync"] is not False
         wanted = now["captureVars"]
         self.variables = frozenset(wanted) if isinstance(wanted, list) else wanted is not False and self.level >= 4

@@ -9,9 +9,10 @@ from . import clock
 from .native import core
 
 BRIEF, WHOLE, CHARGED = range(3)  # of one call; CHARGED: whole, and its time counts
-FIRST = 32  # calls of a function that are whole whatever they cost
-STEPS = 12  # how often the wait doubles while what is saved up goes
-_BURST_NS, _LEAST_NS, _MOST_NS = 200_000_000, 1000, 500_000  # what can be saved up; what one capture counts as
+FIRST, FAILING = 32, 8  # calls of a function that are whole whatever they cost, and failing ones of those that were brief
+STEPS = 10  # how often the wait doubles while what is saved up goes
+PART = 8  # of what the process can save up one function can save so much
+_BURST_NS, _LEAST_NS, _MOST_NS = 100_000_000, 1000, 500_000  # time whose share can be saved up; what one capture counts as
 _NEVER = 0xFFFFFFFFFFFFFFFF
 
 
@@ -31,6 +32,7 @@ def begin(fn, share):
     """Start anew. `share`: of the time, for whole captures beyond the first calls; None: no limit."""
     fn.eager = -1 if share is None else FIRST
     fn.due = 0 if share else _NEVER
+    fn.fails = FAILING
     if share and share != _process.share:
         _settle(share)
     if core is None:  # what the Python core's probes find at hand
@@ -40,7 +42,6 @@ def begin(fn, share):
 def _settle(share):
     _process.share, _process.price = share, 1 / share
     _process.burst, _process.least, _process.most = (clock.ticks(ns) for ns in (_BURST_NS, _LEAST_NS, _MOST_NS))
-    _process.due = clock.tick()  # nothing is saved up yet
     if core is not None:
         core.detail_rule(_process.price, _process.burst, _process.least, _process.most)
 
@@ -51,6 +52,18 @@ def choose(fn):
         if fn.eager > 0:
             fn.eager -= 1
         return WHOLE
+    return _affordable(fn)
+
+
+def choose_failed(fn):
+    """Likewise of a call that fails and whose values were brief."""
+    if fn.fails > 0:
+        fn.fails -= 1
+        return WHOLE
+    return _affordable(fn)
+
+
+def _affordable(fn):
     if fn.due == _NEVER:
         return BRIEF
     now = clock.tick()
@@ -61,10 +74,9 @@ def charge(fn, took):
     """A whole capture for `fn` took so many ticks."""
     now = clock.tick()
     price = int(min(max(took, _process.least), _process.most) * _process.price)
-    earliest = max(now - _process.burst, 0)
-    _process.due = max(_process.due, earliest) + price
+    _process.due = max(_process.due, now - _process.burst) + price
     used = (_process.due + _process.burst - now) * STEPS // _process.burst
-    fn.due = max(fn.due, earliest) + (price << min(used, STEPS))
+    fn.due = max(fn.due, now - _process.burst // PART, 0) + (price << min(used, STEPS))
 
 
 if core is not None:

@@ -3,11 +3,11 @@
 import os
 import sys
 
-from . import governor, promotion, run, spans, state
+from . import detail, governor, promotion, run, spans, state
 from .clock import tick
 from .msgpack import array, integer, map, text
 from .native import core
-from .values import encode, type_name
+from .values import encode, left_out, named, type_name
 
 _OURS = os.path.dirname(os.path.abspath(__file__)) + os.sep
 STACK = 32  # innermost entries kept
@@ -27,9 +27,33 @@ def record(span, error):
         promotion.promote(span, error)
     if span.record:
         span.err = spans.errors.id(type(error))
-        if state.config.errors and span.fn.level >= 2:
+        if span.fn.raises:
             span.payload += b"E" + encoded(error)
+        if span.detail == detail.BRIEF and span.flags & spans.LEFT_OUT and span.fn.params:
+            _revisit_if_affordable(span, error)
         governor.used[0] += tick() - before
+
+
+def _revisit_if_affordable(span, error):
+    chosen, before = detail.choose_failed(span.fn), tick()
+    if chosen != detail.BRIEF:
+        revisit(span, error)
+    if chosen == detail.CHARGED:
+        detail.charge(span.fn, tick() - before)
+
+
+def revisit(span, error):
+    """Capture the parameters of a failing call whole, as section L: what its frame holds of them now. They were brief when it began."""
+    frame = error.__traceback__ and error.__traceback__.tb_frame
+    names = span.fn.names
+    if frame is None or frame.f_code.co_name != span.fn.fields["name"].rpartition(".")[2]:
+        return
+    held = frame.f_locals
+    shown = [(name, held[name]) for name in names if name in held]
+    if span.fn.receiver:
+        shown = [(name, value) for name, value in shown if name != names[0]]
+    span.payload += b"L" + map(len(shown)) + b"".join(text(name) + named(name, value, span.fn.room) for name, value in shown)
+    left_out.clear()
 
 
 def blame(span):
@@ -94,5 +118,5 @@ def shown(file):
 paths = {}
 encoded_in_python = encoded
 if core is not None:
-    core.connect(message=message, shown=shown, paths=paths)
+    core.connect(message=message, shown=shown, paths=paths, record=record, revisit=revisit, error_id=lambda cls: spans.errors.id(cls))
     encoded = core.encode_error

@@ -73,7 +73,7 @@ def _counted(fn, up):
     span = Span()
     span.fn, span.up, span.trace, span.depth = fn, up, trace, up.depth
     span.seq = span.parent = up.seq
-    span.covered = span.flags = span.others = 0
+    span.covered = span.flags = span.others = span.detail = 0
     span.payload, span.record, span.counted = b"", False, 1
     span.thread = thread = get_ident()
     if thread != up.thread and up.intervals is None:
