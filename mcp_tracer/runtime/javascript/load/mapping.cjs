@@ -5,7 +5,7 @@ const { Pieces } = require('./pieces.cjs');
 
 const DIGITS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
 const TOKEN = /[\w$]+|[^\s\w$]/g;
-const TYPED = /\.([cm]?ts|[jt]sx)$/;
+const USES_TSX = [...process.execArgv, ...(process.env.NODE_OPTIONS ?? '').split(' ')].some((word) => /(^|[\\/=])tsx([\\/]|$)/.test(word));
 const COMMENT = /[#@]\s*sourceMappingURL=/;
 
 /** @param {string} form @param {string} file @param {string} original @returns {string} the text with its map in a last line; as it is where it has one of its own */
@@ -15,9 +15,9 @@ function withMap(form, file, original) {
   return `${form}\n//# sourceMappingURL=data:application/json;charset=utf-8;base64,${Buffer.from(JSON.stringify(map)).toString('base64')}`;
 }
 
-/** The same where somebody will read the map: who compiles types away, and Node where it is told to. @param {string} form @param {string} file @param {string | Uint8Array} original @returns {string} */
+/** The same where the map will be read: by Node where it is told to, and by tsx, which joins it to its own; ts-node would be confused. @param {string} form @param {string} file @param {string | Uint8Array} original @returns {string} */
 function withMapIfRead(form, file, original) {
-  const isRead = TYPED.test(file) || /** @type {any} */ (process).sourceMapsEnabled === true;
+  const isRead = USES_TSX || /** @type {any} */ (process).sourceMapsEnabled === true;
   return isRead ? withMap(form, file, typeof original === 'string' ? original : Buffer.from(original).toString('utf8')) : form;
 }
 
