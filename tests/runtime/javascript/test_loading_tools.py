@@ -112,6 +112,15 @@ def test_jest_with_its_coverage_and_its_cache(tools: Loaded, level: int) -> None
     assert len(tools.project.spools()) == count
 
 
+def test_jest_with_the_coverage_of_v8(tools: Loaded) -> None:
+    write(tools, {"package.json": '{"jest": {"testEnvironment": "node"}}', "lib.js": LIBRARY, "lib.test.js": TESTS}, "lib.js")
+    words = ("node_modules/jest/bin/jest.js", "--coverage", "--coverageProvider=v8", "--coverageReporters=text")
+    before, after = tools.plainly(*words), tools.run(*words)
+    assert "lib.js" in before.stdout
+    assert after.stdout == before.stdout
+    assert "add" in tools.names()
+
+
 @pytest.mark.parametrize("pool", ["forks", "vmThreads"])
 def test_vitest(tools: Loaded, pool: str) -> None:
     tests = """import { expect, test } from 'vitest';

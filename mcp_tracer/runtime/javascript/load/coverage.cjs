@@ -3,6 +3,7 @@
 
 /**
  * @typedef {import('./pieces.cjs').Range} Range
+ * @typedef {{startOffset: number, endOffset: number, count: number}} BlockRange
  * @typedef {{name: string, decl: Range, loc: Range, line?: number}} Fn
  * @typedef {{loc: Range, type: string, locations: Range[], line?: number}} Branch
  * @typedef {{statementMap: Record<string, Range>, fnMap: Record<string, Fn>, branchMap: Record<string, Branch>, s: Record<string, number>, f: Record<string, number>, b: Record<string, number[]>, inputSourceMap?: unknown}} Coverage
@@ -11,6 +12,8 @@
 const { isOurs } = require('./mapping.cjs');
 const { Pieces } = require('./pieces.cjs');
 
+const HEADER = /^\$mtl_\w+$/;
+const BLOCK = /^(\|\|\s*\$mtl_\w+\(\)$|catch\s*\(\$mte\)\s*\{\s*throw \$mt_)/;
 const ANONYMOUS = /^\(anonymous_\d+\)$/;
 
 /** @param {Coverage} coverage @param {string} form @returns {Coverage} What a compiler made before it was counted has other places: it stays. */
@@ -50,4 +53,16 @@ function movedBranch(pieces, branch) {
   return { ...branch, loc: pieces.moved(branch.loc), locations: branch.locations.map((range) => pieces.moved(range)) };
 }
 
-module.exports = { withoutProbes };
+/** V8's counts of a file's code as it ran: the functions of our header, and branches that are ours, are left out. @param {{ranges: BlockRange[], functionName: string}[]} functions @param {string} code */
+function withoutBlocks(functions, code) {
+  const header = functions.find(({ functionName }) => HEADER.test(functionName))?.ranges[0];
+  const own = header === undefined ? functions : functions.filter(({ ranges: [whole] }) => !lies(whole, header));
+  return own.map((fn) => ({ ...fn, ranges: fn.ranges.filter((range, index) => index === 0 || !BLOCK.test(code.slice(range.startOffset, range.endOffset))) }));
+}
+
+/** @param {BlockRange} inner @param {BlockRange} outer */
+function lies(inner, outer) {
+  return inner.startOffset >= outer.startOffset && inner.endOffset <= outer.endOffset;
+}
+
+module.exports = { withoutBlocks, withoutProbes };

@@ -3,7 +3,7 @@
  * Jest's own module system: its transformer is given the instrumented text in the place of the file's, so that its cache, which goes by content, keeps both
  * apart; what it then counts of our probes is taken out of its coverage.
  */
-const { withoutProbes } = require('./coverage.cjs');
+const { withoutBlocks, withoutProbes } = require('./coverage.cjs');
 const { formOf } = require('./forms.cjs');
 const { withMap } = require('./mapping.cjs');
 
@@ -21,6 +21,7 @@ function install(exported) {
     before(prototype, name, (/** @type {any} */ runtime) => patchTransformer(Object.getPrototypeOf(runtime._scriptTransformer)));
   }
   after(prototype, 'getAllCoverageInfoCopy', (/** @type {any} */ found) => cleaned(found));
+  after(prototype, 'getAllV8CoverageInfoCopy', (/** @type {any} */ found) => found.map(cleanedBlocks));
 }
 
 /** @param {any} prototype of the transformer */
@@ -54,6 +55,13 @@ function cleaned(found) {
   if (found === null || typeof found !== 'object') return found;
   for (const [file, form] of forms) if (found[file] !== undefined) found[file] = withoutProbes(found[file], form);
   return found;
+}
+
+/** @param {any} entry what V8 counted in one file, and what the transformer made of it @returns {any} */
+function cleanedBlocks(entry) {
+  const code = entry.codeTransformResult?.code;
+  if (typeof code !== 'string' || !forms.has(entry.result.url)) return entry;
+  return { ...entry, result: { ...entry.result, functions: withoutBlocks(entry.result.functions, code) } };
 }
 
 /** @param {any} owner @param {string} name @param {(self: unknown) => void} work */
