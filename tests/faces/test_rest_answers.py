@@ -1,0 +1,45 @@
+"""SQL, exports and patterns over REST, after a real run."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import httpx2
+import pytest
+
+from mcp_tracer.workspace.project import Project
+
+from .test_rest import anonymous, client
+
+__all__ = ["anonymous", "client"]
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(60)]
+
+
+@pytest.fixture
+async def recorded(client: httpx2.AsyncClient, project: Project) -> httpx2.AsyncClient:
+    """The cart, whose total was asked for once."""
+    assert (await client.post("/api/tracing/instrument/file", json={"file": "src/cart.py", "level": 2})).is_success
+    subprocess.run([sys.executable, "-c", "import cart; cart.total([1, 2])"], cwd=project.root / "src", check=True)
+    return client
+
+
+async def test_sql_is_answered_and_refused_over_rest(recorded: httpx2.AsyncClient) -> None:
+    sql = "SELECT function, params ->> '$.prices[1]' AS second, return_value FROM spans WHERE function = 'total'"
+    answer = await recorded.get("/api/tracing/sql", params={"sql": sql, "run": "last"})
+    assert (answer.json()["columns"], answer.json()["rows"]) == (["function", "second", "return_value"], [["total", 2, "3"]])
+    refused = await recorded.get("/api/tracing/sql", params={"sql": "PRAGMA table_info(spans)"})
+    assert (refused.status_code, "PRAGMA is not allowed" in refused.text) == (400, True)
+    views = (await recorded.get("/api/tracing/sql")).json()["views"]
+    assert [view["name"] for view in views][:2] == ["spans", "errors"]
+
+
+async def test_an_export_says_where_the_file_is_over_rest(recorded: httpx2.AsyncClient, project: Project) -> None:
+    answer = (await recorded.get("/api/tracing/export/last", params={"format": "chrome"})).json()
+    assert (project.root / answer["path"]).stat().st_size == answer["bytes"]
+    unknown = await recorded.get("/api/tracing/export/ffffffffffffffff")
+    assert unknown.status_code == 404
+
+
+async def test_patterns_have_a_route(recorded: httpx2.AsyncClient) -> None:
+    assert (await recorded.get("/api/tracing/patterns", params={"run": "last"})).json() == {"patterns": [], "total": 0, "cursor": None}
