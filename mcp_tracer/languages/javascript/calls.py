@@ -30,7 +30,7 @@ def plan_call(plan: FilePlan, node: Node, scope: Scope) -> None:
     """Plan the child span of one call, unless it is one that must keep its shape."""
     if _is_awaited(node) and scope.suspends:
         return  # `begin_call` was planned with the await around it
-    if plan.typed and _is_test(node) and hazards.may_narrow(node):
+    if plan.typed and hazards.may_narrow(node) and (_is_test(node) or _is_inferred_from(node, scope)):
         return
     statement = node.parent
     if plan.typed and statement is not None and statement.type == "expression_statement" and statements.in_statement_list(statement):
@@ -127,6 +127,16 @@ def _is_test(node: Node) -> bool:
     if parent.type == "unary_expression":
         return syntax.has_token(parent, "!")
     return parent.child_by_field_name("condition") == node
+
+
+def _is_inferred_from(node: Node, scope: Scope) -> bool:
+    """Whether the function returns this very call, so that TypeScript may infer `x is T` of the function from it."""
+    if scope.found is None or not hazards.infers_predicate(scope.found, node):
+        return False
+    parent = node.parent
+    while parent is not None and parent.type == "parenthesized_expression":
+        node, parent = parent, parent.parent
+    return parent is not None and (parent.type == "return_statement" or (parent.type == "arrow_function" and parent == scope.found.node))
 
 
 def _repeatable(arguments: Node) -> str:

@@ -80,6 +80,23 @@ def infers_predicate(found: Found, returned: Node) -> bool:
     return _narrows(returned)
 
 
+def takes_assignment(found: Found, returned: Node) -> bool:
+    """In TypeScript: whether `returned` means the same behind `=`: the compiler narrows through an assignment, but a call there no longer
+    sees which type its context expects, so the function must be one of which nothing is expected."""
+    if not _contains_call(returned):
+        return True
+    parent = found.node.parent
+    if found.node.type == "function_declaration" or (parent is not None and parent.type == "class_body"):
+        return True
+    return parent is not None and parent.type == "variable_declarator" and parent.child_by_field_name("type") is None
+
+
+def _contains_call(node: Node) -> bool:
+    if node.type in ("call_expression", "new_expression", "await_expression"):
+        return True
+    return any(_contains_call(child) for child in node.named_children)
+
+
 def _narrows(node: Node) -> bool:
     if node.type in ("parenthesized_expression", "unary_expression"):
         operator = node.child_by_field_name("operator")

@@ -24,7 +24,7 @@ _NO_OPS = ("e0", "e1", "e2", "e3", "en", "r", "ra", "t", "x", "p", "w", "k", "ai
 _PROBE_TYPES = (
     "{e0(...a:any[]):any;e1(...a:any[]):any;e2(...a:any[]):any;e3(...a:any[]):any;en(...a:any[]):any;x(s:any):void;t(e:any,s:any):any;"
     "k(...a:any[]):void;v(...a:any[]):void;l(...a:any[]):void;b(...a:any[]):[];r<T>(v:T,s:any):T;ra<T>(v:T,s:any):T;ai<T>(v:T,s:any):T;"
-    "p<T>(v:T,...a:any[]):T;w<T>(v:T,...a:any[]):T;d<T>(v:T,...a:any[]):T;u<T>(v:T,...a:any[]):T}"
+    "o(s:any):{v:unknown};p<T>(v:T,...a:any[]):T;w<T>(v:T,...a:any[]):T;d<T>(v:T,...a:any[]):T;u<T>(v:T,...a:any[]):T}"
 )
 
 
@@ -86,5 +86,5 @@ def render(
         f"var $mt_{own}{':' + _PROBE_TYPES if typed else ''};function $mtl_{own}(){colon}{{if($mt_{own})return $mt_{own};"
         f"var g{colon}=globalThis,t{colon}=g.__mcpTracer,n{colon}=function(v{colon}){{return v}};"
         f"try{{{_LOAD % {'any': colon}}if(t)$mt_{own}=t.file({text},g)}}catch(e){{}}"
-        f"return $mt_{own}||($mt_{own}={{{no_ops},b:function(){{return []}}}})}}$mtl_{own}();"
+        f"return $mt_{own}||($mt_{own}={{{no_ops},b:function(){{return []}},o:function(){{return {{v:0}}}}}})}}$mtl_{own}();"
     )

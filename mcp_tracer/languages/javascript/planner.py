@@ -130,7 +130,10 @@ def _first_place(plan: FilePlan, body: Node, found: Found) -> tuple[int, str]:
 def returning(plan: FilePlan, value: Node, scope: Scope) -> tuple[str, str]:
     """What stands before and behind a returned expression."""
     assert scope.found is not None
-    if scope.level < Level.STANDARD or (plan.typed and hazards.infers_predicate(scope.found, value)):
+    infers = plan.typed and hazards.infers_predicate(scope.found, value)
+    if infers and scope.level >= Level.STANDARD and hazards.takes_assignment(scope.found, value):
+        return f"{plan.probes}.o({scope.span}).v=(", ")"
+    if scope.level < Level.STANDARD or infers:
         return (" ", "") if value.type != "sequence_expression" else ("(", ")")
     probe = "ra" if scope.found.is_async and not scope.found.is_generator else "r"
     before, after = ("((", ")") if value.type == "sequence_expression" else ("(", "")

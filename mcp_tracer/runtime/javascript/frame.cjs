@@ -95,6 +95,17 @@ class Frame {
     /** @type {Frame | null} */
     this.newer = null;
   }
+
+  get v() {
+    return this.value;
+  }
+
+  /** What its function returns. @param {unknown} value */
+  set v(value) {
+    if (this.level <= 1) return;
+    this.value = value;
+    this.hasValue = /** @type {{keepsReturn?: boolean}} */ (this.definition).keepsReturn === true;
+  }
 }
 
 module.exports = { Frame, Root };

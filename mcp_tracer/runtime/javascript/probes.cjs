@@ -1,7 +1,7 @@
 'use strict';
 /**
  * What instrumented text calls: one object a file, `$mt_…`. Every probe takes the value that it passes through as its first argument, and none throws.
- * Probes: e0…en entry, r and ra return, t throw, x exit, p suspend, w resume, k catch and finally, ai for await, b and d call, v variables, u property, l line.
+ * Probes: e0…en entry, r, ra and o return, t throw, x exit, p suspend, w resume, k catch and finally, ai for await, b and d call, v variables, u property, l line.
  */
 const types = require('node:util').types;
 const { pack } = require('./pack.cjs');
@@ -128,6 +128,11 @@ class Probes {
       frame.hasValue = /** @type {FunctionDefinition} */ (frame.definition).keepsReturn;
     }
     return value;
+  }
+
+  /** What a return is assigned to where a call around it would undo a type that TypeScript infers. @param {Frame} frame @returns {{v: unknown}} */
+  o(frame) {
+    return frame;
   }
 
   /** The return of an async function: a promise that it returns is waited for. @template T @param {T} value @param {Frame} frame @returns {T} */

@@ -1,5 +1,5 @@
 """The Node packages that parse what was planned."""
 
-from tests.runtime.javascript.conftest import node_modules, tsx
+from tests.runtime.javascript.conftest import node_modules, project, tsx
 
-__all__ = ["node_modules", "tsx"]
+__all__ = ["node_modules", "project", "tsx"]
