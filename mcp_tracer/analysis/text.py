@@ -115,7 +115,8 @@ def span_line(span: Span, limit: int = VALUE_LIMIT) -> str:
     """One span on one line: duration, name, parameters, outcome, place."""
     count = " ".join([*([f"[1 of {span.count} calls]"] if span.count > 1 else []), *_depth(span)])
     called = label(span) + (arguments(span.values, limit) if span.kind != "db" else " " + _query_parameters(span.values))
-    parts = (duration(span.duration_ns), called.strip(), outcome(span, limit), place(span), count)
+    about = "≈" if span.estimated else ""
+    parts = (about + duration(span.duration_ns), called.strip(), outcome(span, limit), place(span), count)
     return " ".join(part for part in parts if part)
 
 

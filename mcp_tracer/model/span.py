@@ -77,7 +77,7 @@ class Span:
 
     `self_ns` is the duration not covered by children (overlaps counted once) nor suspended. `finished` is False for a span that was
     still open when it was last seen. `count` > 1 says that this span stands for so many calls; `left_out` that values or events of it
-    were left out by a limit.
+    were left out by a limit; `estimated` that its duration is what calls of its function take on average.
     """
 
     key: int
@@ -99,6 +99,7 @@ class Span:
     count: int = 1
     values: Values | None = None
     left_out: bool = False
+    estimated: bool = False
 
     @property
     def end_ns(self) -> int:
@@ -150,3 +151,4 @@ class FunctionStats:
     p50_ns: int
     p95_ns: int
     p99_ns: int
+    estimated: int = 0  # calls among them whose times are estimates

@@ -115,6 +115,7 @@ class Settings(BaseSettings):
     auto_mode: Mode = "on_load"
     overhead_budget: Budget = "auto"
     value_budget: Share = "auto"
+    exact_counts: Switch = False
     approval_channels: Channels = ("web", "cli")
 
     @classmethod

@@ -9,7 +9,7 @@ from pydantic import Field
 from mcp_tracer.analysis.text import duration, table
 from mcp_tracer.service.context import Call
 from mcp_tracer.service.operation import READ, READING, Command, Operation, Params, Result, Route
-from mcp_tracer.service.operations.stats import ADDED_UP, named, spent, total_cell
+from mcp_tracer.service.operations.stats import named, notes, self_cell, spent, total_cell
 from mcp_tracer.service.operations.times import instant_ns
 from mcp_tracer.service.operations.views import StatsView, asked, ns, stats_view
 
@@ -67,14 +67,14 @@ def render(result: HotspotsResult, params: HotspotsParams) -> str:
     rows = [
         (
             named(row),
-            duration(ns(row.self_time) or 0),
+            self_cell(row),
             total_cell(row, result.spent),
             f"{row.call_count:,}",
             duration(ns(row.avg_duration) or 0),
         )
         for row in result.hotspots
     ]
-    note = "\n" + ADDED_UP if any(cells[2].endswith("*") for cells in rows) else ""
+    note = notes(result.hotspots, [cells[2] for cells in rows])
     return f"by {params.by} time\n" + table(("function", "self", "total", "calls", "avg"), rows) + note
 
 

@@ -17,6 +17,11 @@ from mcp_tracer.service.operations.views import StatsView, asked, ms, ns, stats_
 SHOWN = 40
 ADDED_UP = "* calls inside calls of the same function (recursion), side by side, or waiting are each added up: self time is not."
 
+ESTIMATED = (
+    "≈ estimated: so many calls ran without probes to keep the overhead budget: {}. They are counted one by one (call sites by share); "
+    "their times are those of the calls seen in between. TRACING_EXACT_COUNTS=true times every call."
+)
+
 
 class StatsParams(Params):
     """Parameters of `get_stats`."""
@@ -65,7 +70,26 @@ async def spent(tools: Tools, run_id: str | None) -> float:
 
 def total_cell(row: StatsView, spent: float) -> str:
     """The total time; with a star where it counts time twice."""
-    return _time(row.total_time) + ("*" if row.call_count > 1 and row.total_time > spent * 1.01 else "")
+    return about(row) + _time(row.total_time) + ("*" if row.call_count > 1 and row.total_time > spent * 1.01 else "")
+
+
+def self_cell(row: StatsView) -> str:
+    """The self time."""
+    return about(row) + _time(row.self_time)
+
+
+def about(row: StatsView) -> str:
+    """What stands before a time that is an estimate."""
+    return "≈" if row.estimated_calls else ""
+
+
+def notes(rows: list[StatsView], cells: list[str]) -> str:
+    """What the marks in a table's cells mean, a line each."""
+    found = [ADDED_UP] if any(cell.endswith("*") for cell in cells) else []
+    estimated = [row for row in rows if row.estimated_calls]
+    if estimated:
+        found.append(ESTIMATED.format(", ".join(f"{row.function or row.file} {row.estimated_calls:,}" for row in estimated[:3])))
+    return "".join("\n" + line for line in found)
 
 
 async def _nothing(call: Call[StatsParams]) -> str:
@@ -94,6 +118,7 @@ def _whole(rows: list[StatsView], file: str) -> StatsView:
         p50=0.0,
         p95=0.0,
         p99=0.0,
+        estimated_calls=sum(row.estimated_calls for row in rows),
     )
 
 
@@ -106,7 +131,7 @@ def render(result: StatsResult, params: StatsParams) -> str:
             f"{row.error_count:,}",
             *(_time(value) for value in (row.avg_duration, row.p50, row.p95, row.p99, row.min_duration, row.max_duration)),
             total_cell(row, result.spent),
-            _time(row.self_time),
+            self_cell(row),
         )
         for row in result.functions[:SHOWN]
     ]
@@ -114,7 +139,7 @@ def render(result: StatsResult, params: StatsParams) -> str:
     more = f"\n{len(result.functions) - SHOWN} more functions: narrow `file` or `function`." if len(result.functions) > SHOWN else ""
     whole = result.whole
     head = f"{whole.file}: {whole.call_count:,} calls, {whole.error_count:,} errors ({whole.error_rate:.2%})\n" if whole else ""
-    return head + text + more + ("\n" + ADDED_UP if any(cells[-2].endswith("*") for cells in rows) else "")
+    return head + text + more + notes(result.functions[:SHOWN], [cells[-2] for cells in rows])
 
 
 def named(row: StatsView) -> str:

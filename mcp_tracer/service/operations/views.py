@@ -127,6 +127,9 @@ class StatsView(Result):
     p50: float
     p95: float
     p99: float
+    estimated_calls: int = Field(
+        default=0, description="Calls that ran without probes to keep the overhead budget: their times are estimates."
+    )
 
 
 def stats_view(stats: FunctionStats) -> StatsView:
@@ -147,6 +150,7 @@ def stats_view(stats: FunctionStats) -> StatsView:
         p50=ms(stats.p50_ns),
         p95=ms(stats.p95_ns),
         p99=ms(stats.p99_ns),
+        estimated_calls=stats.estimated,
     )
 
 

@@ -7,16 +7,19 @@ from typing import Any, Final
 
 import numpy as np
 
-from mcp_tracer.storage.sqlite.columns import Array, pack, unpack
+from mcp_tracer.storage.sqlite.columns import Array, decompress, pack, unpack, unshuffled
 
 HOUR_NS: Final = 3_600 * 10**9
 BUCKETS_AN_OCTAVE: Final = 8
 BUCKETS: Final = 64 * BUCKETS_AN_OCTAVE
 
 KEYS: Final = np.dtype([("hour", "<i4"), ("run", "<u4"), ("fn", "<u4")])
-SUMS: Final = np.dtype([("calls", "<i8"), ("errors", "<i8"), ("total", "<i8"), ("self", "<i8"), ("least", "<i8"), ("most", "<i8")])
+SUM_NAMES: Final = ("calls", "errors", "total", "self", "least", "most", "estimated")  # estimated: calls among `calls` of estimated time
+SUMS: Final = np.dtype([(name, "<i8") for name in SUM_NAMES])
+_OLD_SUMS: Final = np.dtype([(name, "<i8") for name in SUM_NAMES[:-1]])  # of segments that knew no estimates
+_NO_CALL: Final = 1 << 62
 _ADDING: Final[dict[str, np.ufunc]] = {
-    **dict.fromkeys(("calls", "errors", "total", "self"), np.add),
+    **dict.fromkeys(("calls", "errors", "total", "self", "estimated"), np.add),
     "least": np.minimum,
     "most": np.maximum,
 }
@@ -58,9 +61,10 @@ def of_spans(run: int, columns: dict[str, Array], starts: Array) -> Rollup:
 
 
 def of_aggregates(run: int, fn: Array, at: Array, sums: Array) -> Rollup:
-    """Roll up calls that were only counted; each row's calls go into the bucket of their mean."""
+    """Roll up calls that were only counted; each row's calls go into the bucket of their mean. A row of no call corrects the self time."""
     keys = np.zeros(len(fn), KEYS)
     keys["hour"], keys["run"], keys["fn"] = at // HOUR_NS, run, fn
+    sums["least"][sums["calls"] == 0] = _NO_CALL
     calls: Array = np.maximum(sums["calls"], 1)
     return grouped(keys, sums, bucket(sums["total"] // calls), sums["calls"])
 
@@ -139,7 +143,18 @@ def encode(rollup: Rollup) -> tuple[int, int, int, bytes, bytes, bytes]:
 
 def decode(keys: bytes, sums: bytes, hist: bytes | None) -> Rollup:
     """The reverse of `encode`; without a histogram where it isn't wanted."""
-    return Rollup(unpack(keys, KEYS), unpack(sums, SUMS), EMPTY.hist if hist is None else unpack(hist, HIST))
+    rows = unpack(keys, KEYS)
+    return Rollup(rows, _sums(sums, len(rows)), EMPTY.hist if hist is None else unpack(hist, HIST))
+
+
+def _sums(data: bytes, rows: int) -> Array:
+    raw = decompress(data)
+    if len(raw) == rows * SUMS.itemsize:
+        return unshuffled(raw, SUMS)
+    old, sums = unshuffled(raw, _OLD_SUMS), np.zeros(rows, SUMS)
+    for name in SUM_NAMES[:-1]:
+        sums[name] = old[name]
+    return sums
 
 
 def percentile(whole: Rollup, rows: Array, fraction: float) -> Array:

@@ -73,7 +73,8 @@ CREATE INDEX event_source ON event_frame(src, max_seq);
 -- seal: by (run, function) and by function alone for the whole segment, the same calls once more.
 CREATE TABLE rollup(
     id INTEGER PRIMARY KEY, whole INT NOT NULL DEFAULT 0, n INT, min_hour INT, max_hour INT, keys BLOB, sums BLOB, hist BLOB);
--- Calls that were only counted, for windows that cut an hour; they are in `rollup` too.
+-- Calls that were only counted, for windows that cut an hour; they are in `rollup` too. `errors`: -1 where the times are estimates, which
+-- failing calls have no part in. A row of no call corrects the self time of what called those.
 CREATE TABLE aggregate(at INT, run INT, fn INT, calls INT, errors INT, total INT, self INT, least INT, most INT);
 CREATE INDEX aggregate_at ON aggregate(at);
 CREATE TABLE source_count(src INTEGER PRIMARY KEY, spans INT NOT NULL, errors INT NOT NULL);

@@ -99,6 +99,7 @@ class SpanMaker:
             count=row.calls,
             values=values_of(payload, function.params, source.scale) if self._values and payload is not None else None,
             left_out=bool(row.flags & spool.FLAG_VALUES_LEFT_OUT),
+            estimated=bool(row.flags & spool.FLAG_ESTIMATED),
         )
 
     def trace_id(self, index: int, trace: int) -> str:

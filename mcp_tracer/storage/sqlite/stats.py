@@ -150,9 +150,10 @@ def _edge(snapshot: Snapshot, segment: Segment, low: int, high: int, run: int | 
 def _edge_aggregates(segment: Segment, low: int, high: int, run: int | None) -> list[Rollup]:
     query = "SELECT run, fn, at, calls, errors, total, self, least, most FROM aggregate WHERE at>=? AND at<?"
     parts: list[Rollup] = []
-    for own, fn, at, *numbers in segment.db.execute(query, (low, high)):
+    for own, fn, at, calls, errors, *times in segment.db.execute(query, (low, high)):
         if run in (None, own):
-            parts.append(rollup.of_aggregates(own, np.array([fn]), np.array([at]), np.array([tuple(numbers)], SUMS)))
+            numbers = (calls, max(errors, 0), *times, calls if errors < 0 else 0)
+            parts.append(rollup.of_aggregates(own, np.array([fn]), np.array([at]), np.array([numbers], SUMS)))
     return parts
 
 
@@ -182,7 +183,9 @@ def _ranked(part: Rollup, names: Names, ranking: Ranking) -> tuple[FunctionStats
     keys = np.zeros(len(part.keys), rollup.KEYS)
     keys["fn"] = of_fn[part.keys["fn"]]
     whole = rollup.regrouped(Rollup(keys, part.sums, part.hist))
-    order = sorted(groups.items(), key=lambda item: (-int(whole.sums[ranking.by][item[1]]), item[0]))
+    np.maximum(whole.sums["self"], 0, out=whole.sums["self"])  # a correction is an estimate
+    called = [item for item in groups.items() if whole.sums["calls"][item[1]]]
+    order = sorted(called, key=lambda item: (-int(whole.sums[ranking.by][item[1]]), item[0]))
     rows = np.array([index for _, index in order[: ranking.limit]], np.int64)
     return _rows(whole, rows, newest, ranking.by_file) if len(rows) else ()
 
@@ -191,6 +194,7 @@ def _rows(whole: Rollup, rows: Array, newest: list[Function], by_file: bool) -> 
     names = ("calls", "errors", "total", "self", "least", "most")
     columns: list[list[int]] = [whole.sums[name][rows].tolist() for name in names]
     columns += [rollup.percentile(whole, rows, fraction).tolist() for fraction in (0.5, 0.95, 0.99)]
+    columns.append(whole.sums["estimated"][rows].tolist())
     indexes: list[int] = rows.tolist()
     named = [_named(newest[index], by_file) for index in indexes]
     return tuple(FunctionStats(*name, *numbers) for name, numbers in zip(named, zip(*columns, strict=True), strict=True))

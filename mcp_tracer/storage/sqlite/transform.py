@@ -96,6 +96,7 @@ class Aggregates:
     fn: Array
     at: Array
     sums: Array
+    estimated: Array
 
 
 def aggregates_of(batch: SpoolBatch, chosen: Array, ids: SourceIds) -> Aggregates:
@@ -111,4 +112,6 @@ def aggregates_of(batch: SpoolBatch, chosen: Array, ids: SourceIds) -> Aggregate
         for name, ticks in (("total", total), ("self", own), ("least", least), ("most", most)):
             sums[name][row] = min(round(ticks * batch.source.ns_per_tick), _MOST_NS)
         sums["errors"][row] = min(errors, _MOST_NS)
-    return Aggregates(ids.of(spool.DEF_FUNCTION, records["fn"]), start_ns(batch.source, records["tick"]), sums)
+    estimated: Array = (records["flags"] & spool.FLAG_ESTIMATED) > 0
+    sums["estimated"][estimated] = sums["calls"][estimated]
+    return Aggregates(ids.of(spool.DEF_FUNCTION, records["fn"]), start_ns(batch.source, records["tick"]), sums, estimated)

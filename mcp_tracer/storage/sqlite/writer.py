@@ -272,8 +272,9 @@ def add_rollup(db: sqlite3.Connection, part: Rollup) -> None:
 
 
 def _add_aggregates(db: sqlite3.Connection, run: int, counted: transform.Aggregates) -> Rollup:
-    names = ("calls", "errors", "total", "self", "least", "most")
-    columns: list[list[int]] = [counted.sums[name].tolist() for name in names]
+    sums: Array = np.array(counted.sums)
+    sums["errors"][counted.estimated] = -1
+    columns: list[list[int]] = [sums[name].tolist() for name in rollup.SUM_NAMES[:-1]]
     rows = zip(counted.at.tolist(), [run] * len(counted.at), counted.fn.tolist(), *columns, strict=True)
     db.executemany("INSERT INTO aggregate VALUES(?,?,?,?,?,?,?,?,?)", rows)
     return rollup.of_aggregates(run, counted.fn, counted.at, counted.sums)

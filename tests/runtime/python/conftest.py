@@ -140,6 +140,7 @@ class Counted(NamedTuple):
     least: int
     most: int
     errors: int
+    flags: int  # 16: estimated
 
 
 class Run:
@@ -175,7 +176,8 @@ class Run:
             functions, sites = self.definitions[layout.DEF_FUNCTION], self.definitions[layout.DEF_SITE]
             definition = functions.get(int(record["fn"])) or sites[int(record["fn"])]
             if kind == layout.KIND_AGGREGATE:
-                self.counted.append(Counted(definition["name"], definition["kind"], int(record["count"]), *sections(payload)["A"]))
+                who = (definition["name"], definition["kind"])
+                self.counted.append(Counted(*who, int(record["count"]), *sections(payload)["A"], int(record["flags"])))
             elif kind == layout.KIND_EVENT:
                 self.events.append((int(record["seq"]), definition, sections(payload)))
             else:

@@ -7,6 +7,9 @@ import itertools
 import time
 from typing import Any
 
+import pytest
+
+EXACT = "TRACING_EXACT_COUNTS=true\n"  # without it, test_phases.py
 DENSE = """
 import sys
 def hot(n): return n
@@ -14,6 +17,11 @@ def main():
     for n in range(%d): hot(n)
 main()
 """
+
+
+@pytest.fixture(autouse=True)
+def exact(project: Any) -> None:
+    project.settings(EXACT)
 
 
 def calls(run: Any, name: str, kind: str = "function") -> int:
@@ -94,7 +102,7 @@ main()
 
 
 def test_off_records_everything(project: Any) -> None:
-    project.settings("TRACING_OVERHEAD_BUDGET=off\n")
+    project.settings(EXACT + "TRACING_OVERHEAD_BUDGET=off\n")
     run = project.trace(DENSE % 20000)
     assert (len(run.of("hot")), run.counted) == (20000, [])
 
@@ -102,7 +110,7 @@ def test_off_records_everything(project: Any) -> None:
 def test_a_smaller_budget_records_less(project: Any) -> None:
     recorded = []
     for percent in ("1000%", "1"):
-        project.settings(f"TRACING_OVERHEAD_BUDGET={percent}\n")
+        project.settings(EXACT + f"TRACING_OVERHEAD_BUDGET={percent}\n")
         project.write("program.py", DENSE % 60000)
         assert project.run("program.py").returncode == 0
         run = max(project.runs(), key=lambda run: run.header["origin_wall_ns"])
@@ -163,7 +171,7 @@ main()
 
 
 def test_recursion_stays_a_tree_and_is_counted_beyond_the_depth_limit(project: Any) -> None:
-    project.settings("TRACING_MAX_DEPTH=12\n")
+    project.settings(EXACT + "TRACING_MAX_DEPTH=12\n")
     source = "def fib(n): return n if n < 2 else fib(n - 1) + fib(n - 2)\nprint(fib(21))\n"
     run = project.trace(source)
     spans = run.of("fib")
@@ -196,7 +204,7 @@ async def main():
     except OSError: pass
 asyncio.run(main())
 """
-    project.settings("TRACING_OVERHEAD_BUDGET=1\n")
+    project.settings(EXACT + "TRACING_OVERHEAD_BUDGET=1\n")
     run = project.trace(source, python=python)
     assert (calls(run, "numbers", "generator"), calls(run, "step", "coroutine")) == (4000, 7000)
     assert len(run.of("step")) < 7000 and len(run.of("numbers")) < 4000
@@ -248,7 +256,7 @@ def main():
         hot(n)
 main()
 """
-    project.settings("TRACING_OVERHEAD_BUDGET=5\n")
+    project.settings(EXACT + "TRACING_OVERHEAD_BUDGET=5\n")
     run = project.trace(source, level=5)
     assert (calls(run, "hot"), calls(run, "hot", "call"), calls(run, "leaf"), calls(run, "leaf", "call")) == (20000,) * 4
     lines = collections.Counter(definition["line"] for _, definition, _ in run.events if definition["kind"] == "line")
@@ -257,7 +265,7 @@ main()
 
 
 def test_counts_reach_the_spool_while_the_program_runs(project: Any) -> None:
-    project.settings("TRACING_FLUSH_INTERVAL=50\n")
+    project.settings(EXACT + "TRACING_FLUSH_INTERVAL=50\n")
     project.write("program.py", DENSE % 50000 + "print('done', flush=True)\nsys.stdin.readline()\n")
     process = project.start("program.py")
     try:

@@ -45,7 +45,7 @@ def key(source, name, spec):
 def _instrumenter():
     """A stamp of the files that make the code: an update of the runtime starts a new cache."""
     stamps = []
-    for name in ("making.py", "transform.py", "blocks.py", "expressions.py", "lambdas.py", "nodes.py", "inventory.py"):
+    for name in ("making.py", "transform.py", "blocks.py", "expressions.py", "lambdas.py", "nodes.py", "spares.py", "inventory.py"):
         try:
             status = os.stat(os.path.join(state.RUNTIME, name))
             stamps.append("%d:%d" % (status.st_mtime_ns, status.st_size))

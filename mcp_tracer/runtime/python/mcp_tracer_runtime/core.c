@@ -18,7 +18,7 @@
 #error "not for free-threaded builds: the runtime stays in Python there"
 #endif
 
-#define CORE_INTERFACE 6 /* native.py asks for the same number: a core left over from another version is not used */
+#define CORE_INTERFACE 7 /* native.py asks for the same number: a core left over from another version is not used */
 
 typedef uint8_t u8;
 typedef uint16_t u16;
@@ -48,6 +48,7 @@ static struct {
     PyObject *undecided;     /* spans.UNDECIDED */
     PyObject *counted;       /* spans.COUNTED */
     PyObject *review;        /* governor.review(fn) */
+    PyObject *close;         /* phases.close() */
     PyObject *delegates;     /* flow's dict of frames under `yield from` */
     PyObject *encode;        /* values.encode(value, room, depth, brief) -> bytes */
     PyObject *plan;          /* kinds.told(cls) -> how instances are read */
@@ -109,7 +110,7 @@ static PyObject *connect(PyObject *self, PyObject *args, PyObject *named)
 {
     static const struct { const char *name; PyObject **place; } slots[] = {
         {"note", &py.note}, {"prepare", &py.prepare}, {"own", &py.own}, {"wake", &py.wake}, {"thread_id", &py.thread_id},
-        {"covered_by", &py.covered_by}, {"merged", &py.merged}, {"undecided", &py.undecided}, {"counted", &py.counted}, {"review", &py.review}, {"delegates", &py.delegates},
+        {"covered_by", &py.covered_by}, {"merged", &py.merged}, {"undecided", &py.undecided}, {"counted", &py.counted}, {"review", &py.review}, {"close", &py.close}, {"delegates", &py.delegates},
         {"encode", &py.encode}, {"plan", &py.plan}, {"shape", &py.shape}, {"left_out", &py.left_out}, {"message", &py.message}, {"record", &py.record}, {"revisit", &py.revisit}, {"error_id", &py.error_id}, {"shown", &py.shown}, {"paths", &py.paths}, {"stopped", &py.stopped}, {"current", &current_var}, {NULL, NULL},
     };
     PyObject *key, *value;
@@ -163,6 +164,9 @@ static PyMethodDef methods[] = {
     {"write_counted", governor_flush, METH_NOARGS, NULL},
     {"counted_functions", governor_functions, METH_NOARGS, NULL},
     {"forget_counted", governor_forget, METH_O, NULL},
+    {"phase", governor_phase, METH_O, NULL},
+    {"lenders", governor_lenders, METH_NOARGS, NULL},
+    {"begin_dark", span_begin_dark, METH_O, NULL},
     {"facts", core_facts, METH_NOARGS, NULL},
     FAST("E", probe_enter),
     FAST("R", probe_leave),
@@ -206,7 +210,8 @@ static int execute(PyObject *module)
         || PyModule_AddObject(module, "FlowSpan", (PyObject *)&FlowSpan_Type) < 0 || PyModule_AddIntConstant(module, "INTERFACE", CORE_INTERFACE) < 0)
         return -1;
     ever_counted = PyList_New(0);
-    if (ever_counted == NULL)
+    lenders = PyList_New(0);
+    if (ever_counted == NULL || lenders == NULL)
         return -1;
     if (clock_begin() < 0 || spool_begin() < 0)
         return -1;

@@ -1,6 +1,6 @@
 /* The governor's fast half: whether a call is recorded or only counted, and the counts. governor.py decides how much is recorded; this file
  * does what it decided at every call. Counted calls lose nothing but their span: count, times and errors are written as records of kind 5. */
-enum { WAYS = 8, COUNTED_AT_ONCE = 4096, MEASURED = 32 /* of so many recorded calls one is timed */, DEAR = 2000 /* ticks */ };
+enum { WAYS = 8, COUNTED_AT_ONCE = 4096, MEASURED = 32 /* of so many recorded calls one is timed */, PHASES = 16, DEAR = 2000 /* ticks */ };
 
 typedef struct {
     unsigned int period;          /* of so many calls one is recorded; 1: all are */
@@ -9,7 +9,14 @@ typedef struct {
     unsigned int cost;            /* ticks that recording one call took lately */
     unsigned int counted, errors; /* these and the times: since the last record of kind 5 */
     u64 total, self, least, most;
+    u64 written;                  /* calls in records of kind 5 */
+    u64 missed;                   /* calls without probes */
+    u64 seen, seen_total, seen_self; /* calls that began while `dark` and with probes */
+    u64 seen_counted, seen_spent, seen_below; /* what tracing did within them: calls counted, ticks of recording, calls right below */
+    u64 lent, crossed;            /* of what began with its probes on for good and calls dark functions: its time in dark calls while they had probes, and after that */
     char listed;                  /* in `ever_counted` */
+    char dark, off;               /* phases.py switches its probes off and on; they are off */
+    char lends;                   /* in `lenders` */
     struct { u32 trace, calls; } first[WAYS]; /* how many calls the latest traces have recorded as their first */
 } Governed;
 
@@ -18,7 +25,10 @@ static struct {
     u64 counted; /* calls and events that were only counted */
     u32 first_calls; /* of each function, recorded in each trace */
     char on;
-} governor;
+    u32 phase;       /* how often the probes of dark functions were switched off; `ended`: when, of the last few */
+    u64 ended[PHASES];
+    u64 close_at;    /* so many counted calls end the phase that is on */
+} governor = {.phase = 1, .close_at = ~(u64)0};
 
 /* Every trace shows its first calls of a function. A trace that a newer one has displaced has had them. */
 static inline int governor_first(Governed *g, u32 trace)
@@ -90,6 +100,7 @@ static void governor_write(Governed *g, u32 fn)
     }
     *r = (Record){ticks(), 0, 0, 0, 0, 0, fn, 47, 0, 0, KIND_AGGREGATE, 0, 0, g->counted};
     spool_commit(47);
+    g->written += g->counted;
     g->counted = g->errors = 0;
     g->total = g->self = g->most = 0;
 }

@@ -47,6 +47,20 @@ static PyMemberDef function_members[] = {
     {"listed", T_BOOL, offsetof(Function, governed.listed), 0, NULL},
     {"since", T_UINT, offsetof(Function, governed.since), 0, NULL},
     {"cost", T_UINT, offsetof(Function, governed.cost), 0, NULL},
+    {"dark", T_BOOL, offsetof(Function, governed.dark), 0, NULL},
+    {"off", T_BOOL, offsetof(Function, governed.off), 0, NULL},
+    {"missed", T_ULONGLONG, offsetof(Function, governed.missed), 0, NULL},
+    {"counted", T_UINT, offsetof(Function, governed.counted), READONLY, NULL},
+    {"counted_total", T_ULONGLONG, offsetof(Function, governed.total), READONLY, NULL},
+    {"written", T_ULONGLONG, offsetof(Function, governed.written), READONLY, NULL},
+    {"seen", T_ULONGLONG, offsetof(Function, governed.seen), READONLY, NULL},
+    {"seen_total", T_ULONGLONG, offsetof(Function, governed.seen_total), READONLY, NULL},
+    {"seen_self", T_ULONGLONG, offsetof(Function, governed.seen_self), READONLY, NULL},
+    {"seen_counted", T_ULONGLONG, offsetof(Function, governed.seen_counted), READONLY, NULL},
+    {"seen_spent", T_ULONGLONG, offsetof(Function, governed.seen_spent), READONLY, NULL},
+    {"seen_below", T_ULONGLONG, offsetof(Function, governed.seen_below), READONLY, NULL},
+    {"lent", T_ULONGLONG, offsetof(Function, governed.lent), READONLY, NULL},
+    {"crossed", T_ULONGLONG, offsetof(Function, governed.crossed), READONLY, NULL},
     {NULL, 0, 0, 0, NULL},
 };
 
@@ -60,8 +74,21 @@ static void function_dealloc(PyObject *self)
     Py_TYPE(self)->tp_free(self);
 }
 
+/* -fn: code that has two bodies asks so which of them runs; where it is the one without probes, the call is numbered. */
+static PyObject *function_asked(PyObject *self)
+{
+    Governed *g = &((Function *)self)->governed;
+    PyObject *answer = unlikely(g->off) ? Py_False : Py_True;
+    g->missed += (u64)g->off;
+    Py_INCREF(answer);
+    return answer;
+}
+
+static PyNumberMethods function_numbers = {.nb_negative = function_asked};
+
 static PyTypeObject Function_Type = {
     PyVarObject_HEAD_INIT(NULL, 0)
+    .tp_as_number = &function_numbers,
     .tp_name = "mcp_tracer_runtime._core.Function",
     .tp_basicsize = sizeof(Function),
     .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE,
@@ -84,6 +111,9 @@ typedef struct Span {
     i64 covered;
     u32 err, events, others;     /* others: calls that were only counted and that this one stands for */
     u32 took;                    /* ticks that beginning to record it took, where that was measured */
+    u32 phase, below;            /* in which it began, 0 where its function was not dark; dark calls right below */
+    u64 counted_before, spent_before, seen_until; /* what tracing had done then; until when callees were seen, where a phase ended in it */
+    i64 later;                   /* of what is covered, by calls of later phases */
     u8 flags;
     char detail, record, counted, announced, awaiting, closed, generator, linked; /* counted: 2 where it must never be recorded: too deep */
     OpenEntry *entry;            /* its place in the table of open spans; NULL: none */
@@ -102,6 +132,7 @@ static Span *free_spans;
 static int free_count;
 static u32 last_seq;
 
+#define FLOWS(s) (Py_TYPE(s) == &FlowSpan_Type)
 #define IS_SPAN(o) (Py_TYPE(o) == &Span_Type || Py_TYPE(o) == &FlowSpan_Type)
 
 /* Small payloads without a call: eight bytes at a time, the last eight overlapping. */
@@ -526,12 +557,82 @@ static NEVER_INLINE int write_counted(Function *fn)
     return 0;
 }
 
+/* The phase has seen enough: phases.py ends it. Runs Python. */
+static NEVER_INLINE int close_phase(void)
+{
+    PyObject *answer;
+    governor.close_at = ~(u64)0;
+    python_ran++;
+    answer = py.close != NULL ? PyObject_CallNoArgs(py.close) : NULL;
+    Py_XDECREF(answer);
+    return answer == NULL && PyErr_Occurred() ? -1 : 0;
+}
+
 static inline int count_call(Function *fn, u64 duration, u64 own, int failed)
 {
     governor_add(&fn->governed, duration, own, failed);
     if (unlikely(!fn->governed.listed) && list_counted(fn) < 0)
         return -1;
-    return unlikely(fn->governed.counted % COUNTED_AT_ONCE == 0) ? write_counted(fn) : 0;
+    if (unlikely(governor.counted >= governor.close_at) && close_phase() < 0)
+        return -1;
+    return unlikely(fn->governed.counted % COUNTED_AT_ONCE == 0) && fn->governed.counted ? write_counted(fn) : 0;
+}
+
+/* --- functions whose probes are off at times (phases.py) --- */
+static inline void begin_dark(Span *s)
+{
+    s->phase = governor.phase;
+    s->counted_before = governor.counted;
+    s->spent_before = governor.spent;
+}
+
+static PyObject *lenders; /* list of the Functions that call dark ones */
+
+/* `up`, which began before its function was dark if ever that was, has called a dark one: for `seen` ticks with probes, and `crossed` after that. */
+static void lend(Span *up, u64 seen, u64 crossed)
+{
+    Governed *g = &up->fn->governed;
+    if (unlikely(!g->lends)) {
+        g->lends = 1;
+        if (PyList_Append(lenders, (PyObject *)up->fn) < 0)
+            PyErr_Clear(); /* its self time stays uncorrected */
+    }
+    g->lent += seen;
+    g->crossed += crossed;
+}
+
+/* A call of a dark function has ended: what is seen stands for what is not. Where its phase ended before it, its self time is what was seen
+ * of it. Returns that. */
+static NEVER_INLINE u64 end_dark(Span *s, u64 now, u64 duration, u64 own)
+{
+    Governed *g = &s->fn->governed;
+    u64 seen = duration;
+    if (s->phase != governor.phase) {
+        u64 until = governor.phase - s->phase < PHASES ? governor.ended[s->phase % PHASES] : s->start, known;
+        seen = until > s->start ? until - s->start : 0;
+        known = s->seen_until > until ? s->seen_until - s->start : seen;
+        own = (i64)known > s->covered - s->later ? known - (u64)(s->covered - s->later) : 0;
+        if (s->up != NULL && s->up->phase == s->phase)
+            s->up->seen_until = now;
+    }
+    if (s->up != NULL) {
+        s->up->below++;
+        if (s->up->phase != s->phase)
+            s->up->later += (i64)duration;
+        if (s->up->phase == 0)
+            lend(s->up, seen, duration - seen);
+    }
+    if (!(s->flags & FLAG_ERROR)) { /* failing ones are all recorded */
+        g->seen++;
+        g->seen_total += duration;
+        g->seen_self += own;
+        g->seen_below += s->below;
+        if (!FLOWS(s)) { /* while those wait, others run */
+            g->seen_counted += governor.counted - s->counted_before;
+            g->seen_spent += governor.spent - s->spent_before;
+        }
+    }
+    return own;
 }
 
 /* A call without a parent that is only counted: so is all that it calls. */
@@ -544,6 +645,8 @@ static inline void count_root(Span *s, Function *fn, PyThreadState *ts)
     s->trace = py.counted;
     s->thread = ts->thread_id;
     s->counted = 1;
+    if (unlikely(fn->governed.dark))
+        begin_dark(s);
 }
 
 static inline int below_counted(const Span *s)
@@ -577,6 +680,8 @@ static inline int span_prepare(Span *s, Function *fn, Span *up, PyThreadState *t
     }
     Py_INCREF(fn);
     s->fn = fn;
+    if (unlikely(g->dark))
+        begin_dark(s);
     Py_INCREF(up);
     s->up = up;
     s->trace = up->trace;
@@ -671,6 +776,8 @@ static inline int write_ended(Span *s, u64 now)
         own = 0;
     if (unlikely(duration < s->fn->min_ticks && !s->announced))
         return 0;
+    if (unlikely(s->phase))
+        own = (i64)end_dark(s, now, duration, (u64)own);
     if (!s->record) {
         s->counted = 0;
         return count_call(s->fn, duration, (u64)own, s->flags & FLAG_ERROR);
@@ -733,6 +840,7 @@ static int event(Span *s, Function *site, const u8 *data, size_t length)
     Record *r;
     if (site->level == 0)
         return 0;
+    site->governed.seen += site->governed.dark && (s->record || s->counted);
     if (!s->record)
         return s->counted ? count_call(site, 0, 0, 0) : 0;
     if (++s->events > MAX_EVENTS) {
@@ -889,6 +997,33 @@ static PyObject *governor_forget(PyObject *self, PyObject *functions)
         g->counted = g->errors = 0;
         g->total = g->self = g->most = 0;
     }
+    Py_RETURN_NONE;
+}
+
+/* phase(counted calls): the probes of dark functions are on, until so many further calls were counted; 0: they are off */
+static PyObject *governor_phase(PyObject *self, PyObject *calls)
+{
+    u64 number = PyLong_AsUnsignedLongLong(calls);
+    if (PyErr_Occurred())
+        return NULL;
+    if (number == 0)
+        governor.ended[governor.phase++ % PHASES] = ticks();
+    governor.close_at = number ? governor.counted + number : ~(u64)0;
+    Py_RETURN_NONE;
+}
+
+/* lenders() -> list of the functions that called dark ones; not to be changed */
+static PyObject *governor_lenders(PyObject *self, PyObject *unused)
+{
+    Py_INCREF(lenders);
+    return lenders;
+}
+
+/* begin_dark(span) */
+static PyObject *span_begin_dark(PyObject *self, PyObject *span)
+{
+    if (IS_SPAN(span))
+        begin_dark((Span *)span);
     Py_RETURN_NONE;
 }
 

@@ -47,12 +47,13 @@ class _Hot:
 class Function(_Hot if core is None else core.Function):
     """A traced function or call site. `level` and the captures are what holds now; `defined` whether this spool file knows it."""
 
-    __slots__ = ("as_site", "fields", "instrumented")
+    __slots__ = ("as_site", "fields", "instrumented", "owner", "switchable")
 
     def __init__(self, fields, instrumented, as_site=False):
         self.fields, self.instrumented, self.as_site = fields, instrumented, as_site
         self.id = state.next_id()
         self.defined = False
+        self.owner, self.switchable = None, False  # the function of a site; whether its code asks which of two bodies runs
         names = self.names = tuple(fields.get("params") or fields.get("names") or ())
         secret = [rules.secret_name(name) for name in names]
         self.secret = tuple(secret) if True in secret else ()

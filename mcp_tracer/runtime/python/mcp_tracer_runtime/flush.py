@@ -4,39 +4,60 @@ would notice."""
 
 import sys
 from _thread import allocate_lock, start_new_thread
-from time import sleep
+from time import monotonic, sleep
 
-from . import clock, collecting, faults, governor, spans, state
+from . import clock, collecting, faults, governor, phases, spans, state
 from .native import core
 
 # The C core's spool shows open spans to readers at any moment; here it takes a record each, written once a span is so old.
 _OPEN_AFTER_SECONDS = 0.05 if core is None else 0.5
 _wake = None
 _ended = None
+_orders = []  # of the thread that runs: its last one is to end
 
 
 def ensure():
     """Start the thread if it does not run."""
-    global _wake, _ended
+    global _wake, _ended, _orders
     if _wake is not None:
         return
-    wake, ended = allocate_lock(), allocate_lock()
+    wake, ended, orders = allocate_lock(), allocate_lock(), []
     wake.acquire()
     ended.acquire()
-    _wake, _ended = wake, ended
+    _wake, _ended, _orders = wake, ended, orders
     try:
-        start_new_thread(_loop, (wake, ended))
+        start_new_thread(_loop, (wake, ended, orders))
     except RuntimeError:  # no more threads, or the interpreter shuts down (a finalizer's span): it is not tried again
         ended.release()
+
+
+def runs():
+    """Whether the thread is there."""
+    return _wake is not None
+
+
+def nudge():
+    """Let the thread look at once."""
+    if _wake is not None:
+        _release(_wake)
+
+
+def _release(wake):
+    try:
+        wake.release()
+    except RuntimeError:  # it is about to wake anyway
+        pass
 
 
 def pause():
     """End the thread and wait for it; the next span starts it again."""
     global _wake
+    phases.resume()
     wake, _wake = _wake, None
     if wake is not None:
         before = _system_threads()
-        wake.release()
+        _orders.append("end")
+        _release(wake)
         _ended.acquire(True, 2)
         for _ in range(100):  # from 3.12 on, forking warns where the system still counts the thread
             if _system_threads() < before or not before:
@@ -60,25 +81,34 @@ def after_fork():
     _wake = None
 
 
-def _loop(wake, ended):
-    pause_seconds = min(_OPEN_AFTER_SECONDS, state.config.flush_seconds)
-    waited = 0.0
+def _loop(wake, ended, orders):
+    rest = min(_OPEN_AFTER_SECONDS, state.config.flush_seconds)
+    looked = read = monotonic()
+    pause_seconds = rest
     try:
-        while not wake.acquire(True, pause_seconds):
-            waited += pause_seconds
+        while not (wake.acquire(True, pause_seconds) and orders):
             try:
-                collecting.release()
-                write_open(int(pause_seconds * 1e9))
-                governor.flush()
-                governor.relax()
-                if waited >= state.config.flush_seconds:
-                    waited = 0.0
-                    if state.files.changed():
-                        state.reload()
+                pause_seconds, now = phases.step() or rest, monotonic()
+                if now - looked >= rest * 0.99:
+                    looked = now
+                    _look(int(rest * 1e9))
+                    if now - read >= state.config.flush_seconds:
+                        read = now
+                        if state.files.changed():
+                            state.reload()
+                pause_seconds = max(min(pause_seconds, looked + rest - now), 0.0002)
             except Exception as error:
+                pause_seconds = rest
                 faults.note(error)
     finally:
         ended.release()
+
+
+def _look(age_ns):
+    collecting.release()
+    write_open(age_ns)
+    governor.flush()
+    governor.relax()
 
 
 def write_open(age_ns):

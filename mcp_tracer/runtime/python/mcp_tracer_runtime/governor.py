@@ -1,8 +1,9 @@
-"""Keeps the time that tracing takes within `TRACING_OVERHEAD_BUDGET`, and every count exact.
+"""Keeps the time that tracing takes within `TRACING_OVERHEAD_BUDGET`, and counts exact.
 
 Each function's first calls are recorded whole. After so many of them it is asked what recording took lately and how much time the program
 had for itself. Where that is beyond the budget, one call in `period` is recorded and the others are counted: their number, total and self
 time, least and most go to records of kind 5. What fails is recorded all the same (`promote`), and so are the first calls in each trace.
+Where counting alone is too much, `phases` takes over.
 """
 
 from contextvars import Context
@@ -18,6 +19,7 @@ FIRST_CALLS = 4  # of each function in each trace; one where these alone are too
 MOST = 1024  # one call in so many is always recorded
 DEAR = 20_000  # ticks of recording one call
 WINDOW_NS = 5_000_000  # of CPU time: what the budget is compared with; within one a function's period changes once
+CYCLES_NS = 60_000_000  # the same while functions are dark: some of their phases
 AT_ONCE = 512  # counted calls that wait for one record
 BUDGETS = (0.0, 0.05, 0.15, 0.30, 0.50, 1.0)  # by level: the upper bounds of the promise
 _FAR = 0x7FFFFFFF
@@ -32,6 +34,7 @@ _verdict = 2.0  # how many times what the last window recorded the budget had ro
 _level = [0, 0]  # number of functions, the highest level among them
 _first = FIRST_CALLS  # as it is now
 _counted_ns = 0.0  # what counting a call takes; measured before anything is counted
+_inside_ns = 0.0  # how much of that is within the call's own time
 
 
 def adopt(fn):
@@ -53,6 +56,8 @@ def configure():
         for fn in sampled:
             fn.period, fn.left = 1, _FAR
         sampled.clear()
+    if not on or state.config.exact_counts:
+        phases.end()
 
 
 def _show_first(calls):
@@ -60,6 +65,16 @@ def _show_first(calls):
     _first = calls
     if core is not None:
         core.govern(calls)
+
+
+def price():
+    """What counting a call takes, in ns."""
+    return _counted_ns
+
+
+def inside():
+    """How much of that is within the call's own time, as a part."""
+    return _inside_ns / _counted_ns
 
 
 def fraction():
@@ -84,7 +99,7 @@ def look(now):
     global _verdict
     number, began, spent_before, counted_before = _window
     elapsed = now - began
-    if elapsed < WINDOW_NS:
+    if elapsed < (CYCLES_NS if phases.dark else WINDOW_NS):
         return
     spent, counted = usage()
     recording, counting = spent - spent_before, (counted - counted_before) * _counted_ns
@@ -93,6 +108,7 @@ def look(now):
     _window[:] = number + 1, now, spent, counted
     if on:
         _show_first(FIRST_CALLS if _verdict > 0.5 else 1)
+        phases.judge(counting - fraction() * own, own)
 
 
 def review(fn):
@@ -122,7 +138,7 @@ def change(fn, share):
 
 def _calibrate():
     """Measure what counting one call takes, on a function of our own in a context of its own."""
-    global _counted_ns
+    global _counted_ns, _inside_ns
     from .definitions import Function
 
     _counted_ns = 1.0  # no further call of this one
@@ -133,10 +149,11 @@ def _calibrate():
         fn.times = []  # so it is not listed: these calls are nobody's
     else:
         fn.listed = True
-    _counted_ns = Context().run(_ns_a_call, fn)
+    _counted_ns, _inside_ns = Context().run(_ns_a_call, fn)
 
 
 def _ns_a_call(fn):
+    """(ns that counting a call of `fn` takes, ns of it that the call seems to last)."""
     from .probes import table
 
     enter, leave, best = table["E"], table["R"], 1e9
@@ -147,8 +164,9 @@ def _ns_a_call(fn):
             enter(fn)
             leave(fn, None)
         best = min(best, (clock.tick() - begin) / 40)
+    inside = min(times[0] for times in fn.times) if core is None else fn.counted_total / fn.counted
     leave(fn, None)
-    return best / clock.ticks(1000) * 1000
+    return tuple(ticks / clock.ticks(1000) * 1000 for ticks in (best, min(inside, best)))
 
 
 # --- counting, where there is no C core ---
@@ -236,7 +254,8 @@ def measured(fn, took):
 
 
 def flush():
-    """Write what was counted since the last time."""
+    """Write what was counted since the last time, and what that stands for."""
+    phases.write()
     if core is not None:
         core.write_counted()
         return
@@ -249,6 +268,7 @@ def relax():
     if not on:
         return
     look(process_time_ns())
+    phases.review()
     for fn in list(sampled):
         if fn.period > 1:
             review(fn)
@@ -266,5 +286,9 @@ def forget(functions):
 
 def after_fork():
     """In a child: what was counted is the parent's to write, and CPU time counts anew."""
+    phases.forget()
     forget(_listed if core is None else core.counted_functions())
     _window[:] = _window[0] + 1, process_time_ns(), *usage()
+
+
+from . import phases  # noqa: E402 - each needs the other

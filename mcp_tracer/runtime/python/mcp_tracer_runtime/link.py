@@ -1,6 +1,7 @@
 """Puts probes into compiled code in place of their placeholders, and instrumented code in place of a running module's own."""
 
 PREFIX = "\0mt "  # of a placeholder
+SWITCH = "on"  # of what a function with two bodies asks which of them runs; its number follows
 
 CodeType = type((lambda: None).__code__)
 _kept = []  # code objects that live in a tuple which did not count them
@@ -12,7 +13,10 @@ def link(code, objects):
     for constant in code.co_consts:
         new = constant
         if type(constant) is str and constant.startswith(PREFIX):
-            new = objects[constant[len(PREFIX) :]]
+            key = constant[len(PREFIX) :]
+            new = objects[key]
+            if key.startswith(SWITCH):
+                objects[key[len(SWITCH) :]].switchable = True
         elif type(constant) is CodeType:
             new = link(constant, objects)
         changed = changed or new is not constant

@@ -4,7 +4,7 @@
 import os
 import sys
 
-INTERFACE = 6  # CORE_INTERFACE of core.c
+INTERFACE = 7  # CORE_INTERFACE of core.c
 
 
 def _files():

@@ -72,6 +72,18 @@ def guarded(body, on_error, at_end, node):
     return ast.Try(body, [handler], [], [at_end] if at_end is not None else [], **place)
 
 
+def asks(key, node):
+    """`-placeholder`: no compiler knows what that gives, and what is linked may do anything then, such as counting."""
+    place = where(node)
+    linked = ast.IfExp(ast.Constant(True, **place), constant(key, node), ast.Constant(None, **place), **place)
+    return ast.UnaryOp(ast.USub(), linked, **place)
+
+
+def either(test, body, other, node):
+    """`if test: body; else: other`."""
+    return ast.If(test, body, other, **where(node))
+
+
 def target_texts(target):
     """How attributes and items among assignment targets read: `self.total`, `rows[]`."""
     return [callee_text(target)] if isinstance(target, (ast.Attribute, ast.Subscript)) else []

@@ -3,7 +3,7 @@
 import sys
 from _thread import get_ident
 
-from . import exceptions, faults, governor, spans, state
+from . import exceptions, faults, governor, phases, spans, state
 from .clock import tick
 from .detail import BRIEF, CHARGED, charge, choose, latest
 from .spans import WIDE, Span, count_ended, cover, current, finish, light, prepare
@@ -159,6 +159,30 @@ def fail(fn):
         abandon(fn, error)
 
 
+def fail_unseen(fn):
+    """ZS: an exception leaves a call that ran without probes. It is recorded, and took what calls of this function take on average."""
+    now = tick()
+    try:
+        error = sys.exc_info()[1]
+        up = _get()
+        trace = up.trace if up is not None else spans.COUNTED
+        if type(error) is GeneratorExit or not fn.level or not (trace.id or trace is spans.COUNTED):
+            return
+        span = Span()
+        span.fn, span.up, span.trace, span.counted, span.thread = fn, up, trace, 1, get_ident()
+        span.start = now - phases.mean(fn)
+        fn.since += 1
+        exceptions.record(span, error)
+        if span.record:
+            span.flags |= phases.ESTIMATED
+            if up is not None:
+                cover(up, span.start, now)
+            finish(span, now)
+            phases.recorded_after_all(fn)
+    except Exception as error:
+        faults.note(error)
+
+
 def returning(fn, value):
     """RV: `return value` was reached, but a `finally` or `with` still runs."""
     try:
@@ -253,4 +277,4 @@ def own(fn, now):
     return span
 
 
-PROBES = {"E": enter, "R": leave, "Z": fail, "RV": returning, "M": mark, "F": end, "U": unwind}
+PROBES = {"E": enter, "R": leave, "Z": fail, "ZS": fail_unseen, "RV": returning, "M": mark, "F": end, "U": unwind}

@@ -8,6 +8,7 @@ on its way; L line; U after a caught exception; LF hides the local from `locals(
 
 from . import flow, plain, sites
 from .definitions import FILE, Function, write
+from .link import SWITCH
 from .native import core
 
 table = {}
@@ -18,7 +19,7 @@ def linked(entries, file, source):
     if not table:
         install()
     objects = dict(table)
-    levels = {}
+    levels, owners = {}, {}
     for number, entry in enumerate(entries):
         fields = {"file": file}
         fields.update(entry)
@@ -32,7 +33,12 @@ def linked(entries, file, source):
                 fields["async"] = True
             if fields["kind"] in ("generator", "async-generator"):
                 fields["generator"] = True
-        objects[str(number)] = Function(fields, instrumented, as_site)
+        made = objects[str(number)] = Function(fields, instrumented, as_site)
+        if as_site:
+            made.owner = owners.get(fields["function"])
+        else:
+            owners[fields["name"]] = made
+            objects[SWITCH + str(number)] = made if core is not None else 1
     _define_file(file, source)
     return objects
 

@@ -39,6 +39,7 @@ class Settings:
         storage_gb = number("TRACING_MAX_STORAGE_GB", 5.0, 0, 1 << 20, float) or 5.0
         self.spool_bytes = int(storage_gb * (1 << 30) / 5)  # one process must not take all of it
         self.budget = _budget(values.get("TRACING_OVERHEAD_BUDGET", "auto"))
+        self.exact_counts = values.get("TRACING_EXACT_COUNTS", "false").lower() == "true"
         self.excluded = frozenset(name.strip() for name in values.get("TRACING_EXCLUDE_FUNCTIONS", "").split(",") if name.strip())
         self.value_share = _share(values.get("TRACING_VALUE_BUDGET", "auto"))
         self._known = {}

@@ -10,7 +10,7 @@ from _thread import get_ident
 from contextvars import ContextVar
 from itertools import count
 
-from . import definitions, detail, faults, flush, governor, greenlets, msgpack, state
+from . import definitions, detail, faults, flush, governor, greenlets, msgpack, phases, state
 from .clock import tick
 from .native import core
 from .values import DEPTH, encode, left_out
@@ -142,6 +142,8 @@ def prepare(span, fn, up, root=_PLAIN_ROOT, remote=None):
     span.covered = span.flags = span.counted = span.others = span.detail = 0
     span.payload = b""
     span.thread = thread = get_ident()
+    if core is not None and fn.dark:
+        core.begin_dark(span)
     level, before = fn.level, 0
     spawner = greenlets.above(current) if up is None and level and root is _PLAIN_ROOT else None
     if spawner is not None and spawner.trace is not UNDECIDED:
@@ -379,6 +381,7 @@ if core is not None:
         undecided=UNDECIDED,
         counted=COUNTED,
         review=governor.review,
+        close=phases.close,
         merged=merged,
         covered_by=covered_by,
         thread_id=lambda ident: threads.id(ident),

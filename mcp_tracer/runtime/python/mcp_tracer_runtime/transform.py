@@ -3,7 +3,7 @@
 import ast
 import sys
 
-from . import inventory, lambdas, nodes
+from . import inventory, lambdas, nodes, spares
 from .blocks import Blocks
 
 _WITHS = (ast.With, ast.AsyncWith)
@@ -112,9 +112,11 @@ class File:
             Blocks(self, None, entry.name + ".", class_name).walk(body)
             return None
         scope = Scope(self.table.add(_description(entry, level)), entry.name, entry.kind, level)
+        spare = spares.copied(entry.node, body)
         scope.guarded = any(isinstance(child, _TRIES + _WITHS) and _wraps_return(child) for child in inventory.own_nodes(entry.node))
         Blocks(self, scope, entry.name + ".", class_name).walk(body)
-        return _wrapped(scope, entry.params, body, first, last)
+        whole = _wrapped(scope, entry.params, body, first, last)
+        return whole if spare is None else spares.beside(scope.number, spare, whole, first, last)
 
 
 def _preamble(body):

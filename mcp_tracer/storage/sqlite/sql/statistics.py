@@ -23,7 +23,7 @@ def by_function(snapshot: Snapshot, scope: Scope) -> Iterator[tuple[Any, ...]]:
     percentiles = _milliseconds(whole, (0.5, 0.95, 0.99))
     for row, (key, sums) in enumerate(zip(whole.keys.tolist(), whole.sums.tolist(), strict=True)):
         _, run, group = key
-        calls, errors, total, own, least, most = sums
+        calls, errors, total, own, least, most, _ = sums
         one = functions[int(group)]
         times = (total / 1e6, own / 1e6, total / max(calls, 1) / 1e6, least / 1e6, most / 1e6)
         yield (runs[run], one.name, one.file, one.line, one.kind, calls, errors, *times, *percentiles[row])
@@ -37,7 +37,7 @@ def by_hour(snapshot: Snapshot, scope: Scope) -> Iterator[tuple[Any, ...]]:
     percentiles = _milliseconds(whole, (0.95,))
     for row, (key, sums) in enumerate(zip(whole.keys.tolist(), whole.sums.tolist(), strict=True)):
         hour, run, group = key
-        calls, errors, total, own, _, most = sums
+        calls, errors, total, own, _, most, _ = sums
         one = functions[int(group)]
         yield (_hour(hour), runs[run], one.name, one.file, one.kind, calls, errors, total / 1e6, own / 1e6, most / 1e6, *percentiles[row])
 
