@@ -120,6 +120,7 @@ def test_a_smaller_budget_records_less(project: Any) -> None:
 
 
 def test_what_the_budget_has_room_for_is_recorded(project: Any) -> None:
+    project.settings(EXACT + "TRACING_OVERHEAD_BUDGET=50\n")
     source = "def slow(n): return sum(range(20000))\ndef main():\n    for n in range(2500): slow(n)\nmain()\n"
     run = project.trace(source)
     assert (len(run.of("slow")), run.counted) == (2500, [])
