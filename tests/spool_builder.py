@@ -155,9 +155,11 @@ class SpoolBuilder:
         """An event inside span `seq`."""
         self.record(kind=spool.KIND_EVENT, seq=seq, parent=number, fn=fn, at=at, payload=sections(V=values) if values else b"")
 
-    def aggregate(self, fn: int, calls: int, at: int, total: int, self_: int, least: int, most: int, errors: int = 0) -> None:
+    def aggregate(self, fn: int, calls: int, at: int, total: int, self_: int, least: int, most: int, errors: int = 0,
+                  flags: int = 0) -> None:  # fmt: skip
         """Calls that were only counted."""
-        self.record(kind=spool.KIND_AGGREGATE, fn=fn, at=at, count=calls, payload=sections(A=[total, self_, least, most, errors]))
+        payload = sections(A=[total, self_, least, most, errors])
+        self.record(kind=spool.KIND_AGGREGATE, fn=fn, at=at, count=calls, flags=flags, payload=payload)
 
     def end(self, at: int = 0, exit_code: int | None = 0, dropped: int = 0, faults: int = 0, **more: Any) -> None:
         """The run's end."""
