@@ -138,6 +138,7 @@ threading.Thread(target=loop, daemon=True).start()
 time.sleep(0.02)
 print("end")
 '''
+    project.settings("TRACING_OVERHEAD_BUDGET=off\n")
     project.write("program.py", source)
     done = project.run("program.py", python=python, MCP_TRACER_DEBUG="1")
     assert (done.stdout, done.stderr, done.returncode) == ("end\n", "", 0)

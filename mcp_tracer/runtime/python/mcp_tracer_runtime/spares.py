@@ -59,6 +59,6 @@ class _Field:
 
 def beside(number, spare, probed, first, last):
     """The body of function `number`: `probed` where the function says so, else `spare`, in which only a failing call is recorded."""
-    first, last = nodes.aside(first), nodes.aside(last)
+    last = nodes.aside(last)
     fails = nodes.statement("ZS", [nodes.constant(number, last)], last)
     return [nodes.either(nodes.asks(SWITCH + str(number), first), probed, [nodes.guarded(spare, fails, None, last)], first)]

@@ -42,26 +42,6 @@ class Scope:
         return Scope(self.number, self.name, "class", self.level)
 
 
-def compiled(tree, filename, level, levels):
-    """(code with placeholders, table) of a module's tree, which is rewritten."""
-    file = File(level, levels)
-    file.module(tree)
-    return lambdas.graft(_compiled(tree, filename), file.twins, filename), file.table
-
-
-def _compiled(tree, filename):
-    """A tree may not be as deep as a text: until Python 3.11 the recursion limit says how deep, and is raised for one that needs it."""
-    try:
-        return compile(tree, filename, "exec", dont_inherit=True)
-    except RecursionError:
-        limit = sys.getrecursionlimit()
-        sys.setrecursionlimit(max(limit, 10000))
-        try:
-            return compile(tree, filename, "exec", dont_inherit=True)
-        finally:
-            sys.setrecursionlimit(limit)
-
-
 class File:
     """The transformation of one file. `level` holds where `levels` ({qualified name: level}) says nothing."""
 
@@ -161,3 +141,23 @@ def _wrapped(scope, params, body, first, last):
     if not scope.flows:
         return [nodes.statement("E", arguments, first), whole]
     return [nodes.assign_span(nodes.call("EG" if scope.yields else "EC", arguments, first), first), whole]
+
+
+def compiled(tree, filename, level, levels):
+    """(code with placeholders, table) of a module's tree, which is rewritten."""
+    file = File(level, levels)
+    file.module(tree)
+    return lambdas.graft(_compiled(tree, filename), file.twins, filename), file.table
+
+
+def _compiled(tree, filename):
+    """A tree may not be as deep as a text: until Python 3.11 the recursion limit says how deep, and is raised for one that needs it."""
+    try:
+        return compile(tree, filename, "exec", dont_inherit=True)
+    except RecursionError:
+        limit = sys.getrecursionlimit()
+        sys.setrecursionlimit(max(limit, 10000))
+        try:
+            return compile(tree, filename, "exec", dont_inherit=True)
+        finally:
+            sys.setrecursionlimit(limit)
