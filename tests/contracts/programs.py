@@ -31,6 +31,7 @@ def build(seed: int, number: int, spans: int) -> SpoolBuilder:
         builder.trace(TRACES[1], type="test", testId="tests/a.py::test_b", parentSpanId="00000000000000aa"),
         builder.trace(TRACES[2]),
     ]
+    again = builder.trace(TRACES[1], type="test", testId="tests/a.py::test_b", parentSpanId="00000000000000bb")
     for path in ("app.py", "src/store.py"):
         for version in range(rng.randrange(3)):
             builder.define(spool.DEF_FILE, {"path": path, "sha256": f"{rng.randrange(3)}{version}" * 32})
@@ -38,6 +39,8 @@ def build(seed: int, number: int, spans: int) -> SpoolBuilder:
     threads = [0, builder.thread("worker-1")]
     sites = [builder.site("variable", "variable", 13, "src/store.py", "Store.save"), builder.site("line", "line", 2)]
     for seq in range(1, spans + 1):
+        if seq == spans // 2:
+            traces[1] = again  # the process is called a second time in this trace
         _span(rng, builder, seq, functions, traces, errors, threads)
         for event in range(rng.choice((0, 0, 0, 2))):
             values = rng.choice((None, {"x": 7}, {"key": rng.choice(TEXTS), "deep": {"k": [rng.randrange(9), 1.5, True]}}))

@@ -40,6 +40,7 @@ def open_newest(folder: Path, now_ns: int) -> Live:
         return following(folder, there, now_ns)
     db = schema.connect(newest.path)
     schema.check_version(db, newest.path)
+    db.execute(schema.REMOTE_ROOT)
     return _loaded(newest.number, db, _older(there[:-1]))
 
 

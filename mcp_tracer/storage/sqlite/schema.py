@@ -43,6 +43,8 @@ CREATE TABLE code(path TEXT, sha256 TEXT, source INT, PRIMARY KEY(path, sha256, 
 
 FRAME_COLUMNS: Final = ("fn", "dur", "self", "err", "start", "trace", "src", "seq", "parent", "depth", "thread", "flags", "count")
 
+REMOTE_ROOT: Final = "CREATE TABLE IF NOT EXISTS remote_root(src INT, seq INT, parent BLOB NOT NULL, PRIMARY KEY(src, seq)) WITHOUT ROWID"
+
 SEGMENT: Final = f"""
 CREATE TABLE meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID;
 -- Up to 4,096 spans, `id` is the ordinal of the first. Columns are byte-shuffled and compressed. Times: ns; `start` relative to min_start.
@@ -62,8 +64,10 @@ CREATE TABLE trace(
 CREATE INDEX trace_start ON trace(start);
 CREATE INDEX trace_failed ON trace(start) WHERE errs > 0;
 CREATE INDEX trace_test ON trace(test_id) WHERE test_id IS NOT NULL;
--- Which processes took part in a trace. `parent`: id of the remote span that their roots belong to, 8 bytes.
+-- Which processes took part in a trace. `parent`: id of a remote span that roots of theirs belong to, 8 bytes.
 CREATE TABLE trace_source(src INT, trace INT, parent BLOB, PRIMARY KEY(src, trace)) WITHOUT ROWID;
+-- Roots that belong to a remote span: a process may be called several times in one trace. Segments of early versions lack the table.
+{REMOTE_ROOT};
 -- Trace ids as they are in a spool file.
 CREATE TABLE trace_local(src INT, local INT, trace_id BLOB NOT NULL, parent BLOB, PRIMARY KEY(src, local)) WITHOUT ROWID;
 -- Lines, checkpoints, variables: columns and payloads of `n` events, sorted by (seq, number).

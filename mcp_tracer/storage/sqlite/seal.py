@@ -18,7 +18,7 @@ from mcp_tracer.storage.sqlite.columns import FRAME_SPANS, Array, Block, pack
 from mcp_tracer.storage.sqlite.rollup import Rollup
 from mcp_tracer.storage.sqlite.segments import SegmentFile
 
-_WHOLE_TABLES: Final = ("meta", "trace", "trace_source", "aggregate", "source_count", "position")
+_WHOLE_TABLES: Final = ("meta", "trace", "trace_source", "remote_root", "aggregate", "source_count", "position")
 _EVENT_FRAMES: Final = 64
 _GRAM_BYTES: Final = 512
 
@@ -68,6 +68,7 @@ def _copy(before: sqlite3.Connection, db: sqlite3.Connection, compressed: bool) 
     for table, key in (("trace_frame", "trace"), ("err_frame", "err"), ("source_frame", "src")):
         query = f"SELECT * FROM old.{table} WHERE frame IN (SELECT id FROM same) ORDER BY {key}, frame"
         db.execute(f"INSERT INTO main.{table} {query}")
+    before.execute(schema.REMOTE_ROOT)
     for table in _WHOLE_TABLES:
         db.execute(f"INSERT INTO main.{table} SELECT * FROM old.{table}")
     unfinished = "SELECT src FROM old.position WHERE finished=0"

@@ -43,6 +43,10 @@ class Segment:
             return frames.read(self.db, frame, names)
         return self.cache.read(self.db, self.file, frame, names)
 
+    def has_table(self, name: str) -> bool:
+        """Whether the segment has a table that early versions did not make."""
+        return self.db.execute("SELECT 1 FROM sqlite_master WHERE type='table' AND name=?", (name,)).fetchone() is not None
+
     def directory(self) -> Array:
         """Id, number of spans and bounds of every frame (fields as in `frames.DIRECTORY`), by id."""
         if self.known_directory is not None:

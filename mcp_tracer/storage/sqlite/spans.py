@@ -83,7 +83,7 @@ class SpanMaker:
             key=-(row.src << 32 | row.seq) if is_open else segment.number << _SEGMENT_BITS | ordinal,
             span_id=span_id(source, row.seq),
             trace_id=self.trace_id(index, row.trace),
-            parent_span_id=span_id(source, row.parent) if row.parent else self.remote_parent(index, row.trace, row.src),
+            parent_span_id=span_id(source, row.parent) if row.parent else self.remote_parent(index, row.trace, row.src, row.seq),
             run_id=source.run_id,
             function=function.name,
             file=function.file,
@@ -110,15 +110,25 @@ class SpanMaker:
             found = self._trace_ids[index, trace] = row[0].hex()
         return found
 
-    def remote_parent(self, index: int, trace: int, source: int) -> str | None:
-        """The span in another process that a process's roots in a trace belong to."""
+    def remote_parent(self, index: int, trace: int, source: int, seq: int) -> str | None:
+        """The span in another process that a root belongs to."""
         key = (index, trace, source)
         if key not in self._parents:
-            self._parents[key] = self._find_parent(index, trace, source)
-        return self._parents[key]
+            self._parents[key] = self._find_parent(*key)
+        one_of_them = self._parents[key]
+        return one_of_them and (self._own_parent(source, seq) or one_of_them)
+
+    def _own_parent(self, source: int, seq: int) -> str | None:
+        """The root's own; None in segments of early versions, which know one for each process and trace."""
+        for segment in self._snapshot.segments:
+            if segment.has_table("remote_root"):
+                found = segment.db.execute("SELECT parent FROM remote_root WHERE src=? AND seq=?", (source, seq)).fetchone()
+                if found is not None:
+                    return found[0].hex()
+        return None
 
     def _find_parent(self, index: int, trace: int, source: int) -> str | None:
-        """The remote parent of a process's roots in a trace; its definition may be in another segment."""
+        """A remote parent of a process's roots in a trace; its definition may be in another segment."""
         trace_id = bytes.fromhex(self.trace_id(index, trace))
         query = "SELECT parent FROM trace_source WHERE src=? AND parent IS NOT NULL AND trace=(SELECT id FROM trace WHERE trace_id=?)"
         for segment in self._snapshot.segments:

@@ -32,7 +32,7 @@ class TraceRows:
     def __init__(self, db: sqlite3.Connection, older: Sequence[sqlite3.Connection]) -> None:
         self._db, self._older = db, older
         self._ids: dict[bytes, int] = {}
-        self._local: dict[tuple[int, int], tuple[int, bytes]] = {}
+        self._local: dict[tuple[int, int], tuple[int, bytes | None]] = {}
 
     def define(self, batch: SpoolBatch, ids: SourceIds) -> None:
         """Take the trace definitions of a batch."""
@@ -40,10 +40,15 @@ class TraceRows:
             if kind == spool.DEF_TRACE:
                 self._define(ids.source, local, content)
 
-    def ids(self, source: int, run_id: str, local: Array) -> Array:
-        """This segment's trace ids for the ids in the file."""
-        unique, inverse = np.unique(local, return_inverse=True)
-        return np.array([self._of_local(source, run_id, one)[0] for one in unique.tolist()], np.int64)[inverse]
+    def ids(self, source: int, run_id: str, columns: dict[str, Array]) -> Array:
+        """This segment's trace ids for those that spans have in the file; notes which of their roots belong to remote spans."""
+        unique, inverse = np.unique(columns["trace"], return_inverse=True)
+        found = [self._of_local(source, run_id, one) for one in unique.tolist()]
+        remote = np.array([parent is not None for _, parent in found], np.bool_)
+        for index in np.flatnonzero((columns["parent"] == 0) & remote[inverse]).tolist():
+            row = (source, int(columns["seq"][index]), found[int(inverse[index])][1])
+            self._db.execute("INSERT OR REPLACE INTO remote_root VALUES(?,?,?)", row)
+        return np.array([id_ for id_, _ in found], np.int64)[inverse]
 
     def id_of(self, trace_id: bytes, source: int) -> int:
         """This segment's id for a trace; added where it is new here."""
@@ -98,7 +103,7 @@ class TraceRows:
             self._local.clear()
         self._db.execute("INSERT OR REPLACE INTO trace_local VALUES(?,?,?,?)", (source, local, trace_id, parent))
         id_ = self._join(source, trace_id, parent)
-        self._local[source, local] = (id_, trace_id)
+        self._local[source, local] = (id_, parent)
         return id_
 
     def _join(self, source: int, trace_id: bytes, parent: bytes | None) -> int:
@@ -108,11 +113,12 @@ class TraceRows:
             self._db.execute("UPDATE trace_source SET parent=? WHERE src=? AND trace=?", (parent, source, id_))
         return id_
 
-    def _of_local(self, source: int, run_id: str, local: int) -> tuple[int, bytes]:
+    def _of_local(self, source: int, run_id: str, local: int) -> tuple[int, bytes | None]:
+        """(this segment's id, the remote parent) of a trace in a file."""
         found = self._local.get((source, local))
         if found is None:
             trace_id, parent = self._stored(source, local) or (_stand_in(run_id, source, local), None)
-            found = (self._remember(source, local, trace_id, parent), trace_id)
+            found = (self._remember(source, local, trace_id, parent), parent)
         return found
 
     def _stored(self, source: int, local: int) -> tuple[bytes, bytes | None] | None:

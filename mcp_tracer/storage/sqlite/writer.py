@@ -186,7 +186,7 @@ class Writer:
 
     def _add(self, segment: Live, spans: Spans, ids: SourceIds, run_id: str) -> Rollup:
         """Finished spans whose `trace` is still the file's id."""
-        spans.columns["trace"] = segment.traces.ids(ids.source, run_id, spans.columns["trace"])
+        spans.columns["trace"] = segment.traces.ids(ids.source, run_id, spans.columns)
         self._replace_open(segment, ids.source, spans.columns["seq"])
         return self._add_placed(segment, spans, ids.source, ids.run)
 
@@ -204,7 +204,7 @@ class Writer:
         if not len(chosen):
             return
         spans = transform.spans_of(batch, chosen, ids)
-        spans.columns["trace"] = segment.traces.ids(ids.source, batch.source.run_id, spans.columns["trace"])
+        spans.columns["trace"] = segment.traces.ids(ids.source, batch.source.run_id, spans.columns)
         segment.traces.place(spans.columns)
         opened.insert(segment.db, spans, segment.traces)
         segment.open_seqs.setdefault(ids.source, set()).update(spans.columns["seq"].tolist())

@@ -24,8 +24,8 @@ _TIME: Final = "strftime('%Y-%m-%dT%H:%M:%fZ', start_ns / 1e9, 'unixepoch')"
 
 # A column of the table `span_row` -> the frame columns that it is made of.
 _STORED: Final[dict[str, tuple[str, ...]]] = {
-    "place": (), "fn": ("fn",), "span_id": ("src", "seq"), "trace_id": ("trace",), "parent_id": ("src", "parent", "trace"), "run": ("src",),
-    "function": ("fn",), "file": ("fn",), "line": ("fn",), "kind": ("fn",), "start_ns": ("start",), "dur": ("dur",), "self": ("self",),
+    "place": (), "fn": ("fn",), "span_id": ("src", "seq"), "trace_id": ("trace",), "parent_id": ("src", "parent", "trace", "seq"),
+    "run": ("src",), "function": ("fn",), "file": ("fn",), "line": ("fn",), "kind": ("fn",), "start_ns": ("start",), "dur": ("dur",), "self": ("self",),
     "depth": ("depth",), "thread": ("thread",), "error": ("err",), "finished": ("flags",), "calls": ("count",),
 }  # fmt: skip
 
@@ -250,8 +250,8 @@ class _RowMaker:
         if name == "span_id":
             return [span_id(source(one), seq) for one, seq in zip(*columns, strict=True)]
         return [
-            span_id(source(one), parent) if parent else self._spans.remote_parent(index, trace, one)
-            for one, parent, trace in zip(*columns, strict=True)
+            span_id(source(one), parent) if parent else self._spans.remote_parent(index, trace, one, seq)
+            for one, parent, trace, seq in zip(*columns, strict=True)
         ]
 
 
