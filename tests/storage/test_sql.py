@@ -207,8 +207,10 @@ async def test_too_many_spans_are_left_out_from_the_oldest_on_and_told(
     if sealed:
         await store.seal()
     monkeypatch.setattr(spans, "MOST_SPANS", 25)
-    answer = await store.sql(SqlQuery("SELECT DISTINCT run FROM spans"))
-    assert (answer.rows, answer.spans, answer.spans_left_out) == ((("02" * 16,),), 20, 30)
+    answer = await store.sql(SqlQuery(f"SELECT count(*) FROM spans WHERE run = '{'02' * 16}'"))
+    assert answer.rows == ((20,),)
+    assert answer.spans <= 25  # whole frames: how many of the oldest fit depends on whether they have been merged yet
+    assert answer.spans + answer.spans_left_out == 50
     answer = await store.sql(SqlQuery("SELECT sum(calls) FROM functions"))
     assert (answer.rows, answer.spans_left_out) == (((50,),), 0)
 

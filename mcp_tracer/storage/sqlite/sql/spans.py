@@ -25,8 +25,8 @@ _TIME: Final = "strftime('%Y-%m-%dT%H:%M:%fZ', start_ns / 1e9, 'unixepoch')"
 # A column of the table `span_row` -> the frame columns that it is made of.
 _STORED: Final[dict[str, tuple[str, ...]]] = {
     "place": (), "fn": ("fn",), "span_id": ("src", "seq"), "trace_id": ("trace",), "parent_id": ("src", "parent", "trace", "seq"),
-    "run": ("src",), "function": ("fn",), "file": ("fn",), "line": ("fn",), "kind": ("fn",), "start_ns": ("start",), "dur": ("dur",), "self": ("self",),
-    "depth": ("depth",), "thread": ("thread",), "error": ("err",), "finished": ("flags",), "calls": ("count",),
+    "run": ("src",), "function": ("fn",), "file": ("fn",), "line": ("fn",), "kind": ("fn",), "start_ns": ("start",), "dur": ("dur",),
+    "self": ("self",), "depth": ("depth",), "thread": ("thread",), "error": ("err",), "finished": ("flags",), "calls": ("count",),
 }  # fmt: skip
 
 
