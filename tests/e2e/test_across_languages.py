@@ -52,7 +52,8 @@ function viaHttp(sku) {
   }));
 }
 async function quote(ask) { return (await ask('pin')).cents }
-const ways = { '/fetch': viaFetch, '/http': viaHttp };
+async function viaBoth(sku) { await viaFetch(sku); return viaHttp(sku) }
+const ways = { '/fetch': viaFetch, '/http': viaHttp, '/both': viaBoth };
 const server = http.createServer(async (request, response) => response.end(String(await quote(ways[request.url]))));
 server.listen(0, '127.0.0.1', () => console.log(server.address().port));
 """
@@ -95,16 +96,16 @@ def test_a_request_is_one_trace_from_a_node_front_to_a_python_back(tmp_path: Pat
     (root / "front.mjs").write_text(FRONT)
     cli(root, "instrument", "back.py", "front.mjs", "--level", "2")
     with serving(root, sys.executable, "back.py") as back, serving(root, "node", "front.mjs", str(back)) as front:
-        for way in ("fetch", "http"):
+        for way in ("fetch", "http", "both"):
             with urllib.request.urlopen(f"http://127.0.0.1:{front}/{way}", timeout=PATIENCE_S) as answer:
                 assert answer.read() == b"250"
         end = time.monotonic() + PATIENCE_S
-        while len(found := cli(root, "search", "price_of")["spans"]) < 2 or len(cli(root, "search", "quote")["spans"]) < 2:
+        while len(found := cli(root, "search", "price_of")["spans"]) < 4 or len(cli(root, "search", "quote")["spans"]) < 3:
             assert time.monotonic() < end, found
     traces = [cli(root, "trace", one, "--max-tokens", "9000")["spans"] for one in {span["traceId"] for span in found}]
     answered = ["request", ["price", ["price_of"]]]
+    fetched, requested = ["viaFetch", ["fetch", answered]], ["viaHttp", ["http.ClientRequest", answered]]
     assert sorted(map(tree, traces)) == [
-        [["http.request", ["quote", ["viaFetch", ["fetch", answered]]]]],
-        [["http.request", ["quote", ["viaHttp", ["http.ClientRequest", answered]]]]],
+        [["http.request", ["quote", way]]] for way in (["viaBoth", fetched, requested], fetched, requested)
     ]
     assert all({span["file"] for span in spans} >= {"front.mjs", "back.py"} for spans in traces)
