@@ -41,6 +41,8 @@ def build(seed: int, number: int, spans: int) -> SpoolBuilder:
     for seq in range(1, spans + 1):
         if seq == spans // 2:
             traces[1] = again  # the process is called a second time in this trace
+        if seq == spans // 2 + 1:
+            builder.define(spool.DEF_TRACE, {"traceId": TRACES[1], "statusCode": 200}, again)
         _span(rng, builder, seq, functions, traces, errors, threads)
         for event in range(rng.choice((0, 0, 0, 2))):
             values = rng.choice((None, {"x": 7}, {"key": rng.choice(TEXTS), "deep": {"k": [rng.randrange(9), 1.5, True]}}))

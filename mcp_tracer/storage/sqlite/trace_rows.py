@@ -90,13 +90,20 @@ class TraceRows:
         trace_id = _hex(content.get("traceId"), 16)
         if trace_id is None:
             return
-        parent = _hex(content.get("parentSpanId"), 8)
+        parent = _hex(content.get("parentSpanId"), 8) or self._known_parent(source, local)
         id_ = self._remember(source, local, trace_id, parent)
         before = json.loads(self._db.execute("SELECT definition FROM trace WHERE id=?", (id_,)).fetchone()[0])
         merged = {**before, **{key: value for key, value in content.items() if key not in ("traceId", "parentSpanId")}}
         test = merged.get("testId")
         values = (as_json(merged), None if test is None else str(test), id_)
         self._db.execute("UPDATE trace SET definition=?, test_id=? WHERE id=?", values)
+
+    def _known_parent(self, source: int, local: int) -> bytes | None:
+        """What an earlier definition said: a later one adds to it."""
+        if (source, local) in self._local:
+            return self._local[source, local][1]
+        stored = self._stored(source, local)
+        return stored[1] if stored is not None else None
 
     def _remember(self, source: int, local: int, trace_id: bytes, parent: bytes | None) -> int:
         if len(self._local) > _CACHED:
