@@ -5,6 +5,6 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from shop_house import anyio_backend, house
+from shop_house import anyio_backend, house, traced
 
-__all__ = ["anyio_backend", "house"]
+__all__ = ["anyio_backend", "house", "traced"]

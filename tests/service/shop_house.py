@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,3 +82,11 @@ async def house(tmp_path: Path) -> AsyncGenerator[House]:
     initialise(project)
     async with open_service(project, ingest=True) as service:
         yield House(project, service)
+
+
+@pytest.fixture
+async def traced(house: House) -> House:
+    """The shop, run once at level 2."""
+    await house.ask("instrument", paths=["shop.py"], level=2)
+    subprocess.run([sys.executable, "main.py"], cwd=house.project.root, check=True, capture_output=True)
+    return house

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 
 import pytest
 from shop_house import House
@@ -14,14 +12,6 @@ from mcp_tracer.model.errors import UserError
 from mcp_tracer.service.operations import export_trace
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-async def traced(house: House) -> House:
-    """The shop, run once at level 2."""
-    await house.ask("instrument", paths=["shop.py"], level=2)
-    subprocess.run([sys.executable, "main.py"], cwd=house.project.root, check=True, capture_output=True)
-    return house
 
 
 @pytest.mark.parametrize("form", EXPORTERS)

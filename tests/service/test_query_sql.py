@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import pytest
 from shop_house import House
 
@@ -12,14 +9,6 @@ from mcp_tracer.model.errors import UserError
 from mcp_tracer.model.sql import VIEWS
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-async def traced(house: House) -> House:
-    """The shop, run once at level 2."""
-    await house.ask("instrument", paths=["shop.py"], level=2)
-    subprocess.run([sys.executable, "main.py"], cwd=house.project.root, check=True, capture_output=True)
-    return house
 
 
 async def test_calls_are_grouped_with_their_values(traced: House) -> None:

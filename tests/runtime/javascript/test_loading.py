@@ -76,13 +76,10 @@ def test_typescript_through_tsx_on_every_node(loaded: Loaded, tsx: str, node: st
     assert loaded.traced(cli, "main.ts", node=node) == ["main", "total", "total.(anonymous:5)", "total.(anonymous:5)"]
 
 
-@pytest.mark.parametrize("version", ["22", "24"])
-def test_typescript_run_by_node_itself(loaded: Loaded, node_modules: Path, version: str) -> None:
-    node = node_modules / f"node-{version}" / "bin" / "node"
-    if not node.exists():
-        pytest.skip("npm brings further versions of Node on Linux x64 alone")
+@pytest.mark.parametrize("node", ["22", "24"], indirect=True)
+def test_typescript_run_by_node_itself(loaded: Loaded, node: str) -> None:
     write(loaded, {"package.json": '{"type": "module"}', "main.ts": TYPED, "total.ts": TOTAL})
-    assert loaded.traced("main.ts", node=str(node)) == ["main", "total", "total.(anonymous:5)", "total.(anonymous:5)"]
+    assert loaded.traced("main.ts", node=node) == ["main", "total", "total.(anonymous:5)", "total.(anonymous:5)"]
 
 
 @pytest.mark.parametrize("level", [1, 3, 4, 5])
@@ -161,16 +158,13 @@ def test_a_loader_of_the_program_gets_the_instrumented_text(loaded: Loaded, node
     assert loaded.traced("--import", "./register.mjs", "main.mjs", node=node) == ["(anonymous:8)", "add", "add", "half", "main"]
 
 
+@pytest.mark.parametrize("node", ["22", "24"], indirect=True)
 @pytest.mark.parametrize("option", ["--require", "--import"])
-def test_hooks_that_the_program_registers_in_its_own_thread(loaded: Loaded, node_modules: Path, option: str) -> None:
-    for version in ("22", "24"):
-        node = node_modules / f"node-{version}" / "bin" / "node"
-        if not node.exists():
-            pytest.skip("npm brings further versions of Node on Linux x64 alone")
-        loaded.project.write("hooks.cjs", "require('node:module').registerHooks({ load: (url, context, next) => next(url, context) });\n")
-        write(loaded, {"lib.cjs": LIBRARY, "half.mjs": HALF, "main.mjs": MODULE})
-        loaded.traced(option, "./hooks.cjs", "main.mjs", node=str(node))
-    assert loaded.names().count("half") == 2
+def test_hooks_that_the_program_registers_in_its_own_thread(loaded: Loaded, node: str, option: str) -> None:
+    loaded.project.write("hooks.cjs", "require('node:module').registerHooks({ load: (url, context, next) => next(url, context) });\n")
+    write(loaded, {"lib.cjs": LIBRARY, "half.mjs": HALF, "main.mjs": MODULE})
+    loaded.traced(option, "./hooks.cjs", "main.mjs", node=node)
+    assert loaded.names().count("half") == 1
 
 
 def test_columns_of_typescript_are_those_of_the_original(loaded: Loaded, tsx: str) -> None:
