@@ -65,3 +65,14 @@ def test_bench_store_takes_its_load_in_and_answers(tmp_path: Path) -> None:
     text = out.read_text(encoding="utf-8")
     assert text.startswith("# The store with 20,000 spans")
     assert len(rows("\n## all\n" + text, "all")["flame graph of the largest trace"]) == 4
+
+
+def test_bench_instrumenting_goes_there_and_back(tmp_path: Path) -> None:
+    folder, out = tmp_path / "sources", tmp_path / "page.md"
+    folder.mkdir()
+    (folder / "shop.py").write_text("def total(lines):\n    return sum(lines)\n", encoding="utf-8")
+    command = [sys.executable, "tests/benchmarks/bench_instrumenting.py", str(folder), "--rounds", "1", "--out", str(out)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=100)
+    assert out.exists(), done.stderr  # whether targets are held is not asked here
+    steps = rows(out.read_text(encoding="utf-8"), "The whole way")
+    assert steps["`instrument --all --level 2`"][-1].startswith("1 instrumented; 1 function traced"), steps
