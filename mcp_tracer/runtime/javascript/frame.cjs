@@ -90,7 +90,9 @@ class Frame {
     this.calls = 1;
     this.isBrief = false;
     this.ended = false;
-    /** Spans that no flush has seen yet, oldest first. @type {Frame | null} */
+    /** A flush has seen it open. */
+    this.isSeen = false;
+    /** Spans that are not on the stack and that no flush has seen yet. @type {Frame | null} */
     this.older = null;
     /** @type {Frame | null} */
     this.newer = null;

@@ -14,7 +14,7 @@ const wrappers = new WeakSet();
 function startSpan(definition, attributes, parent) {
   if (state.recorder === null || (parent !== null && (!parent.root.sampled || parent.depth + 1 > state.maxDepth))) return null;
   const root = parent === null ? spans.newRoot({ type: 'call', name: definition.map.name, ...state.remote }) : parent.root;
-  const frame = spans.begin(definition, parent, root, null, 2);
+  const frame = spans.beginAside(definition, parent, root);
   frame.attributes = attributes;
   return frame;
 }

@@ -64,20 +64,33 @@ class Recorder {
   /** @param {Frame} frame that has ended @param {number} end ms */
   span(frame, end) {
     const errorId = frame.threw ? this.errorType(frame.error) : 0;
-    this.prepare(frame);
+    if (!frame.definition.defined || frame.root.changed) this.announce(frame);
     const duration = toTicks(end - frame.start);
     const self = Math.max(0, duration - toTicks(frame.covered));
-    const wide = duration >= WIDE;
+    pack.end = 0;
     this.payload(frame);
     if (frame.hasValue) this.returned(frame);
-    if (frame.threw && frame.keepsError) {
+    let flags = frame.isBrief ? FLAG.LEFT_OUT : 0;
+    if (frame.threw) flags |= this.failure(frame);
+    if (frame.resumes > 0) flags |= this.suspension(frame);
+    const isWide = duration >= WIDE;
+    if (isWide) this.pair(TAG.WIDE, duration, self);
+    this.record(frame, KIND.SPAN, flags, errorId, isWide ? WIDE : duration, isWide ? WIDE : self);
+  }
+
+  /** @param {Frame} frame @returns {number} a flag */
+  failure(frame) {
+    if (frame.keepsError) {
       pack.byte(TAG.ERROR);
       writeError(frame.error, this.root);
     }
-    if (frame.resumes > 0) this.pair(TAG.SUSPENSION, toTicks(frame.suspended), frame.resumes);
-    if (wide) this.pair(TAG.WIDE, duration, self);
-    const flags = (frame.threw ? FLAG.ERROR : 0) | (frame.resumes > 0 ? FLAG.SUSPENDED : 0) | (frame.isBrief ? FLAG.LEFT_OUT : 0);
-    this.record(frame, KIND.SPAN, flags, errorId, wide ? WIDE : duration, wide ? WIDE : self);
+    return FLAG.ERROR;
+  }
+
+  /** @param {Frame} frame @returns {number} a flag */
+  suspension(frame) {
+    this.pair(TAG.SUSPENSION, toTicks(frame.suspended), frame.resumes);
+    return FLAG.SUSPENDED;
   }
 
   /** @param {Frame} frame that has not ended */
@@ -89,27 +102,30 @@ class Recorder {
 
   /** @param {Frame} frame */
   prepare(frame) {
+    this.announce(frame);
+    pack.reset();
+  }
+
+  /** Definitions stand before their first use. @param {Frame} frame */
+  announce(frame) {
     if (!frame.definition.defined) this.defineFunction(frame.definition);
     frame.root.announce(this);
-    pack.reset();
   }
 
   /** What is known of a span from its start on. @param {Frame} frame */
   payload(frame) {
-    if (frame.bytes !== null) {
+    if (frame.inline > 0 && !frame.isBrief) {
+      pack.buffer[0] = TAG.PARAMS;
+      pack.buffer[1] = 0x90 | frame.inline;
+      pack.end = 2;
+      writeShort(frame.a, this.maxBytes);
+      if (frame.inline > 1) writeShort(frame.b, this.maxBytes);
+      if (frame.inline > 2) writeShort(frame.c, this.maxBytes);
+    } else if (frame.bytes !== null) {
       pack.buffer.set(frame.bytes, 0);
       pack.end = frame.bytes.length;
     } else if (frame.late !== null) this.late(frame, frame.late);
-    else if (frame.inline > 0) {
-      if (frame.isBrief) this.late(frame, [frame.a, frame.b, frame.c].slice(0, frame.inline));
-      else {
-        pack.byte(TAG.PARAMS);
-        pack.array(frame.inline);
-        writeValue(frame.a, this.maxBytes);
-        if (frame.inline > 1) writeValue(frame.b, this.maxBytes);
-        if (frame.inline > 2) writeValue(frame.c, this.maxBytes);
-      }
-    }
+    else if (frame.inline > 0) this.late(frame, [frame.a, frame.b, frame.c].slice(0, frame.inline));
     if (frame.attributes !== null) {
       pack.byte(TAG.ATTRIBUTES);
       pack.plain(frame.attributes);
@@ -129,12 +145,13 @@ class Recorder {
 
   /** @param {Frame} frame */
   returned(frame) {
+    const { value } = frame;
+    pack.buffer[pack.end++] = TAG.RETURN;
+    if (typeof value !== 'object' || value === null) return writeShort(value, this.maxBytes);
     const budget = frame.definition.budget;
-    const isObject = typeof frame.value === 'object' && frame.value !== null;
-    if (isObject && frame.bytes === null && budget !== null && !budget.takeValues(frame.start)) frame.isBrief = true;
-    pack.byte(TAG.RETURN);
+    if (frame.bytes === null && budget !== null && !budget.takeValues(frame.start)) frame.isBrief = true;
     setBrief(frame.isBrief);
-    writeValue(frame.value, this.maxBytes);
+    writeValue(value, this.maxBytes);
     setBrief(false);
   }
 
@@ -177,7 +194,8 @@ class Recorder {
     words[at + 1] = tick / 4294967296;
     words[at + 2] = duration;
     words[at + 3] = self;
-    const parent = recordedParent(frame);
+    let parent = frame.parent;
+    if (parent !== null && parent.isCounted) parent = recordedParent(frame);
     words[at + 4] = numberOf(frame);
     words[at + 5] = parent === null ? 0 : numberOf(parent);
     words[at + 6] = frame.root.id;
@@ -230,6 +248,12 @@ class Recorder {
     this.spool.words[at + 10] = KIND.RUN_END;
     this.spool.commit();
   }
+}
+
+/** A value that is most often a small number. @param {unknown} value @param {number} maxBytes */
+function writeShort(value, maxBytes) {
+  if (typeof value === 'number' && value > 0 && value < 128 && (value | 0) === value) pack.buffer[pack.end++] = value;
+  else writeValue(value, maxBytes);
 }
 
 /** @param {string[]} names @param {unknown[]} values @param {number} maxBytes for each */

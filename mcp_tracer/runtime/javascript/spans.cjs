@@ -30,8 +30,9 @@ const state = {
   counted: [],
   dropped: 0,
   faults: 0,
-  /** @type {(isRoot: boolean, time: number) => void} called after each recorded span */
+  /** @type {(isRoot: boolean, time: number) => void} called after recorded spans that end later than `quietUntil` */
   onEnd: () => {},
+  quietUntil: -1,
   /** @type {(error: unknown) => void} called when a record could not be written */
   onFailure: () => {},
 };
@@ -78,26 +79,33 @@ function newRoot(map) {
 function begin(definition, parent, root, previous, level) {
   const start = now();
   const frame = new Frame(definition, parent, root, previous, start, level);
-  if (root.sampled) {
-    const budget = definition.budget;
-    const isDeep = frame.depth > state.maxDepth;
-    const calls = budget === null ? 1 : isDeep ? 0 : budget.take(root.number, parent !== null && parent.isCounted && definition.isSite);
-    if (calls === 0) {
-      frame.isCounted = true;
-      frame.shown--;
-    } else {
-      frame.calls = calls;
-      if (parent === null) root.number = ++roots;
-      numberOf(frame);
-    }
-  }
+  if (root.sampled) judge(frame, parent, root);
   if (parent !== null && parent.active++ === 0) parent.since = start;
-  if (frame.isCounted) return frame;
-  const last = /** @type {Frame} */ (newest.older);
-  frame.older = last;
-  frame.newer = newest;
-  last.newer = newest.older = frame;
   return frame;
+}
+
+/** The same for a span that does not become the current one: a flush finds it all the same. @param {import('./recorder.cjs').Definition} definition @param {Frame | null} parent @param {Root} root @returns {Frame} */
+function beginAside(definition, parent, root) {
+  const frame = begin(definition, parent, root, null, 2);
+  list(frame);
+  return frame;
+}
+
+/** Whether it is recorded, or only counted. @param {Frame} frame that begins @param {Frame | null} parent @param {Root} root */
+function judge(frame, parent, root) {
+  const { budget, isSite } = frame.definition;
+  if (frame.depth > state.maxDepth && budget !== null) frame.isCounted = true;
+  else if (budget !== null && governor.isOn) {
+    frame.calls = budget.take(root.number, isSite && parent !== null && parent.isCounted);
+    frame.isCounted = frame.calls === 0;
+  }
+  if (frame.isCounted) {
+    frame.calls = 1;
+    frame.shown--;
+    return;
+  }
+  if (parent === null) root.number = ++roots;
+  numberOf(frame);
 }
 
 /** End the span of a function: its last probe. @param {Frame} frame */
@@ -118,7 +126,7 @@ function finish(frame, end) {
   if (frame.active > 0) frame.covered += end - frame.since;
   const parent = frame.parent;
   if (parent !== null && --parent.active === 0 && !parent.ended) parent.covered += end - parent.since;
-  unlist(frame);
+  if (frame.older !== null) unlist(frame);
   if (frame.threw && frame.depth <= state.maxDepth) promote(frame);
   if (frame.isCounted) count(frame, end - frame.start);
   else if (frame.root.sampled && state.recorder !== null) {
@@ -153,16 +161,25 @@ function count(frame, duration) {
 function write(frame, end) {
   try {
     const { budget } = frame.definition;
-    const measures = budget !== null && budget.measures();
+    const measures = governor.isOn && budget !== null && budget.measures();
     /** @type {import('./recorder.cjs').Recorder} */ (state.recorder).span(frame, end);
     if (measures) budget.measured(now() - end + frame.captured + COST_BEFORE);
   } catch (error) {
     state.onFailure(error);
   }
-  state.onEnd(frame.parent === null, end);
+  if (end >= state.quietUntil) state.onEnd(frame.parent === null, end);
 }
 
-/** A flush has seen it, or it ended. @param {Frame} frame */
+/** Note a span that is open and not on the stack, until a flush has seen it or it ends. @param {Frame} frame */
+function list(frame) {
+  if (frame.older !== null || frame.isSeen || frame.isCounted) return;
+  const last = /** @type {Frame} */ (newest.older);
+  frame.older = last;
+  frame.newer = newest;
+  last.newer = newest.older = frame;
+}
+
+/** @param {Frame} frame that a flush has seen, or that has ended */
 function unlist(frame) {
   if (frame.older === null || frame.newer === null) return;
   frame.older.newer = frame.newer;
@@ -172,12 +189,15 @@ function unlist(frame) {
 
 /** Give every span that is open and started before `time` to `each`, once in its life, parents first. @param {number} time ms @param {(frame: Frame) => void} each */
 function announceOpen(time, each) {
-  let frame = /** @type {Frame} */ (newest.newer);
-  while (frame !== newest && frame.start <= time) {
-    const next = /** @type {Frame} */ (frame.newer);
+  const found = /** @type {Frame[]} */ ([]);
+  for (let frame = current; frame !== null; frame = frame.previous) found.push(frame);
+  for (let frame = /** @type {Frame} */ (newest.newer); frame !== newest; frame = /** @type {Frame} */ (frame.newer)) found.push(frame);
+  for (let i = 0; i < found.length; i++) for (let call = found[i].call; call !== null; call = call.call) found.push(call);
+  const due = found.filter((frame) => frame.start <= time && frame.root.sampled && !frame.isCounted);
+  for (const frame of due.sort((a, b) => a.start - b.start || a.depth - b.depth)) {
     unlist(frame);
-    if (frame.root.sampled && !frame.isCounted) each(frame);
-    frame = next;
+    if (!frame.isSeen) each(frame);
+    frame.isSeen = true;
   }
 }
 
@@ -185,6 +205,7 @@ function announceOpen(time, each) {
 function suspend(frame) {
   if (frame === NONE || frame.suspendedAt >= 0) return;
   startWaiting(frame, now());
+  list(frame);
   current = frame.previous;
   frame.previous = null;
 }
@@ -218,6 +239,7 @@ const then = /** @type {(promise: Promise<unknown>, done: (value: unknown) => vo
 /** An async function that returned a promise ends when that one settles. The promise is consumed by the function's own, so this hides no rejection. @param {Frame} frame @param {Promise<unknown>} promise @param {number} time */
 function waitFor(frame, promise, time) {
   startWaiting(frame, time);
+  list(frame);
   const settle = (/** @type {boolean} */ threw, /** @type {unknown} */ result) => {
     const end = now();
     stopWaiting(frame, end);
@@ -287,4 +309,4 @@ governor.calibrate = () => {
   return best;
 };
 
-module.exports = { NONE, state, running, contextual, enter, exit, begin, finish, newRoot, suspend, resume, beginCall, endCall, recover, announceOpen };
+module.exports = { NONE, state, running, contextual, enter, exit, beginAside, finish, newRoot, suspend, resume, beginCall, endCall, recover, announceOpen };

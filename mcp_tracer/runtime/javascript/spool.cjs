@@ -91,19 +91,24 @@ class Spool {
     this.write(this.bottom, this.writtenBottom);
     this.writtenTop = this.top;
     this.writtenBottom = this.bottom;
+    this.writeHead();
+  }
+
+  writeHead() {
     this.words[2] = this.count;
     this.words[3] = this.chunk.length - this.bottom;
     this.write(0, CHUNK_HEADER_SIZE);
   }
 
-  /** Finish the chunk: its checksum, then its state. */
+  /** Finish the chunk: its checksum, then its state. Where no flush came in between, all of it goes out in one piece. */
   seal() {
     if (this.count === 0) return;
-    this.flush();
+    if (this.writtenTop === CHUNK_HEADER_SIZE) this.write(CHUNK_HEADER_SIZE, this.chunk.length);
+    else this.flush();
     const records = crc32(this.chunk.subarray(CHUNK_HEADER_SIZE, this.top), 0);
     this.words[4] = crc32(this.chunk.subarray(this.bottom), records);
     this.setState(SEALED);
-    this.write(0, CHUNK_HEADER_SIZE);
+    this.writeHead();
     this.position += this.chunk.length;
   }
 

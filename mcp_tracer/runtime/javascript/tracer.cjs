@@ -118,6 +118,7 @@ class Tracer {
     if (this.exiting || time - this.lastFlush > LONG_LOOP_MS) this.flush(this.exiting);
     else if (!this.flushPlanned) {
       this.flushPlanned = true;
+      state.quietUntil = this.lastFlush + LONG_LOOP_MS;
       const soon = () => {
         this.flushPlanned = false;
         this.flush(false);
@@ -131,6 +132,7 @@ class Tracer {
   flush(last) {
     const time = now();
     this.lastFlush = time;
+    state.quietUntil = this.flushPlanned && !this.exiting ? time + LONG_LOOP_MS : -1;
     const recorder = state.recorder;
     if (recorder === null) return;
     this.guard(() => {
@@ -159,6 +161,7 @@ class Tracer {
   end(exitCode) {
     this.flush(true);
     this.exiting = true;
+    state.quietUntil = -1;
     const { dropped, faults } = state;
     const error = this.uncaught === '' ? undefined : this.uncaught;
     this.guard(() => {

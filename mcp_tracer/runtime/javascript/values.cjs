@@ -17,8 +17,11 @@ const EXT = { TEXT: 1, ARRAY: 2, MAP: 3, OBJECT: 4, REDACTED: 5, BIGINT: 6, SEQU
 const { getOwnPropertyDescriptor, getPrototypeOf, keys } = Object;
 const { TERSE, mapForEach, setForEach, mapSize, setSize, dateTime, dateText, regexSource, urlText, slice } = builtins;
 
-/** @type {object[]} the containers around the value that is being written */
+/** The containers around the value that is being written: the first `inside` of them. @type {object[]} */
 const around = [];
+let inside = 0;
+/** Stands where a container stood: no value of the program must live longer because of us. */
+const NOTHING = {};
 let limit = 0;
 /** Whether the values of a hot function are named only: type and size. */
 let isBrief = false;
@@ -31,7 +34,7 @@ function setBrief(brief) {
 /** @param {unknown} value @param {number} maxBytes written for it at most, roughly: what lies beyond is named and not shown */
 function writeValue(value, maxBytes) {
   limit = pack.end + maxBytes;
-  around.length = 0;
+  inside = 0;
   write(value, isBrief ? 0 : MAX_DEPTH);
 }
 
@@ -93,15 +96,15 @@ function writeFunction(value) {
 /** @param {object} value @param {number} depth */
 function writeObject(value, depth) {
   if (types.isProxy(value)) return writeNamed('Proxy');
-  if (around.includes(value)) return pack.emptyExtension(EXT.CYCLE);
-  around.push(value);
+  for (let i = 0; i < inside; i++) if (around[i] === value) return pack.emptyExtension(EXT.CYCLE);
+  around[inside++] = value;
   if (Array.isArray(value)) writeArray(value, depth);
   else {
     const prototype = getPrototypeOf(value);
     if (prototype === Object.prototype || prototype === null) writeFields(value, depth);
     else writeInstance(value, prototype, depth);
   }
-  around.pop();
+  around[--inside] = NOTHING;
   return undefined;
 }
 

@@ -15,7 +15,7 @@ function beginRequest(method, target, traceparent) {
   const url = hideInUrl(target).slice(0, 2000);
   const remote = parseTraceparent(typeof traceparent === 'string' ? traceparent : undefined);
   const root = spans.newRoot({ type: 'http-request', name: `${method} ${url.split('?')[0]}`, method, url, ...remote });
-  const frame = spans.begin(definition, null, root, null, 2);
+  const frame = spans.beginAside(definition, null, root);
   frame.attributes = { 'http.request.method': method, 'url.full': url };
   return frame;
 }

@@ -15,7 +15,7 @@ function beginTest(tracer, file, names) {
   if (spans.state.recorder === null) return null;
   const id = `${relative(tracer.root, typeof file === 'string' ? file : '')}::${names.map(String).filter(Boolean).join(' > ')}`.slice(0, 2000);
   const root = spans.newRoot({ type: 'test', name: id, testId: id });
-  const frame = spans.begin(definition, null, root, null, 2);
+  const frame = spans.beginAside(definition, null, root);
   frame.attributes = { 'test.case.name': id };
   return frame;
 }
