@@ -16,10 +16,11 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parents[1])]
 
-from suites import comparing, reporting  # noqa: E402
-from suites.packages import ALL, NAMED, Suite  # noqa: E402
-from suites.place import Broken, prepare  # noqa: E402
-from suites.trial import Way  # noqa: E402
+from suites import attempts, reporting  # noqa: E402
+from suites.packages import ALL, NAMED  # noqa: E402
+from suites.place import prepare  # noqa: E402
+
+WAYS = "in_place:1235,explicit:123,on_load:1235,in_place+:2,on_load+:25"
 
 
 def main() -> int:
@@ -31,7 +32,10 @@ def main() -> int:
     if unknown:
         sys.exit(f"Not in the table: {', '.join(sorted(unknown))}")
     asked.cache.mkdir(parents=True, exist_ok=True)
-    results = [_one(suite, asked) for suite in suites]
+    results = [
+        attempts.attempt(suite, lambda suite: prepare(suite, asked.cache, asked.python, asked.core), asked.ways, asked.settings)
+        for suite in suites
+    ]
     if asked.write:
         print(f"written: {reporting.write(results)}")
     bad = [result.title for result in results if not result.good]
@@ -47,7 +51,10 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--python", default=shutil.which("python3.12") or sys.executable, help="the interpreter to test with")
     parser.add_argument("--core", choices=("c", "python"), default="c")
     parser.add_argument(
-        "--ways", default="in_place:1235,explicit:123,on_load:1235,in_place+:2,on_load+:25", help="style[+ with tests]:levels,…"
+        "--ways",
+        type=attempts.ways,
+        default=WAYS,
+        help="style[+ with tests]:levels,…",
     )
     parser.add_argument(
         "--set", dest="settings", action="append", default=[], help="a setting of the traced project, e.g. TRACING_MAX_DEPTH=20"
@@ -55,32 +62,6 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--cache", type=Path, default=Path(os.environ.get("MCP_TRACER_PROOFS", "build/proofs")).resolve())
     parser.add_argument("--no-write", dest="write", action="store_false", help="leave results/suites_python.md as it is")
     return parser.parse_args()
-
-
-def ways(text: str) -> list[Way]:
-    """`in_place:12,on_load+:5` as ways."""
-    pairs = [part.partition(":") for part in text.split(",")]
-    return [Way(style.rstrip("+"), int(level), style.endswith("+")) for style, _, levels in pairs for level in levels]
-
-
-def _one(suite: Suite, asked: argparse.Namespace) -> reporting.Result:
-    result = reporting.Result(suite, asked.core)
-    print(f"== {suite.name} {suite.version}", flush=True)
-    try:
-        place = prepare(suite, asked.cache, asked.python, asked.core)
-        place.begin(asked.settings)
-        result.python = place.version
-        result.baseline = comparing.baseline(place)
-        print(reporting.baseline_line(result.baseline), flush=True)
-        for way in ways(asked.ways) if result.baseline.tests else []:
-            result.compared.append(comparing.compare(place, result.baseline, way))
-            print(reporting.line(result.compared[-1]), flush=True)
-            reporting.keep_output(place, result.compared[-1])
-        place.end()
-    except Broken as error:
-        result.broken = str(error)
-        print(f"   could not be tried: {error}", flush=True)
-    return result
 
 
 if __name__ == "__main__":

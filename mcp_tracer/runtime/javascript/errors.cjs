@@ -1,5 +1,6 @@
 'use strict';
 /** Exceptions as section E wants them: type, message, stack with the innermost frame last, cause. */
+const { Buffer } = require('node:buffer');
 const path = require('node:path');
 const types = require('node:util').types;
 const { pack } = require('./pack.cjs');

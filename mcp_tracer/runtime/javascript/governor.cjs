@@ -5,6 +5,7 @@
  * recorded and the others are counted (kind 5 records). What fails is recorded all the same, and so are the first calls in each trace.
  * Objects have a smaller budget: beyond it they are named by type and size, and the span says so.
  */
+const process = require('node:process');
 const { now } = require('./clock.cjs');
 
 const FIRST_LOOK = 100;

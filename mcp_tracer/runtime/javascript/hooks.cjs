@@ -1,5 +1,6 @@
 'use strict';
 /** Loads the hook of a library when the program loads that library; the hooks on Node's own channels cost nothing until something is published. */
+const process = require('node:process');
 const Module = require('node:module');
 const path = require('node:path');
 

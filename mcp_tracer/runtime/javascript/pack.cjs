@@ -1,6 +1,7 @@
 'use strict';
 /** MessagePack into one reused buffer: numbers, texts, heads of containers and extension types. `pack.end` is where the next byte goes. */
 
+const { Buffer } = require('node:buffer');
 const CAPACITY = 1 << 20;
 const buffer = Buffer.alloc(CAPACITY);
 const view = new DataView(buffer.buffer, buffer.byteOffset, CAPACITY);

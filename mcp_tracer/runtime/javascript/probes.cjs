@@ -3,6 +3,7 @@
  * What instrumented text calls: one object a file, `$mt_…`. Every probe takes the value that it passes through as its first argument, and none throws.
  * Probes: e0…en entry, r, ra and o return, t throw, x exit, p suspend, w resume, k catch and finally, ai for await, b and d call, v variables, u property, l line.
  */
+const { Buffer } = require('node:buffer');
 const types = require('node:util').types;
 const { pack } = require('./pack.cjs');
 const { now } = require('./clock.cjs');
@@ -38,8 +39,8 @@ function keepValues(frame, fn, values) {
     setBrief(false);
     frame.bytes = Buffer.from(pack.buffer.subarray(0, pack.end));
     if (start > 0) frame.captured = now() - start;
-  } catch {
-    state.faults++;
+  } catch (error) {
+    state.onFailure(error);
   }
 }
 
@@ -51,8 +52,8 @@ function keepArguments(frame, site, values) {
     pack.array(values.length);
     for (const value of values) writeValue(value, state.recorder?.maxBytes ?? 0);
     frame.bytes = Buffer.from(pack.buffer.subarray(0, pack.end));
-  } catch {
-    state.faults++;
+  } catch (error) {
+    state.onFailure(error);
   }
 }
 

@@ -1,5 +1,6 @@
 'use strict';
 /** What is known of this process: the run definition, and its links to the process that started it. */
+const process = require('node:process');
 const crypto = require('node:crypto');
 const fs = require('node:fs');
 const os = require('node:os');

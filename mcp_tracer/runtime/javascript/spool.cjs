@@ -1,5 +1,7 @@
 'use strict';
 /** Writes one spool file: chunks of records, as docs/spool-format.md says. Every method may throw where the disk fails; `tracer.cjs` handles that. */
+const process = require('node:process');
+const { Buffer } = require('node:buffer');
 const crypto = require('node:crypto');
 const fs = require('node:fs');
 const path = require('node:path');

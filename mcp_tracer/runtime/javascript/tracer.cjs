@@ -3,6 +3,7 @@
  * The tracer inside a Node program. Instrumented files find it by themselves and call `file(table)`; `node --require`/`--import` of this file loads it early.
  * It writes `<project>/.ai-agents/logging/spool/<runId>.<pid>.spool` (docs/spool-format.md). A fault of ours never reaches the program.
  */
+const process = require('node:process');
 const path = require('node:path');
 const { getEnvironmentData, isMainThread, setEnvironmentData, threadId } = require('node:worker_threads');
 const { now } = require('./clock.cjs');
@@ -182,6 +183,7 @@ class Tracer {
   /** @param {unknown} error The disk's errors have a code and stop the tracing; others are our faults and are counted. */
   fail(error) {
     state.faults++;
+    if (process.env.MCP_TRACER_DEBUG) process.stderr.write(`mcp-tracer: fault: ${error instanceof Error ? error.stack : typeof error}\n`);
     const code = error instanceof Error && /** @type {NodeJS.ErrnoException} */ (error).code;
     if (typeof code !== 'string' || !('syscall' in /** @type {object} */ (error)) || this.failed) return;
     this.failed = true;

@@ -6,11 +6,12 @@ import hashlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tarfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,15 @@ class Broken(Exception):
 
 
 @dataclass(frozen=True)
+class Told:
+    """Each test's outcome by its name, CPU seconds where the run tells its own, and what else was strange."""
+
+    tests: dict[str, str]
+    cpu_s: float | None = None
+    notes: list[str] = field(default_factory=list[str])
+
+
+@dataclass(frozen=True)
 class Place:
     """An unpacked package below `home`, ready to be tested by `python`."""
 
@@ -37,6 +47,11 @@ class Place:
     core: str
     version: str  # of the interpreter, e.g. 3.12
     path: str = ""  # what PYTHONPATH gets: where the package is found that is not installed
+
+    @property
+    def where(self) -> str:
+        """What the package is tested by."""
+        return self.version if self.core == "c" else f"{self.version}, pure Python"
 
     def tracer(self, *arguments: str) -> Any:
         """The parsed answer of `mcp-tracer … --json` for the project."""
@@ -49,15 +64,37 @@ class Place:
     def begin(self, settings: Sequence[str] = ()) -> None:
         """Lay the tracer's home anew, with these settings and the C core for this place's interpreter."""
         self.end()
+        self.set_up(settings)
+        builder = self.project / ".ai-agents/logging/runtime/python/mcp_tracer_runtime/build_core.py"
+        built = _run([str(self.python), str(builder)], self.home).stdout.strip()
+        if self.core == "c" and not built:
+            raise Broken(f"the C core could not be built for {self.python}")
+
+    def set_up(self, settings: Sequence[str]) -> None:
+        """Lay the tracer's home, with these settings beside the defaults."""
         if settings:
             file = self.project / ".ai-agents/logging/config/.env.tracing"
             file.parent.mkdir(parents=True)
             file.write_text("\n".join([(ROOT / file.relative_to(self.project)).read_text(), *settings, ""]))
         self.tracer("init", "--yes")
-        builder = self.project / ".ai-agents/logging/runtime/python/mcp_tracer_runtime/build_core.py"
-        built = _run([str(self.python), str(builder)], self.home).stdout.strip()
-        if self.core == "c" and not built:
-            raise Broken(f"the C core could not be built for {self.python}")
+
+    def command(self, only: Sequence[str], result: Path) -> list[str]:
+        """What tests the package, all of it or `only` these tests, and writes what came of it to `result`."""
+        command = [str(self.python), "-m", "pytest", "-q", "-p", "suite_outcomes", "-p", "no:cacheprovider", "--tb=short"]
+        return [*command, *self.suite.arguments.split(), *(only or self.suite.tests.split())]
+
+    def environment(self, result: Path) -> dict[str, str]:
+        """The variables that the tests need, on top of those of the machine."""
+        path = f"{self.python.parent}:{os.environ.get('PATH', '')}"
+        packages = os.pathsep.join(filter(None, (str(PLUGIN), self.path)))
+        ours = {"PATH": path, "PYTHONPATH": packages, "PYTHONHASHSEED": "0", "SUITE_OUTCOMES": str(result), "MCP_TRACER_CORE": self.core}
+        return {**ours, **self.suite.environment}
+
+    def told(self, result: Path, output: str, status: int) -> Told:
+        """What the run said of its tests."""
+        told = json.loads(result.read_text()) if result.is_file() else {"outcomes": {}, "cpu_s": 0.0}
+        notes = [f"ended with {status}"] if status not in (0, 1, -signal.SIGKILL) else []
+        return Told(told["outcomes"], told["cpu_s"], notes)
 
     def end(self) -> None:
         """Take the tracer's home away."""

@@ -20,8 +20,7 @@ class Result:
     """All that one suite gave."""
 
     suite: Suite
-    core: str
-    python: str = ""
+    place: Place | None = None
     baseline: Baseline | None = None
     compared: list[Compared] = field(default_factory=list)
     broken: str = ""
@@ -29,7 +28,8 @@ class Result:
     @property
     def title(self) -> str:
         """Name, version, interpreter."""
-        return f"{self.suite.name} {self.suite.version} on {self.python or '?'}{'' if self.core == 'c' else ', pure Python'}"
+        where = self.place.where if self.place else "?"
+        return f"{self.suite.name} {self.suite.version} on {where}"
 
     @property
     def good(self) -> bool:
@@ -71,8 +71,8 @@ def keep_output(place: Place, one: Compared) -> None:
     (folder / f"{str(one.way).replace(' ', '-')}.txt").write_text(one.outcome.output)
 
 
-def write(results: list[Result]) -> Path:
-    """`results/suites_python.md`."""
+def write(results: list[Result], name: str = "suites_python", title: str = "Python packages' own test suites, traced") -> Path:
+    """`results/<name>.md`."""
     lines = [
         "Each suite ran twice untraced and once in each way. `x`: CPU time of the test process against the untraced run.",
         "",
@@ -83,7 +83,7 @@ def write(results: list[Result]) -> Path:
     ]
     lines += [_row(result) for result in results]
     lines += _differences(results) + _exceptions(results)
-    return report.write("suites_python", "Python packages' own test suites, traced", lines)
+    return report.write(name, title, lines)
 
 
 def _row(result: Result) -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -15,7 +15,7 @@ from pathlib import Path
 from mcp_tracer.ingest.reader import DamagedSpool, SpoolReader
 from mcp_tracer.model import spool
 from mcp_tracer.model.batch import SpoolPosition
-from suites.place import COMMAND, PLUGIN, Place
+from suites.place import COMMAND, Place
 
 STYLES = ("in_place", "explicit", "on_load")
 
@@ -52,32 +52,32 @@ def run(place: Place, way: Way | None, only: Sequence[str] = ()) -> Outcome:
     """The suite of `place`, untraced or (the project being instrumented already) traced; all its tests or `only` these."""
     result = place.home / "outcomes.json"
     result.unlink(missing_ok=True)
-    suite = place.suite
-    command = [str(place.python), "-m", "pytest", "-q", "-p", "suite_outcomes", "-p", "no:cacheprovider", "--tb=short"]
-    command += [*suite.arguments.split(), *(only or suite.tests.split())]
+    command = place.command(only, result)
     if way is not None and way.style == "on_load":
         level = ["--level", str(way.level)] if way.everything else []
         command = [*COMMAND, "run", *level, "--project", str(place.project), "--", *command]
-    output, notes = _finished(command, place, _environment(place, result))
-    told = json.loads(result.read_text()) if result.is_file() else {"outcomes": {}, "cpu_s": 0.0}
-    outcome = Outcome(told["outcomes"], told["cpu_s"], output, notes=notes)
-    if not told["outcomes"]:
+    before = _cpu_s()
+    output, status, notes = _finished(command, place, {**_kept(), **place.environment(result)})
+    told = place.told(result, output, status)
+    outcome = Outcome(told.tests, _cpu_s() - before if told.cpu_s is None else told.cpu_s, output, notes=notes + told.notes)
+    if not told.tests:
         outcome.notes.append("no test ran: " + output[-1500:])
     if way is not None:
         _add_spools(outcome, place.project / ".ai-agents/logging/spool")
     return outcome
 
 
-def _environment(place: Place, result: Path) -> dict[str, str]:
-    kept = {name: os.environ[name] for name in ("HOME", "LANG", "TMPDIR", "MCP_TRACER_DEBUG") if name in os.environ}
-    path = f"{place.python.parent}:{os.environ.get('PATH', '')}"
-    packages = os.pathsep.join(filter(None, (str(PLUGIN), place.path)))
-    ours = {"PATH": path, "PYTHONPATH": packages, "PYTHONHASHSEED": "0", "SUITE_OUTCOMES": str(result), "MCP_TRACER_CORE": place.core}
-    return {**kept, **ours, **place.suite.environment}
+def _kept() -> dict[str, str]:
+    return {name: os.environ[name] for name in ("HOME", "LANG", "TMPDIR", "MCP_TRACER_DEBUG") if name in os.environ}
 
 
-def _finished(command: list[str], place: Place, environment: dict[str, str]) -> tuple[str, list[str]]:
-    """(output, notes) of `command`, whose whole process group ends when its time is over."""
+def _cpu_s() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def _finished(command: list[str], place: Place, environment: dict[str, str]) -> tuple[str, int, list[str]]:
+    """(output, exit status, notes) of `command`, whose whole process group ends when its time is over."""
     with (place.home / "output.txt").open("w+") as file:
         process = subprocess.Popen(
             command,
@@ -97,10 +97,8 @@ def _finished(command: list[str], place: Place, environment: dict[str, str]) -> 
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-        if process.returncode not in (0, 1, -signal.SIGKILL):
-            notes.append(f"ended with {process.returncode}")
         file.seek(0)
-        return file.read(), notes
+        return file.read(), process.returncode, notes
 
 
 def _add_spools(outcome: Outcome, folder: Path) -> None:

@@ -85,3 +85,32 @@ def test_a_broken_runtime_file_means_no_tracing(project: Project) -> None:
     project.write("main.cjs", "function f(x) { return x }\nconsole.log(f(1));\n")
     project.instrument(5)
     assert project.run("main.cjs").stdout == "1\n"
+
+
+def test_globals_that_the_program_takes_away_are_not_missed(project: Project) -> None:
+    text = """
+function show(value) { return { ...value, seen: true }; }
+const { Buffer: kept } = globalThis;
+delete globalThis.Buffer;
+const shown = show({ a: 1 });
+globalThis.Buffer = kept;
+const realProcess = process;
+process = { exitCode: 7 };
+show({ b: [new Uint8Array(3)] });
+process = realProcess;
+console.log(JSON.stringify(shown));
+"""
+    spool = project.trace(text)
+    assert [span.sections["P"][0] for span in spool.spans] == [{"a": 1}, {"b": [b"\0\0\0"]}]
+    assert spool.end is not None and spool.end["faults"] == 0
+
+
+@pytest.mark.parametrize("told", [{}, {"MCP_TRACER_DEBUG": "1"}])
+def test_a_fault_is_shown_to_those_who_look_for_it(project: Project, told: dict[str, str]) -> None:
+    values = project.home / "runtime" / "javascript" / "values.cjs"
+    values.write_text(values.read_text().replace("limit = pack.end + maxBytes;", "throw new RangeError('broken here');"))
+    project.write("main.cjs", "function f(x) { return x }\nconsole.log(f({}));\n")
+    project.instrument(2)
+    done = project.run("main.cjs", environment=told)
+    assert done.stdout == "{}\n"
+    assert ("broken here" in done.stderr) == bool(told)

@@ -1,5 +1,6 @@
 'use strict';
 /** A child process learns which run and which span started it, through its environment. The program's own environment stays as it is. */
+const process = require('node:process');
 const childProcess = require('node:child_process');
 const { syncBuiltinESMExports } = require('node:module');
 

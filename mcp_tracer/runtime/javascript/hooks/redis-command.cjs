@@ -1,5 +1,6 @@
 'use strict';
 /** How a Redis command is shown: as one would type it, with `***` for what is secret by its place or by its key's name. */
+const { Buffer } = require('node:buffer');
 const { isSecretName, secretShape } = require('../redaction.cjs');
 
 const MAX_WORDS = 20;

@@ -3,6 +3,7 @@
  * Files that `require` loads, by Node itself or by whoever took the place of its loader (tsx, ts-node, Babel): all of them read the file first, and
  * what they read is the instrumented text. No frame of ours stands in a stack trace: the hooks are done before the file's code runs.
  */
+const { Buffer } = require('node:buffer');
 const fs = require('node:fs');
 const Module = require('node:module');
 const path = require('node:path');

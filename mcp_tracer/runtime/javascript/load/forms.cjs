@@ -3,6 +3,8 @@
  * Instrumented texts, made by the server side and found by what they were made from: `.ai-agents/logging/cache/forms/`.
  * Chosen are the files of `instrumented.json` with mode on_load and, below `mcp-tracer run --level N`, those that it lists.
  */
+const process = require('node:process');
+const { Buffer } = require('node:buffer');
 const crypto = require('node:crypto');
 const fs = require('node:fs');
 const path = require('node:path');

@@ -1,5 +1,7 @@
 'use strict';
 /** Source maps from instrumented texts to the originals, for tools that put the maps of several steps together. */
+const process = require('node:process');
+const { Buffer } = require('node:buffer');
 const path = require('node:path');
 const { Pieces } = require('./pieces.cjs');
 

@@ -3,6 +3,7 @@
  * ES modules, with or without types. Newer versions of Node let us see each source in the program's own thread; earlier ones, and
  * loaders that work on the hooks thread, want our hook there, before theirs: they are handed the instrumented text.
  */
+const process = require('node:process');
 const Module = require('node:module');
 const path = require('node:path');
 const { fileURLToPath, pathToFileURL } = require('node:url');
