@@ -130,11 +130,25 @@ def _first_place(plan: FilePlan, body: Node, found: Found) -> tuple[int, str]:
 def returning(plan: FilePlan, value: Node, scope: Scope) -> tuple[str, str]:
     """What stands before and behind a returned expression."""
     assert scope.found is not None
+    if scope.found.is_async and scope.found.is_generator:
+        return _returning_later(plan, value, scope)
     infers = plan.typed and hazards.infers_predicate(scope.found, value)
     if infers and scope.level >= Level.STANDARD and hazards.takes_assignment(scope.found, value):
         return f"{plan.probes}.o({scope.span}).v=(", ")"
     if scope.level < Level.STANDARD or infers:
         return (" ", "") if value.type != "sequence_expression" else ("(", ")")
-    probe = "ra" if scope.found.is_async and not scope.found.is_generator else "r"
+    return _passing(plan, value, scope, "ra" if scope.found.is_async else "r")
+
+
+def _passing(plan: FilePlan, value: Node, scope: Scope, probe: str) -> tuple[str, str]:
+    """What passes a value through `probe`."""
     before, after = ("((", ")") if value.type == "sequence_expression" else ("(", "")
     return f"{plan.probes}.{probe}{before}", f"{after},{scope.span})"
+
+
+def _returning_later(plan: FilePlan, value: Node, scope: Scope) -> tuple[str, str]:
+    """An async generator awaits what it returns: it is suspended there, as at an `await`, until its last probe runs."""
+    if scope.level < Level.STANDARD:
+        return _passing(plan, value, scope, "p")
+    before, after = _passing(plan, value, scope, "r")
+    return f"{plan.probes}.p({before}", f"{after},{scope.span})"

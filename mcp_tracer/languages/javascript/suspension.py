@@ -98,10 +98,30 @@ def _plan_for_await(plan: FilePlan, node: Node, scope: Scope) -> None:
     if iterated is None or body is None:
         return
     resume = f"{plan.probes}.k({scope.span});"
-    if statements.in_statement_list(node):
-        plan.edits.close(syntax.end_of(node), ";" + resume)
+    _resume_at_labels(plan, node, resume)
+    _resume_after(plan, syntax.with_label(node), resume)
     plan.edits.wrap(iterated.start_byte, f"{plan.probes}.ai(", syntax.end_of(iterated), f",{scope.span})")
     if body.type == "statement_block":
         plan.edits.open(body.start_byte + 1, resume)
     else:
         plan.edits.wrap(body.start_byte, "{" + resume, syntax.end_of(body), "}")
+
+
+def _resume_after(plan: FilePlan, statement: Node, resume: str) -> None:
+    if statements.in_statement_list(statement):
+        plan.edits.close(syntax.end_of(statement), ";" + resume)
+    elif statement.parent is not None and statement.parent.type != "program":
+        plan.edits.wrap(statement.start_byte, "{", syntax.end_of(statement), f";{resume}}}")
+
+
+def _resume_at_labels(plan: FilePlan, node: Node, resume: str) -> None:
+    """`continue outer` and `break outer` leave the loop too: resume where they go on."""
+    own, statement = syntax.with_label(node), node.parent
+    while statement is not None and statement.type not in syntax.FUNCTIONS:
+        if statement.type == "labeled_statement" and not (statement.start_byte <= own.start_byte and own.end_byte == statement.end_byte):
+            _resume_after(plan, syntax.with_label(statement), resume)
+            loop = statement.child_by_field_name("body")
+            body = None if loop is None else loop.child_by_field_name("body")
+            if body is not None and body.type == "statement_block":
+                plan.edits.open(body.start_byte + 1, resume)
+        statement = statement.parent

@@ -146,6 +146,13 @@ def parameters(function: Node) -> tuple[str, ...]:
     return tuple(name for node in parameter_nodes(function) for name in bound_names(node))
 
 
+def with_label(statement: Node) -> Node:
+    """The statement together with the labels in front of it."""
+    while statement.parent is not None and statement.parent.type == "labeled_statement":
+        statement = statement.parent
+    return statement
+
+
 def runs(node: Node) -> list[Node]:
     """The children of `node` that hold code (types and comments left out)."""
     return [child for child in node.named_children if child.type not in TYPES]

@@ -81,6 +81,8 @@ class Frame {
     this.awaited = null;
     /** The innermost call expression of this function that has started and not ended. @type {Frame | null} */
     this.call = null;
+    /** The call expression whose value was used last. @type {Definition | null} */
+    this.used = null;
     this.events = 0;
     /** Counted, not recorded: a call of a hot function. Its children hang on the nearest recorded span. It is recorded after all if it fails. */
     this.isCounted = false;

@@ -9,6 +9,7 @@ const { pack } = require('./pack.cjs');
 const { now } = require('./clock.cjs');
 const { TAG, writeParam } = require('./recorder.cjs');
 const { setBrief, writeValue } = require('./values.cjs');
+const quoting = require('./quoting.cjs');
 const spans = require('./spans.cjs');
 
 const { NONE, state } = spans;
@@ -146,6 +147,7 @@ class Probes {
 
   /** @template T @param {T} error @param {Frame} frame @returns {T} */
   t(error, frame) {
+    this.restore(error, frame);
     if (frame !== NONE) {
       frame.threw = true;
       frame.error = error;
@@ -153,6 +155,15 @@ class Probes {
       frame.keepsError = /** @type {FunctionDefinition} */ (frame.definition).keepsErrors && frame.level > 1;
     }
     return error;
+  }
+
+  /** @param {unknown} error @param {Frame} frame where it is caught */
+  restore(error, frame) {
+    try {
+      if (typeof error === 'object') quoting.restore(error, String(frame.used?.map.name ?? ''));
+    } catch {
+      state.faults++;
+    }
   }
 
   /** @param {Frame} frame */
@@ -176,6 +187,7 @@ class Probes {
 
   /** @param {Frame} frame @param {unknown} [error] */
   k(frame, error) {
+    if (error !== undefined) this.restore(error, frame);
     spans.recover(frame, error, arguments.length > 1);
   }
 
@@ -193,6 +205,7 @@ class Probes {
 
   /** @template T @param {T} value @param {Frame} frame @param {number} site @returns {T} */
   d(value, frame, site) {
+    frame.used = this.sites[site];
     if (frame.call !== null) spans.endCall(frame, this.sites[site], value, /** @type {FunctionDefinition} */ (frame.definition).keepsReturn);
     return value;
   }

@@ -76,6 +76,35 @@ def test_await_gives_the_current_span_back_and_restores_it() -> None:
     assert "$mt.w(await $mt.p(g(),$mts1),$mts1)" in _applied("async function f() { await g() }")
 
 
+@pytest.mark.parametrize(
+    ("text", "level", "expected"),
+    [
+        ("return 1", 1, "return $mt.p(1,$mts1)"),
+        ("return a, b", 2, "return $mt.p($mt.r((a, b),$mts1),$mts1)"),
+        ("return", 2, "{ return }"),
+    ],
+)
+def test_an_async_generator_is_suspended_while_it_awaits_what_it_returns(text: str, level: int, expected: str) -> None:
+    applied = _applied(f"async function* f() {{ {text} }}", level).replace("const $mts1=($mt||$mt()).e0(0,0);try{", "")
+    assert expected in applied.replace("}catch($mte)", "}", 1)
+
+
+@pytest.mark.parametrize(
+    ("loop", "expected"),
+    [
+        ("L: for await (const x of y) {} g()", "};$mt.k($mts1); g()"),
+        (
+            "if (y) for await (const x of y) {} else g()",
+            "if (y) {for await (const x of $mt.ai(y,$mts1)) {$mt.k($mts1);};$mt.k($mts1);} else g()",
+        ),
+        ("L: for (;;) { for await (const x of y) { continue L } }", "L: for (;;) {$mt.k($mts1);"),
+        ("L: { for await (const x of y) { break L } } g()", "};$mt.k($mts1); };$mt.k($mts1); g()"),
+    ],
+)
+def test_a_function_resumes_wherever_a_loop_over_awaited_values_is_left_to(loop: str, expected: str) -> None:
+    assert expected in _applied(f"async function f(y) {{ {loop} }}")
+
+
 def test_a_division_in_front_of_a_probe_does_not_become_a_comment() -> None:
     source = b"const f = (a) => a/g(a)"
     done = javascript().plan(source, InstrumentRequest("a.js", Level.DETAILED)).apply(source)

@@ -18,7 +18,7 @@ PROGRAMS = REPOSITORY / "tests" / "programs" / "javascript"
 NODE_FOLDER = REPOSITORY / "tests" / "node"
 NODE_MODULES = NODE_FOLDER / "node_modules"
 _SOURCE_SUFFIXES = (*javascript().suffixes, *typescript().suffixes)
-_ENVIRONMENT = {key: value for key, value in os.environ.items() if not key.startswith(("MCP_TRACER", "TRACEPARENT", "NODE_"))}
+ENVIRONMENT = {key: value for key, value in os.environ.items() if not key.startswith(("MCP_TRACER", "TRACEPARENT", "NODE_"))}
 
 
 @dataclass
@@ -64,7 +64,7 @@ class Project:
 
     def run(self, *words: str, node: str = "node", environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
         """Run Node in the project's root; at most 60 s."""
-        environ = {**_ENVIRONMENT, **(environment or {})}
+        environ = {**ENVIRONMENT, **(environment or {})}
         return subprocess.run([node, *words], cwd=self.root, env=environ, capture_output=True, text=True, timeout=60, check=False)
 
     def trace(self, text: str, level: int = 2, name: str = "main.cjs", *, node: str = "node") -> Spool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 
 import pytest
@@ -69,6 +70,22 @@ def test_an_error_that_nobody_catches_keeps_its_line_and_exit_code(project: Proj
     assert [(span.name, span.error) for span in spool.spans] == [("thrower", "TypeError"), ("main", "TypeError")]
     assert spool.spans[0].sections["E"]["stack"][-1] == ["main.cjs", 2, "thrower"]
     assert spool.end == {"exitCode": 1, "error": "TypeError: boom", "dropped": 0, "faults": 0}
+
+
+def test_messages_of_errors_quote_the_program_and_not_the_probes(project: Project) -> None:
+    project.write(
+        "main.cjs",
+        "const o = { f() {} };\nfunction attempt(work) { try { return work(); } catch (error) { return [error.message, error.stack]; } }\n"
+        "console.log(attempt(() => o.f()(1)), attempt(() => { const { a } = o.f(); }), attempt(() => new (o.f())()));\n"
+        "async function later() { try { (await o.f())(); } catch (error) { console.log(error.message); } }\nlater();\n"
+        "async function loops() { for await (const x of 1) console.log(x); }\nloops().catch((error) => console.log(error.message));\n"
+        "function caught() { try { o.f()(1); } catch (error) { console.log(error.message); } }\ncaught();\n",
+    )
+    before = project.run("main.cjs").stdout
+    project.instrument(3)
+    columns = re.compile(r"(?<=main\.cjs:\d):\d+")
+    after = project.run("main.cjs").stdout.replace("(intermediate value) is not async iterable", "1 is not async iterable")
+    assert "o.f(...) is not a function" in before and columns.sub("", after) == columns.sub("", before)
 
 
 def test_a_spool_folder_that_cannot_be_written_stops_the_tracing_and_says_so_once(project: Project) -> None:
