@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pathspec import GitIgnoreSpec
+from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 PREFIX = "TRACING_"
@@ -13,6 +14,14 @@ PREFIX = "TRACING_"
 def _split(value: object) -> object:
     """Comma-separated text to a tuple, blanks around items dropped."""
     return tuple(part for item in value.split(",") if (part := item.strip())) if isinstance(value, str) else value
+
+
+def _are_globs(globs: tuple[str, ...]) -> tuple[str, ...]:
+    try:
+        GitIgnoreSpec.from_lines(globs)
+    except ValueError as error:
+        raise ValueError("globs such as *.test.ts") from error
+    return globs
 
 
 def _switch(value: object) -> object:
@@ -54,6 +63,7 @@ def _budget(value: object) -> object:
 
 Switch = Annotated[bool, BeforeValidator(_switch)]
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+Globs = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split), AfterValidator(_are_globs)]
 Languages = Annotated[tuple[Literal["typescript", "javascript", "python"], ...], NoDecode, BeforeValidator(_split)]
 Channels = Annotated[tuple[Literal["web", "cli", "elicitation"], ...], NoDecode, BeforeValidator(_split)]
 DetailLevel = Annotated[int, Field(ge=0, le=5)]
@@ -101,7 +111,7 @@ class Settings(BaseSettings):
     flush_interval: Annotated[int, Field(ge=10, le=3_600_000)] = 5_000
     compress_traces: Switch = True
 
-    exclude_files: Names = ("*.test.ts", "*.spec.ts", "*.test.js", "*.spec.js", "*.config.ts")
+    exclude_files: Globs = ("*.test.ts", "*.spec.ts", "*.test.js", "*.spec.js", "*.config.ts")
     exclude_functions: Names = ("toString", "valueOf", "constructor")
     exclude_node_modules: Switch = True
     min_duration: Annotated[float, Field(ge=0, le=3_600_000)] = 0

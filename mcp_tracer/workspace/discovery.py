@@ -47,7 +47,7 @@ def survey(
     below: Path | None = None,
 ) -> Survey:
     """Like `discover`, below one folder, with what was passed over. Links are not followed: their targets are found where they are."""
-    excluded = GitIgnoreSpec.from_lines(exclude)
+    excluded = _spec(exclude)
     found = Survey()
     endings = tuple(suffix for suffix, language in suffixes.items() if not languages or language in languages)
     for path in walk(project, below or project.root, endings, node_modules=node_modules):
@@ -157,6 +157,13 @@ def _is_glob(project: Project, pattern: str) -> bool:
     return any(mark in pattern for mark in "*?[") and "\0" not in pattern and not (project.root / pattern).exists()
 
 
+def _spec(globs: Sequence[str]) -> GitIgnoreSpec:
+    try:
+        return GitIgnoreSpec.from_lines(globs)
+    except ValueError as error:
+        raise UserError(f"{error}: write globs such as `src/**/*.py` or `*.test.ts`.", "glob") from error
+
+
 def _globbed(project: Project, pattern: str, everything: Sequence[str]) -> list[str]:
     relative = pattern.removeprefix("./")
     if Path(pattern).is_absolute():
@@ -165,7 +172,7 @@ def _globbed(project: Project, pattern: str, everything: Sequence[str]) -> list[
         relative = "/" + Path(pattern).relative_to(project.root).as_posix()
     if ".." in Path(pattern).parts:
         raise UserError(f"{pattern} leads upwards: write the glob from the project root.", "outside")
-    found = list(GitIgnoreSpec.from_lines([relative]).match_files(everything))
+    found = list(_spec([relative]).match_files(everything))
     if not found:
         raise NotFound(f"{pattern} matches no source file that is not ignored or excluded{close_names(pattern, everything)}.")
     return found

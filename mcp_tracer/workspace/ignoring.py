@@ -45,4 +45,13 @@ def _read(folder: Path, file: Path) -> tuple[tuple[Path, GitIgnoreSpec], ...]:
     except OSError:
         # Not there, or not readable: git goes without it too.
         return ()
-    return ((folder, GitIgnoreSpec.from_lines(lines)),)
+    return ((folder, GitIgnoreSpec.from_lines(line for line in lines if _is_pattern(line))),)
+
+
+def _is_pattern(line: str) -> bool:
+    """Git passes over a line that is no pattern, such as a lone `!`."""
+    try:
+        GitIgnoreSpec.from_lines([line])
+    except ValueError:
+        return False
+    return True

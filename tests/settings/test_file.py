@@ -85,7 +85,7 @@ def test_flags_take_quotes_and_any_case(read):
 
 
 def test_malformed_values_fall_back_and_the_rest_still_counts(read):
-    values = ("MODE=nowhere", "MAX_DEPTH=7", "SAMPLE_RATE=nan", "ENABLED=maybe", "LANGUAGES=python,ruby")
+    values = ("MODE=nowhere", "MAX_DEPTH=7", "SAMPLE_RATE=nan", "ENABLED=maybe", "LANGUAGES=python,ruby", "EXCLUDE_FILES=*.a,!")
     loaded = read("".join(f"TRACING_{value}\n" for value in values))
     assert loaded.settings == Settings(max_depth=7)
     assert sorted(loaded.problems) == [
@@ -94,6 +94,8 @@ def test_malformed_values_fall_back_and_the_rest_still_counts(read):
         "line 4: TRACING_ENABLED=maybe is not valid, true is used: it must be true or false.",
         "line 5: TRACING_LANGUAGES=python,ruby is not valid, typescript,javascript,python is used:"
         " it must be 'typescript', 'javascript' or 'python'.",
+        "line 6: TRACING_EXCLUDE_FILES=*.a,! is not valid, *.test.ts,*.spec.ts,*.test.js,*.spec.js,*.config.ts is used:"
+        " it must be globs such as *.test.ts.",
     ]
 
 

@@ -29,6 +29,21 @@ def test_ignored_installed_and_own_files_are_left_out(project):
     assert "node_modules/m/i.js" in discover(project, SUFFIXES, exclude=(), languages=ALL, node_modules=True)
 
 
+def test_a_line_of_gitignore_that_is_no_pattern_is_passed_over(project):
+    lay(project, "a.py", "dist/out.js")
+    (project.root / ".gitignore").write_text("!\ndist/\n\\\n")
+    assert discover(project, SUFFIXES, exclude=(), languages=ALL) == ["a.py"]
+
+
+@pytest.mark.parametrize(
+    "call", [lambda p: discover(p, SUFFIXES, exclude=("!",), languages=ALL), lambda p: match(p, ["*\\"], SUFFIXES, languages=ALL)]
+)
+def test_what_is_no_glob_is_an_error_of_the_caller(project, call):
+    lay(project, "a.py")
+    with pytest.raises(UserError, match="Invalid git pattern"):
+        call(project)
+
+
 def test_a_repository_above_the_project_is_heard(project):
     (project.root.parent / ".git").mkdir()
     (project.root.parent / ".gitignore").write_text("/shop/made.py\n")
