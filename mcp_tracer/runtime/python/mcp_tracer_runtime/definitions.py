@@ -2,7 +2,7 @@
 
 from itertools import count
 
-from . import clock, detail, governor, msgpack, state
+from . import carried, clock, detail, governor, msgpack, state
 from .native import core
 from .redact import rules
 from .values import type_name
@@ -62,6 +62,9 @@ class Function(_Hot if core is None else core.Function):
         governor.adopt(self)
         self.configure(state.config)
         state.functions.append(self)
+
+    def __reduce__(self):
+        return carried.reduced(carried.told(self))
 
     def configure(self, config):
         """Take over what the settings say now."""

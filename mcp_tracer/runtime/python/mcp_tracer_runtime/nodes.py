@@ -29,6 +29,11 @@ class _NOWHERE:
     lineno = end_lineno = col_offset = end_col_offset = -1
 
 
+def outset(node):
+    """A stand-in for definition `node` that is its first line alone."""
+    return ast.Pass(lineno=node.lineno, col_offset=node.col_offset, end_lineno=node.lineno, end_col_offset=node.col_offset)
+
+
 def constant(key, node):
     """A placeholder for the linked object `key` (a probe's name or the number of a table entry)."""
     return ast.Constant(PREFIX + str(key), **where(node))
@@ -65,11 +70,21 @@ def assign_span(value, node):
     return ast.Assign([ast.Name(SPAN, ast.Store(), **place)], value, **place)
 
 
-def guarded(body, on_error, at_end, node):
-    """`try: body; except: on_error; raise; finally: at_end`; `at_end` may be None."""
+def guarded(body, on_error, at_end, node, outset):
+    """`try: body; except: on_error; raise; finally: at_end`; `at_end` may be None.
+
+    What left a failing frame last gives its `f_lineno`, also when it is over: a number for debuggers and others that look into tracebacks.
+    That is a `raise` in the line of `outset`, which has run already and so misleads no coverage.
+    """
     place = where(node)
-    handler = ast.ExceptHandler(None, None, [on_error, ast.Raise(None, None, **place)], **place)
-    return ast.Try(body, [handler], [], [at_end] if at_end is not None else [], **place)
+    if at_end is None or node is not _NOWHERE:
+        return ast.Try(body, [_reraising([on_error], node, outset)], [], [at_end] if at_end is not None else [], **place)
+    whole = ast.Try(body, [_reraising([on_error], node, node)], [], [at_end], **place)
+    return ast.Try([whole], [_reraising([], node, outset)], [], [], **place)
+
+
+def _reraising(statements, node, outset):
+    return ast.ExceptHandler(None, None, [*statements, ast.Raise(None, None, **where(outset))], **where(node))
 
 
 def asks(key, node):

@@ -6,12 +6,13 @@ keep their span in a local: EC/EG, RV, M, F. BW/W around await; GY/GR/GD at yiel
 on its way; L line; U after a caught exception; LF hides the local from `locals()`.
 """
 
-from . import flow, plain, sites
+from . import carried, flow, plain, sites
 from .definitions import FILE, Function, write
 from .link import SWITCH
 from .native import core
 
 table = {}
+home = carried.Home()  # of the probes, for pickles
 
 
 def linked(entries, file, source):
@@ -49,7 +50,8 @@ def install():
         table.update(module.PROBES)
     if core is not None:
         core.connect(own=plain.own, wake=flow.wake, delegates=flow.delegates)
-        table.update({name: getattr(core, name) for name in table if hasattr(core, name)})
+        table.update({name: core.bound(name, home) for name in table if hasattr(core, name)})
+    table.update(carried.housed(home, table))
 
 
 def _define_file(file, source):

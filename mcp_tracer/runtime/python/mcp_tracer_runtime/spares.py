@@ -57,8 +57,8 @@ class _Field:
         self.fields[self.name] = node
 
 
-def beside(number, spare, probed, first, last):
+def beside(number, spare, probed, first, last, outset):
     """The body of function `number`: `probed` where the function says so, else `spare`, in which only a failing call is recorded."""
     last = nodes.aside(last)
     fails = nodes.statement("ZS", [nodes.constant(number, last)], last)
-    return [nodes.either(nodes.asks(SWITCH + str(number), first), probed, [nodes.guarded(spare, fails, None, last)], first)]
+    return [nodes.either(nodes.asks(SWITCH + str(number), first), probed, [nodes.guarded(spare, fails, None, last, outset)], first)]

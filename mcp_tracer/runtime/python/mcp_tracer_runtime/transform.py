@@ -75,7 +75,7 @@ class File:
         scope = Scope(self.table.add(description), inventory.MODULE, "module", level)
         first, last = body[0], body[-1]
         Blocks(self, scope, "", None).walk(body)
-        tree.body[split:] = _wrapped(scope, [], body, nodes.aside(first), last)
+        tree.body[split:] = _wrapped(scope, [], body, nodes.aside(first), last, nodes.outset(first))
 
     def function(self, node, prefix, class_name, in_class):
         """Rewrite one `def`."""
@@ -95,8 +95,9 @@ class File:
         spare = spares.copied(entry.node, body)
         scope.guarded = any(isinstance(child, _TRIES + _WITHS) and _wraps_return(child) for child in inventory.own_nodes(entry.node))
         Blocks(self, scope, entry.name + ".", class_name).walk(body)
-        whole = _wrapped(scope, entry.params, body, first, last)
-        return whole if spare is None else spares.beside(scope.number, spare, whole, first, last)
+        outset = nodes.outset(entry.node)
+        whole = _wrapped(scope, entry.params, body, first, last, outset)
+        return whole if spare is None else spares.beside(scope.number, spare, whole, first, last, outset)
 
 
 def _preamble(body):
@@ -128,7 +129,7 @@ def _description(entry, level):
     }
 
 
-def _wrapped(scope, params, body, first, last):
+def _wrapped(scope, params, body, first, last, outset):
     """The body between its probes: `E …; try: body; R` for plain functions, `_mt_s = E…; try: body … finally: F` for all others."""
     arguments = [nodes.constant(scope.number, first)] + [nodes.load(name, first) for name in params if scope.level >= 2]
     last = nodes.aside(last)
@@ -136,8 +137,9 @@ def _wrapped(scope, params, body, first, last):
     if not scope.flows and not scope.guarded:
         if not isinstance(body[-1], (ast.Return, ast.Raise)):
             body.append(nodes.statement("R", [own, nodes.none(last)], last))
-        return [nodes.statement("E", arguments, first), nodes.guarded(body, nodes.statement("Z", [own], last), None, last)]
-    whole = nodes.guarded(body, nodes.statement(scope.probe("M"), [own], last), nodes.statement(scope.probe("F"), [own], last), last)
+        return [nodes.statement("E", arguments, first), nodes.guarded(body, nodes.statement("Z", [own], last), None, last, outset)]
+    failed, ended = nodes.statement(scope.probe("M"), [own], last), nodes.statement(scope.probe("F"), [own], last)
+    whole = nodes.guarded(body, failed, ended, last, outset)
     if not scope.flows:
         return [nodes.statement("E", arguments, first), whole]
     return [nodes.assign_span(nodes.call("EG" if scope.yields else "EC", arguments, first), first), whole]
