@@ -72,6 +72,31 @@ NAMED = (
         "typing_extensions blockbuster truststore cryptography==44.0.2",
     ),
     Suite(
+        "pydantic",
+        "2.14.3",
+        "pydantic",
+        tests="tests/test_fields.py tests/test_utils.py tests/test_config.py tests/test_validators.py tests/test_typing.py "
+        "tests/test_deprecated_fields.py tests/test_computed_fields.py tests/test_dataclasses.py",
+        needs="pytest==9.2.0 pydantic-core==2.50.4 typing-extensions annotated-types typing-inspection dirty-equals jsonschema pytest-mock "
+        "pytest-benchmark faker email-validator tzdata packaging pytz pytest-run-parallel",
+    ),
+    Suite(
+        "black",
+        "26.10.1",
+        "src",
+        needs="click==8.1.8 mypy_extensions packaging pathspec platformdirs pytokens parameterized",
+        arguments="--run-optional=no_jupyter --ignore=tests/test_blackd.py",
+    ),
+    Suite(
+        "sqlalchemy",
+        "2.0.41",
+        "lib/sqlalchemy",
+        tests="test/base/test_events.py test/sql/test_case_statement.py test/orm/test_attributes.py test/ext/test_hybrid.py",
+        needs="typing_extensions greenlet==3.2.1",
+        install=False,
+        environment={"DISABLE_SQLALCHEMY_CEXT_RUNTIME": "1"},
+    ),
+    Suite(
         "rich",
         "15.0.0",
         "rich",

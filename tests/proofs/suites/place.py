@@ -20,6 +20,7 @@ from suites.packages import Suite
 ROOT = Path(__file__).resolve().parents[3]
 PLUGIN = Path(__file__).parent / "plugin"
 PREPARE_S = 900
+_BUILD = "import sys; sys.path.insert(0, sys.argv[1]); import build_core as b; b.TIMEOUT_SECONDS = 600; b._build(sys.argv[2])"
 COMMAND = [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(ROOT)!r}); from mcp_tracer.faces.cli.main import main; main()"]
 
 
@@ -56,19 +57,19 @@ class Place:
     def tracer(self, *arguments: str) -> Any:
         """The parsed answer of `mcp-tracer … --json` for the project."""
         command = [*COMMAND, *arguments, "--project", str(self.project), "--json"]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PREPARE_S, check=False)
+        no_compiler = {**os.environ, "CC": "false"}  # `init` would compile for interpreters that run nothing here
+        done = subprocess.run(command, cwd=ROOT, env=no_compiler, capture_output=True, text=True, timeout=PREPARE_S, check=False)
         if done.returncode != 0:
             raise Broken(f"mcp-tracer {' '.join(arguments)} ended with {done.returncode}: {done.stdout[-2000:]}{done.stderr[-2000:]}")
         return json.loads(done.stdout)
 
     def begin(self, settings: Sequence[str] = ()) -> None:
-        """Lay the tracer's home anew, with these settings and the C core for this place's interpreter."""
+        """Lay the tracer's home anew, with these settings and the C core for this place's interpreter, which is compiled once for all."""
         self.end()
         self.set_up(settings)
-        builder = self.project / ".ai-agents/logging/runtime/python/mcp_tracer_runtime/build_core.py"
-        built = _run([str(self.python), str(builder)], self.home).stdout.strip()
-        if self.core == "c" and not built:
-            raise Broken(f"the C core could not be built for {self.python}")
+        if self.core == "c":
+            runtime = self.project / ".ai-agents/logging/runtime/python/mcp_tracer_runtime"
+            shutil.copy(_core(str(self.python), runtime, self.home.parent / "cores" / self.version), runtime)
 
     def set_up(self, settings: Sequence[str]) -> None:
         """Lay the tracer's home, with these settings beside the defaults."""
@@ -104,6 +105,19 @@ class Place:
         """sha256 of every Python file outside the tracer's home."""
         files = (path for path in self.project.rglob("*.py*") if path.is_file() and not _ours(path.relative_to(self.project)))
         return {str(path.relative_to(self.project)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def _core(python: str, runtime: Path, folder: Path) -> Path:
+    """The C core of `runtime` for `python`, kept in `folder` for each state of its sources."""
+    sources = [path.read_bytes() for path in sorted(runtime.glob("core*.[ch]"))]
+    place = folder / hashlib.sha256(b"".join(sources)).hexdigest()[:16]
+    place.mkdir(parents=True, exist_ok=True)
+    if not any(place.glob("_core.*.so")):
+        _run([python, "-c", _BUILD, str(runtime), str(place)], folder)
+    built = next(place.glob("_core.*.so"), None)
+    if built is None:
+        raise Broken(f"the C core could not be built for {python}")
+    return built
 
 
 def _ours(path: Path) -> bool:
