@@ -1,4 +1,4 @@
-"""Run as a process by test_crash: ingests a folder until it is killed."""
+"""Run as a process by `killing`: ingests a folder until it is killed."""
 
 import sys
 from pathlib import Path

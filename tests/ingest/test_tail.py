@@ -1,13 +1,8 @@
-"""Following spool files: live, finished, killed, damaged; the lease; kill -9 of the ingester."""
+"""Following spool files: live, finished, killed, damaged; the lease."""
 
 from __future__ import annotations
 
 import os
-import random
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import anyio
@@ -131,35 +126,3 @@ def test_a_pid_that_another_process_got_is_not_the_writer(tmp_path: Path) -> Non
     for start, lives in ((process.start_time(os.getpid()), True), (1, False)):
         with SpoolReader(program(1, pid=os.getpid(), process_start=start or 0).write(tmp_path)) as reader:
             assert process.lives(reader.source) == lives
-
-
-async def test_kill_9_loses_and_doubles_nothing(tmp_path: Path) -> None:
-    rng = random.Random(9)
-    builders = [living(0, number) for number in (1, 2)]
-    places = [(builder.function(), builder.trace(TRACE)) for builder in builders]
-    worker = Path(__file__).with_name("ingest_all.py")
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
-    for round_ in range(10):
-        for builder, (function, trace) in zip(builders, places, strict=True):
-            for seq in range(600 * round_ + 1, 600 * round_ + 601):
-                if seq % 50 == 0:
-                    builder.open_span(seq=seq, trace=trace, fn=function, at=seq)
-                builder.span(seq=seq, trace=trace, fn=function, at=seq, duration=seq)
-            path = builder.write(tmp_path / "new")
-            path.replace(tmp_path / "spool" / path.name) if round_ else builder.write(tmp_path / "spool")
-        child = subprocess.Popen([sys.executable, str(worker), str(tmp_path)], stdout=subprocess.PIPE, env=environment)
-        assert child.stdout is not None and child.stdout.readline()
-        time.sleep(rng.random() * 0.4)
-        child.send_signal(signal.SIGKILL)
-        child.wait()
-        child.stdout.close()
-    store = SqliteSpanStore(tmp_path / "traces")
-    await ingester_of(tmp_path, store).catch_up()
-    await store.seal()
-    found = await store.trace_spans(TRACE, limit=20_000, values=False)
-    expected = sorted(builder.span_id(seq) for builder in builders for seq in range(1, 6001))
-    assert sorted(span.span_id for span in found.rows) == expected
-    assert all(span.finished for span in found.rows)
-    (stats,) = await store.function_stats()
-    assert (stats.calls, stats.total_ns) == (12_000, 2 * sum(range(6001)))
-    assert (await store.run("last")).spans == 6000

@@ -86,23 +86,30 @@ def unpack_at(data: bytes, dtype: np.dtype[Any], offsets: Sequence[int]) -> Arra
     return np.frombuffer(raw.reshape(dtype.itemsize, -1)[:, offsets].T.tobytes(), dtype)
 
 
-def pack_block(payloads: Sequence[bytes], compressed: bool) -> tuple[int, bytes]:
-    """(codec, blob) of some spans' payloads."""
+def pack_block(payloads: Sequence[bytes], values: bytes, compressed: bool) -> tuple[int, bytes]:
+    """(codec, blob) of some spans' payloads; `values` are the same joined."""
     lengths = np.fromiter(map(len, payloads), "<u4", len(payloads))
-    raw = lengths.tobytes() + b"".join(payloads)
+    raw = lengths.tobytes() + values
     return (1, compress(raw, 3)) if compressed else (0, raw)
 
 
 class Block:
     """Payloads of `n` spans: `block[i]`, and `raw` with `ends` for searching all of them at once."""
 
-    __slots__ = ("ends", "head", "n", "raw")
+    __slots__ = ("_ends", "head", "n", "raw")
 
     def __init__(self, n: int, codec: int, blob: bytes) -> None:
         self.n = n
         self.raw = decompress(blob) if codec else blob
         self.head = 4 * n
-        self.ends: Array = self.head + np.cumsum(np.frombuffer(self.raw, "<u4", n), dtype=np.int64)
+        self._ends: Array | None = None
+
+    @property
+    def ends(self) -> Array:
+        """Where each payload ends in `raw`."""
+        if self._ends is None:
+            self._ends = self.head + np.cumsum(np.frombuffer(self.raw, "<u4", self.n), dtype=np.int64)
+        return self._ends
 
     def __getitem__(self, index: int) -> bytes:
         start = int(self.ends[index - 1]) if index else self.head

@@ -26,6 +26,7 @@ class Filter:
     needles: tuple[bytes, ...] = (b"",)
     named: Array | None = None
     trace_ids: dict[int, list[int]] = field(default_factory=dict[int, "list[int]"])
+    _known_offsets: tuple[tuple[int, int], list[int]] | None = None
 
     def matches_nothing(self) -> bool:
         """Known without reading a frame."""
@@ -119,14 +120,32 @@ class Filter:
         if frame == OPEN_FRAME:
             for offset, payload in enumerate(snapshot.open_spans().payloads):
                 found[offset] |= any(needle in payload.lower() for needle in self.needles)
-            return mask & found
-        blocks = indexes.blocks_with_text(segment, self.needles, frame, frame + len(mask))
-        for offset, block in frames.blocks(segment.db, frame, len(mask), blocks):
-            part = slice(offset, offset + block.n)
-            if mask[part].any():
-                for needle in self.needles:
-                    found[[offset + index for index in block.holding(needle)]] = True
+        elif self._known_offsets is not None and self._known_offsets[0] == (segment.number, frame):
+            found[self._known_offsets[1]] = True
+        else:
+            found[self._offsets(segment, frame, len(mask), mask)] = True
         return mask & found
+
+    def surely_lacks_text(self, segment: Segment, frame: int) -> bool:
+        """Whether no value of a frame holds the text, known without reading its columns; False where only they can tell."""
+        if self.text is None or self.named is None or frame == OPEN_FRAME or self.named.any():
+            return False
+        blocks = indexes.blocks_with_text(segment, self.needles, frame, segment.frame_end(frame))
+        if blocks is None:
+            return False
+        offsets = self._offsets(segment, frame, segment.frame_end(frame) - frame, None)
+        self._known_offsets = (segment.number, frame), offsets
+        return not offsets
+
+    def _offsets(self, segment: Segment, frame: int, n: int, mask: Array | None) -> list[int]:
+        """Where in a frame values hold the text: a search among bytes, where the mask lets it."""
+        blocks = indexes.blocks_with_text(segment, self.needles, frame, frame + n)
+        there = frames.blocks(segment.db, frame, n) if blocks is None else frames.chosen_blocks(segment.db, frame, blocks)
+        found: set[int] = set()
+        for offset, block in there:
+            if mask is None or mask[offset : offset + block.n].any():
+                found.update(offset + index for needle in self.needles for index in block.holding(needle))
+        return list(found)
 
     def says(self, fn: int, payload: bytes) -> bool:
         """Whether a span holds the text, in its function's name or its values."""
@@ -149,7 +168,7 @@ def build(query: SpanQuery, names: Names, sources: list[int] | None, traces: lis
     if query.text:
         made.text = matching.fold(query.text)
         made.needles = matching.needles(query.text)
-        made.named = names.mask([one.id for one in names.functions if made.text in matching.fold(one.name)])
+        made.named = names.mask([id_ for id_, name in enumerate(names.folded) if made.text in name])
     return made
 
 

@@ -8,6 +8,7 @@ from typing import Final
 
 import numpy as np
 
+from mcp_tracer.storage.sqlite import grams
 from mcp_tracer.storage.sqlite.columns import BLOCK_SPANS, DTYPES, FRAME_SPANS, Array, Block, pack, pack_block, unpack, unpack_at
 from mcp_tracer.storage.sqlite.schema import FRAME_COLUMNS
 from mcp_tracer.storage.sqlite.transform import Spans
@@ -17,13 +18,13 @@ _INSERT: Final = f"INSERT INTO frame VALUES({','.join('?' * (8 + len(FRAME_COLUM
 DIRECTORY: Final = "id, n, min_start, max_start, max_end, min_dur, max_dur, nerr"
 
 
-def write(db: sqlite3.Connection, ordinal: int, spans: Spans, compressed: bool) -> None:
-    """Add spans from `ordinal` on; `trace` holds the segment's trace ids."""
+def write(db: sqlite3.Connection, ordinal: int, spans: Spans, compressed: bool, *, growing: bool = True) -> None:
+    """Add spans from `ordinal` on; `trace` holds the segment's trace ids. `growing`: to a segment that takes spans."""
     for first in range(0, len(spans), FRAME_SPANS):
         part = slice(first, first + FRAME_SPANS)
         columns = {name: column[part] for name, column in spans.columns.items()}
         _write_frame(db, ordinal + first, columns)
-        _write_blocks(db, ordinal + first, spans.payloads[part], compressed)
+        _write_blocks(db, ordinal + first, spans.payloads[part], compressed, growing)
 
 
 def _write_frame(db: sqlite3.Connection, ordinal: int, columns: dict[str, Array]) -> None:
@@ -44,11 +45,13 @@ def _write_frame(db: sqlite3.Connection, ordinal: int, columns: dict[str, Array]
         db.execute("INSERT INTO source_frame VALUES(?,?,?,?)", (source, ordinal, int(numbers.min()), int(numbers.max())))
 
 
-def _write_blocks(db: sqlite3.Connection, ordinal: int, payloads: Sequence[bytes], compressed: bool) -> None:
-    rows: list[tuple[int, int, int, bytes]] = []
+def _write_blocks(db: sqlite3.Connection, ordinal: int, payloads: Sequence[bytes], compressed: bool, growing: bool) -> None:
     for first, stop in _block_bounds(payloads):
-        rows.append((ordinal + first, stop - first, *pack_block(payloads[first:stop], compressed)))
-    db.executemany("INSERT INTO payload VALUES(?,?,?,?)", rows)
+        block, id_, n = payloads[first:stop], ordinal + first, stop - first
+        values = b"".join(block)
+        db.execute("INSERT INTO payload VALUES(?,?,?,?)", (id_, n, *pack_block(block, values, compressed)))
+        if growing:
+            grams.write(db, id_, n, values)
 
 
 def _block_bounds(payloads: Sequence[bytes]) -> Iterator[tuple[int, int]]:
@@ -77,6 +80,7 @@ def delete(db: sqlite3.Connection, ordinals: Sequence[int], stop: int) -> None:
         db.executemany("DELETE FROM source_frame WHERE src=? AND frame=?", [(v, ordinal) for v in np.unique(columns["src"]).tolist()])
     db.execute("DELETE FROM frame WHERE id>=? AND id<?", (ordinals[0], stop))
     db.execute("DELETE FROM payload WHERE id>=? AND id<?", (ordinals[0], stop))
+    db.execute("DELETE FROM block_gram WHERE id>=? AND id<?", (ordinals[0], stop))
 
 
 def read(db: sqlite3.Connection, ordinal: int, names: Iterable[str] = FRAME_COLUMNS) -> dict[str, Array]:
@@ -96,12 +100,17 @@ def read_at(db: sqlite3.Connection, ordinal: int, offsets: Sequence[int]) -> dic
     return {**columns, "start": columns["start"] + row[0]}
 
 
-def blocks(db: sqlite3.Connection, ordinal: int, n: int, chosen: set[int] | None = None) -> Iterator[tuple[int, Block]]:
-    """(offset in the frame, block) of the payloads of a frame, one at a time; only those in `chosen` where it is given."""
+def blocks(db: sqlite3.Connection, ordinal: int, n: int) -> Iterator[tuple[int, Block]]:
+    """(offset in the frame, block) of the payloads of a frame, one at a time."""
     query = "SELECT id, n, codec, z FROM payload WHERE id>=? AND id<? ORDER BY id"
     for first, count, codec, blob in db.execute(query, (ordinal, ordinal + n)):
-        if chosen is None or first in chosen:
-            yield first - ordinal, Block(count, codec, blob)
+        yield first - ordinal, Block(count, codec, blob)
+
+
+def chosen_blocks(db: sqlite3.Connection, ordinal: int, ids: Iterable[int]) -> Iterator[tuple[int, Block]]:
+    """As `blocks`, of those with these ids."""
+    for first in ids:
+        yield first - ordinal, Block(*db.execute("SELECT n, codec, z FROM payload WHERE id=?", (first,)).fetchone())
 
 
 def payloads_at(db: sqlite3.Connection, ordinal: int, offsets: Sequence[int]) -> dict[int, bytes]:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
+from mcp_tracer.storage.sqlite import grams
 from mcp_tracer.storage.sqlite.columns import Array, unpack
 from mcp_tracer.storage.sqlite.snapshot import Segment
 
-GRAM_BITS: Final = 15
-GRAM_BYTES: Final = 4
 _PART: Final = 500
 _BOUND_STEPS: Final = 64
 
@@ -80,20 +79,21 @@ def _bound_ns(exponents: Array) -> Array:
 def frames_with_text(segment: Segment, needles: Sequence[bytes], named: Array) -> Array | None:
     """Frames whose payloads may hold one of `needles` or that call a function in `named`; None where the index cannot say."""
     blocks = _any_blocks(segment, needles)
-    by_name = frames_of_functions(segment, named)
+    by_name = frames_of_functions(segment, named) if named.any() else np.zeros(0, np.int64)
     if blocks is None or by_name is None:
         return None
     ids = segment.directory()["id"]
     return np.union1d(ids[np.searchsorted(ids, blocks, side="right") - 1], by_name)
 
 
-def blocks_with_text(segment: Segment, needles: Sequence[bytes], first: int, stop: int) -> set[int] | None:
+def blocks_with_text(segment: Segment, needles: Sequence[bytes], first: int, stop: int) -> list[int] | None:
     """Ids of payload blocks from `first` to `stop` that may hold one of `needles`; None where the index cannot say."""
     blocks = _any_blocks(segment, needles)
-    return None if blocks is None else set(blocks[(blocks >= first) & (blocks < stop)].tolist())
+    return None if blocks is None else blocks[slice(*np.searchsorted(blocks, (first, stop)).tolist())].tolist()
 
 
 def _any_blocks(segment: Segment, needles: Sequence[bytes]) -> Array | None:
+    """Ids of all payload blocks that may hold one of `needles`, ascending."""
     found: Array | None = None
     for needle in needles:
         blocks = _blocks(segment, needle)
@@ -104,33 +104,32 @@ def _any_blocks(segment: Segment, needles: Sequence[bytes]) -> Array | None:
 
 
 def _blocks(segment: Segment, needle: bytes) -> Array | None:
-    """Ids of all payload blocks that hold every 4-gram of the needle."""
-    if not segment.sealed or len(needle) < GRAM_BYTES:
+    """Ids of all payload blocks that hold every piece of the needle."""
+    if len(needle) < grams.PIECE:
         return None
-    if segment.known_blocks is not None and segment.known_blocks[0] == needle:
-        return segment.known_blocks[1]
-    hashes: list[int] = np.unique(grams(needle)).tolist()[:64]
+    if needle not in segment.known_blocks:
+        hashes: list[int] = np.unique(grams.pieces(needle)).tolist()[:64]
+        segment.known_blocks[needle] = _sealed_blocks(segment, hashes) if segment.sealed else _growing_blocks(segment, hashes)
+    return segment.known_blocks[needle]
+
+
+def _sealed_blocks(segment: Segment, hashes: list[int]) -> Array:
     rows = segment.db.execute(f"SELECT bits FROM gram WHERE h IN ({','.join('?' * len(hashes))})", hashes).fetchall()
     ids = _block_ids(segment)
-    found: Array = ids[:0]
-    if len(rows) == len(hashes):  # a gram without a row is in no block
-        bits = np.frombuffer(rows[0][0], np.uint8)
-        for row in rows[1:]:
-            bits = bits & np.frombuffer(row[0], np.uint8)
-        found = ids[np.flatnonzero(np.unpackbits(bits)[: len(ids)])]
-    segment.known_blocks = (needle, found)
-    return found
+    if len(rows) < len(hashes):  # a gram without a row is in no block
+        return ids[:0]
+    bits = np.frombuffer(rows[0][0], np.uint8)
+    for row in rows[1:]:
+        bits = bits & np.frombuffer(row[0], np.uint8)
+    return ids[np.flatnonzero(np.unpackbits(bits)[: len(ids)])]
+
+
+def _growing_blocks(segment: Segment, hashes: list[int]) -> Array | None:
+    bitmaps = segment.bitmaps()
+    return None if bitmaps is None else bitmaps.holding(hashes)
 
 
 def _block_ids(segment: Segment) -> Array:
     if segment.block_ids is None:
         segment.block_ids = np.array([row[0] for row in segment.db.execute("SELECT id FROM payload ORDER BY id")], np.int64)
     return segment.block_ids
-
-
-def grams(data: bytes) -> Array:
-    """Hashes of all 4-byte pieces of `data` (GRAM_BITS bits)."""
-    parts: list[Any] = [np.frombuffer(data, "<u4", (len(data) - at) // 4, at) for at in range(4) if len(data) - at >= 4]
-    if not parts:
-        return np.zeros(0, np.uint32)
-    return (np.concatenate(parts) * np.uint32(2654435761)) >> np.uint32(32 - GRAM_BITS)

@@ -41,6 +41,7 @@ def open_newest(folder: Path, now_ns: int) -> Live:
     db = schema.connect(newest.path)
     schema.check_version(db, newest.path)
     db.execute(schema.REMOTE_ROOT)
+    db.execute(schema.BLOCK_GRAM)
     return _loaded(newest.number, db, _older(there[:-1]))
 
 
@@ -59,7 +60,7 @@ def _made(folder: Path, number: int, before: sqlite3.Connection | None, older: l
     path, making = segments.live_path(folder, number), folder / f"seg{number:05d}.making"
     segments.remove(making)
     db = schema.connect(making, create=True)
-    schema.prepare(db, schema.SEGMENT)
+    schema.prepare(db, schema.SEGMENT + schema.GROWING)
     with schema.transaction(db):
         db.execute("INSERT INTO meta VALUES('created_ns', ?)", (now_ns,))
         if before is not None:

@@ -12,6 +12,7 @@ import numpy as np
 
 from mcp_tracer.storage.sqlite.catalog import UNKNOWN
 from mcp_tracer.storage.sqlite.columns import Array
+from mcp_tracer.storage.sqlite.matching import fold
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +44,11 @@ _NOBODY: Final = Source(0, 0, "", 0, 1.0)
 
 
 class Names:
-    """Ids -> meanings, shared by all readers of a store."""
+    """Ids -> meanings, shared by all readers of a store. `folded` are the functions' names, for comparing without regard to case."""
 
     def __init__(self) -> None:
         self.functions: list[Function] = [Function(0, "", UNKNOWN, 0, "function", False, "", ())]
+        self.folded: list[str] = [fold(UNKNOWN)]
         self.errors: list[str] = [""]
         self.threads: list[str] = ["main"]
         self._sources: dict[int, Source] = {}
@@ -59,6 +61,7 @@ class Names:
             for row in db.execute("SELECT id, file, name, line, kind, site, owner, params FROM fn WHERE id>=?", (len(self.functions),)):
                 id_, file, name, line, kind, site, owner, params = row
                 self.functions.append(Function(id_, file, name, line, kind, bool(site), owner, tuple(json.loads(params))))
+                self.folded.append(fold(name))
             for _, name in db.execute("SELECT id, name FROM err WHERE id>=? ORDER BY id", (len(self.errors),)):
                 self.errors.append(name)
             for _, name in db.execute("SELECT id, name FROM thread WHERE id>=? ORDER BY id", (len(self.threads),)):

@@ -44,6 +44,7 @@ CREATE TABLE code(path TEXT, sha256 TEXT, source INT, PRIMARY KEY(path, sha256, 
 FRAME_COLUMNS: Final = ("fn", "dur", "self", "err", "start", "trace", "src", "seq", "parent", "depth", "thread", "flags", "count")
 
 REMOTE_ROOT: Final = "CREATE TABLE IF NOT EXISTS remote_root(src INT, seq INT, parent BLOB NOT NULL, PRIMARY KEY(src, seq)) WITHOUT ROWID"
+BLOCK_GRAM: Final = "CREATE TABLE IF NOT EXISTS block_gram(id INTEGER PRIMARY KEY, n INT NOT NULL, bits BLOB NOT NULL)"
 
 SEGMENT: Final = f"""
 CREATE TABLE meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID;
@@ -87,6 +88,12 @@ CREATE TABLE position(name TEXT PRIMARY KEY, src INT, slot_offset INT, records I
 CREATE TABLE open_span(
     src INT, seq INT, trace_id BLOB, trace INT, fn INT, start INT, dur INT, self INT, parent INT, depth INT, thread INT, flags INT,
     err INT, count INT, payload BLOB, PRIMARY KEY(src, seq)) WITHOUT ROWID;
+"""
+
+# Only while a segment takes spans: for each payload block one bit for each hashed 4-gram of its values in lower case, compressed. Segments
+# that an earlier version began lack some or all of it.
+GROWING: Final = f"""
+{BLOCK_GRAM};
 """
 
 # Added when a segment is sealed: the frames of each function with its slowest call there (a bucket's upper bound), and for each hashed

@@ -9,18 +9,17 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
-from mcp_tracer.storage.sqlite import events, frames, indexes, rollup, schema, segments
-from mcp_tracer.storage.sqlite.columns import FRAME_SPANS, Array, Block, pack
+from mcp_tracer.storage.sqlite import events, frames, grams, indexes, rollup, schema, segments
+from mcp_tracer.storage.sqlite.columns import FRAME_SPANS, Array, pack
 from mcp_tracer.storage.sqlite.rollup import Rollup
 from mcp_tracer.storage.sqlite.segments import SegmentFile
 
 _WHOLE_TABLES: Final = ("meta", "trace", "trace_source", "remote_root", "aggregate", "source_count", "position")
 _EVENT_FRAMES: Final = 64
-_GRAM_BYTES: Final = 512
 
 
 def write(folder: Path, segment: SegmentFile, compressed: bool) -> Path:
@@ -64,11 +63,12 @@ def _copy(before: sqlite3.Connection, db: sqlite3.Connection, compressed: bool) 
             _copy_frame(db, *group[0])
         else:
             merged = frames.joined([frames.load(before, ordinal, n) for ordinal, n in group])
-            frames.write(db, group[0][0], merged, compressed)
+            frames.write(db, group[0][0], merged, compressed, growing=False)
     for table, key in (("trace_frame", "trace"), ("err_frame", "err"), ("source_frame", "src")):
         query = f"SELECT * FROM old.{table} WHERE frame IN (SELECT id FROM same) ORDER BY {key}, frame"
         db.execute(f"INSERT INTO main.{table} {query}")
     before.execute(schema.REMOTE_ROOT)
+    before.execute(schema.BLOCK_GRAM)
     for table in _WHOLE_TABLES:
         db.execute(f"INSERT INTO main.{table} SELECT * FROM old.{table}")
     unfinished = "SELECT src FROM old.position WHERE finished=0"
@@ -136,7 +136,7 @@ def _index(db: sqlite3.Connection) -> None:
         calls.append((functions[last], np.full(len(last), ordinal, np.int64), columns["dur"][order][last]))
     if calls:
         _index_functions(db, *(np.concatenate(column) for column in zip(*calls, strict=True)))
-    _index_grams(db)
+    grams.turn_round(db)
 
 
 def _index_functions(db: sqlite3.Connection, functions: Array, ordinals: Array, slowest: Array) -> None:
@@ -148,22 +148,6 @@ def _index_functions(db: sqlite3.Connection, functions: Array, ordinals: Array, 
     starts: list[int] = firsts.tolist()
     parts = [slice(*pair) for pair in zip(starts, [*starts[1:], len(functions)], strict=True)]
     db.executemany("INSERT INTO fn_frame VALUES(?,?,?)", [(int(functions[p.start]), pack(steps[p]), pack(bounds[p])) for p in parts])
-
-
-def _index_grams(db: sqlite3.Connection) -> None:
-    """Mark in which blocks each hashed gram is; a few columns of the matrix at a time are turned into rows."""
-    n = db.execute("SELECT count(*) FROM main.payload").fetchone()[0]
-    blocks = np.zeros((n, (1 << indexes.GRAM_BITS) // 8), np.uint8)
-    for row, (count, codec, blob) in enumerate(db.execute("SELECT n, codec, z FROM main.payload ORDER BY id")):
-        block = Block(count, codec, blob)
-        there = np.zeros(1 << indexes.GRAM_BITS, np.bool_)
-        there[indexes.grams(block.raw[block.head :].lower())] = True
-        blocks[row] = np.packbits(there)
-    for first in range(0, blocks.shape[1], _GRAM_BYTES):
-        part: Any = np.unpackbits(blocks[:, first : first + _GRAM_BYTES], axis=1)
-        rows: Any = np.packbits(part.T, axis=1)
-        found: list[int] = np.flatnonzero(rows.any(axis=1)).tolist()
-        db.executemany("INSERT INTO gram VALUES(?,?)", [(first * 8 + at, rows[at].tobytes()) for at in found])
 
 
 def _sync(path: Path) -> None:

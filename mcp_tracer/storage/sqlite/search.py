@@ -102,6 +102,8 @@ class Search:
 
     def _scan(self, index: int, frame: int) -> None:
         segment = self._snapshot.segments[index]
+        if self._filter.surely_lacks_text(segment, frame):
+            return
         columns = self._read(index, frame, {self._column, *self._filter.columns()})
         if not len(columns[self._column]):
             return

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
 from typing import Any, Final
@@ -15,6 +15,7 @@ import numpy as np
 from mcp_tracer.storage.sqlite import frames, opened, schema, segments
 from mcp_tracer.storage.sqlite.column_cache import ColumnCache, identity
 from mcp_tracer.storage.sqlite.columns import Array
+from mcp_tracer.storage.sqlite.grams import Bitmaps, GrowingBitmaps
 from mcp_tracer.storage.sqlite.names import Names
 from mcp_tracer.storage.sqlite.segments import SegmentFile
 from mcp_tracer.storage.sqlite.transform import Spans
@@ -32,8 +33,9 @@ class Segment:
     db: sqlite3.Connection
     path: Path
     known_directory: Array | None = None
-    known_blocks: tuple[bytes, Array] | None = None
+    known_blocks: dict[bytes, Array | None] = field(default_factory=dict[bytes, "Array | None"])
     block_ids: Array | None = None
+    growing: GrowingBitmaps | None = None
     cache: ColumnCache | None = None
     file: int = 0
 
@@ -47,15 +49,24 @@ class Segment:
         """Whether the segment has a table that early versions did not make."""
         return self.db.execute("SELECT 1 FROM sqlite_master WHERE type='table' AND name=?", (name,)).fetchone() is not None
 
+    def bitmaps(self) -> Bitmaps | None:
+        """Which pieces of text are in which block, while the segment takes spans; None where that isn't known of all blocks."""
+        if self.growing is None or not self.has_table("block_gram"):
+            return None
+        there, found = self.directory(), self.growing.read(self.db, self.file)
+        return found if found.cover(int(there["id"][-1] + there["n"][-1]) if len(there) else 0) else None
+
+    def frame_end(self, frame: int) -> int:
+        """The ordinal behind the last span of a frame."""
+        there = self.directory()
+        return frame + int(there["n"][np.searchsorted(there["id"], frame)])
+
     def directory(self) -> Array:
         """Id, number of spans and bounds of every frame (fields as in `frames.DIRECTORY`), by id."""
-        if self.known_directory is not None:
-            return self.known_directory
-        rows = self.db.execute(f"SELECT {frames.DIRECTORY} FROM frame ORDER BY id").fetchall()
-        found = np.array(rows, _DIRECTORY) if rows else np.zeros(0, _DIRECTORY)
-        if self.sealed:
-            self.known_directory = found
-        return found
+        if self.known_directory is None:
+            rows = self.db.execute(f"SELECT {frames.DIRECTORY} FROM frame ORDER BY id").fetchall()
+            self.known_directory = np.array(rows, _DIRECTORY) if rows else np.zeros(0, _DIRECTORY)
+        return self.known_directory
 
 
 @dataclass(slots=True)
@@ -88,13 +99,13 @@ class Readers:
         self._idle: list[_Session] = []
         self._lock = Lock()
         self._directories: dict[Path, Array] = {}
-        self._columns = ColumnCache()
+        self._columns, self._bitmaps = ColumnCache(), GrowingBitmaps()
 
     @contextmanager
     def snapshot(self) -> Generator[Snapshot]:
         """The store as it is now. Raises sqlite3.Error where it cannot be read."""
         with self._lock:
-            session = self._idle.pop() if self._idle else _Session(self._folder, self._columns)
+            session = self._idle.pop() if self._idle else _Session(self._folder, self._columns, self._bitmaps)
         try:
             yield session.begin(self._names, self._directories)
             session.end(self._directories)
@@ -115,8 +126,8 @@ class Readers:
 class _Session:
     """The connections of one reader."""
 
-    def __init__(self, folder: Path, columns: ColumnCache) -> None:
-        self._folder, self._columns = folder, columns
+    def __init__(self, folder: Path, columns: ColumnCache, bitmaps: GrowingBitmaps) -> None:
+        self._folder, self._columns, self._bitmaps = folder, columns, bitmaps
         self._catalog: sqlite3.Connection | None = None
         self._segments: dict[Path, Segment] = {}
 
@@ -126,6 +137,7 @@ class _Session:
             if segment.sealed:
                 segment.known_directory = directories.get(segment.path)
             else:
+                segment.known_blocks, segment.known_directory = {}, None
                 segment.db.execute("BEGIN")
                 segment.db.execute("SELECT count(*) FROM meta").fetchone()  # a read begins the snapshot, not BEGIN
         # After the segments: so the catalog names at least everything that they refer to.
@@ -141,7 +153,7 @@ class _Session:
         for segment in self._segments.values():
             if segment.db.in_transaction:
                 segment.db.execute("COMMIT")
-            if segment.known_directory is not None:
+            if segment.sealed and segment.known_directory is not None:
                 directories[segment.path] = segment.known_directory
 
     def close(self) -> None:
@@ -170,6 +182,13 @@ class _Session:
             if one.path not in self._segments:
                 db = schema.connect(one.path, sealed=one.sealed)
                 schema.check_version(db, one.path)
-                kept = (self._columns, identity(one.path)) if one.sealed else (None, 0)
-                self._segments[one.path] = Segment(one.number, one.sealed, db, one.path, cache=kept[0], file=kept[1])
+                self._segments[one.path] = Segment(
+                    one.number,
+                    one.sealed,
+                    db,
+                    one.path,
+                    growing=None if one.sealed else self._bitmaps,
+                    cache=self._columns if one.sealed else None,
+                    file=identity(one.path) if one.sealed else one.path.stat().st_ino,
+                )
         return [self._segments[one.path] for one in there]
