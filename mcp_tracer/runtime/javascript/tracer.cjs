@@ -160,9 +160,14 @@ class Tracer {
 
   /** @param {number} exitCode */
   end(exitCode) {
-    this.flush(true);
     this.exiting = true;
     state.quietUntil = -1;
+    this.pause(exitCode);
+  }
+
+  /** Write all there is, and the run's end as of now: nothing more may follow, as where Vitest kills its workers. @param {number} [exitCode] */
+  pause(exitCode) {
+    this.flush(true);
     const { dropped, faults } = state;
     const error = this.uncaught === '' ? undefined : this.uncaught;
     this.guard(() => {

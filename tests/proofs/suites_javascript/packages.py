@@ -27,6 +27,7 @@ class Suite:
     repository: str = ""  # where the tests are that npm's archive lacks: `owner/name` on GitHub, checked out at `tag`
     tag: str = ""
     needs: str = ""  # of the tests, at fixed versions
+    overrides: dict[str, str] = field(default_factory=dict[str, str])  # of what `needs` asks for: npm's own `overrides`
     before: str = ""  # a command that builds what is tested, run at every run
     built: tuple[str, ...] = ()  # folders and files that `before` writes
     exceptions: dict[str, str] = field(default_factory=dict[str, str])  # test (how its name begins) -> why it can't be satisfied
@@ -70,6 +71,7 @@ NAMED = (
         tag="v18.0.9",
         before="node esbuild.config.js",
         built=("lib",),
+        overrides={"marked-repo": "npm:marked@18.0.0"},  # asked for by its address on GitHub, and not used by these tests
         needs="@markedjs/testutils@18.0.0-1 cheerio@1.2.0 commonmark@0.31.2 esbuild@0.28.1 esbuild-plugin-umd-wrapper@3.0.0 "
         "marked-highlight@2.2.4 highlight.js@11.11.1 titleize@4.0.0 markdown-it@14.1.0",
     ),
@@ -78,7 +80,7 @@ NAMED = (
         "14.2.0",
         "mocha",
         "lib index.mjs",
-        arguments="test/*.mjs",
+        arguments="test/commonmark.mjs test/markdown-it.mjs test/misc.mjs test/ruler.mjs test/token.mjs test/utils.mjs",
         repository="markdown-it/markdown-it",
         tag="14.2.0",
         needs="mocha@10.8.2 chai@4.5.0 markdown-it-testgen@0.1.6 markdown-it-abbr@2.0.0 markdown-it-container@4.0.0 "

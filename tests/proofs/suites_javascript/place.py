@@ -71,7 +71,8 @@ def prepare(suite: Suite, cache: Path, node: str, clones: Path | None) -> NodePl
     version = _run([node, "--version"], cache).strip()
     home = cache / f"{suite.name.replace('/', '-')}-{suite.version}-node{version.split('.')[0][1:]}"
     place = NodePlace(suite, home, home / "project", Path(node), "", version)
-    stamp = hashlib.sha256(repr((suite.repository, suite.tag, suite.needs, suite.extra_files)).encode()).hexdigest()
+    wanted = (suite.repository, suite.tag, suite.needs, suite.extra_files, *suite.overrides.items())
+    stamp = hashlib.sha256(repr(wanted).encode()).hexdigest()
     ready = home / "ready"
     if ready.is_file():
         told = json.loads(ready.read_text())
@@ -126,7 +127,7 @@ def _install(suite: Suite, place: NodePlace) -> None:
     package = json.loads(text)
     for unwanted in ("devDependencies", "scripts", "workspaces", "packageManager", "optionalDependencies"):
         package.pop(unwanted, None)
-    file.write_text(json.dumps(package))
+    file.write_text(json.dumps({**package, "overrides": suite.overrides}))
     try:
         quiet = ["--no-save", "--no-package-lock", "--ignore-scripts", "--legacy-peer-deps", "--no-audit", "--no-fund", "--loglevel=error"]
         _run(["npm", "install", *quiet, *suite.needs.split()], place.project)

@@ -1,7 +1,7 @@
 'use strict';
 /** Jest (jest-circus): each test is a trace, from its `beforeEach` to its `afterEach`. Its runner tells handlers in the global object of the tests. */
 const { quietly } = require('../library.cjs');
-const { beginTest, endTest, partOf } = require('./test-root.cjs');
+const { beginTest, endTest, enter } = require('./test-root.cjs');
 
 /** @typedef {import('../frame.cjs').Frame} Frame */
 
@@ -22,8 +22,8 @@ function look(tracer, global) {
 class Watcher {
   /** The running test's span. @type {Frame | null} */
   frame = null;
-  /** The functions that the runner is about to call, as they are outside of a test. @type {Map<any, any>} */
-  originals = new Map();
+  /** The tests and hooks that the runner is about to call, with their functions. @type {Map<any, any>} */
+  called = new Map();
 
   /** @param {import('../tracer.cjs').Tracer} tracer @param {any} global */
   constructor(tracer, global) {
@@ -41,23 +41,29 @@ class Watcher {
     else if (/^(test_fn|hook)_(success|failure)$/.test(event.name)) this.putBack(event.test !== undefined && event.name.startsWith('test') ? event.test : event.hook);
   }
 
-  /** @param {any} called a test or a hook @returns {void} */
+  /** The runner takes the function from the test or hook right before it calls it: what is called then runs in the context that is entered there. @param {any} called */
   carry(called) {
-    if (this.frame === null || this.originals.has(called)) return;
-    this.originals.set(called, called.fn);
-    called.fn = partOf(this.frame, called.fn);
+    if (this.called.has(called)) return;
+    const { frame } = this;
+    const { fn } = called;
+    this.called.set(called, fn);
+    const get = () => {
+      quietly(() => enter(frame));
+      return fn;
+    };
+    Object.defineProperty(called, 'fn', { configurable: true, enumerable: true, get });
   }
 
   /** @param {any} called */
   putBack(called) {
-    if (!this.originals.has(called)) return;
-    called.fn = this.originals.get(called);
-    this.originals.delete(called);
+    if (!this.called.has(called)) return;
+    Object.defineProperty(called, 'fn', { configurable: true, enumerable: true, writable: true, value: this.called.get(called) });
+    this.called.delete(called);
   }
 
   /** @param {'pass' | 'fail' | 'skip'} status @param {any} error or a pair of it and where the test stands */
   end(status, error) {
-    for (const called of [...this.originals.keys()]) this.putBack(called);
+    for (const called of [...this.called.keys()]) this.putBack(called);
     endTest(this.frame, status, Array.isArray(error) ? (error[0] ?? error[1]) : error);
     this.frame = null;
   }

@@ -1,61 +1,68 @@
 'use strict';
-/** node:test: each test function is a trace. Its runner calls it in an AsyncResource, the only part of it that can be reached however `test` was imported. */
+/**
+ * node:test: each test function is a trace. Its runner calls it in an AsyncResource, the only part of it that can be reached however `test` was imported:
+ * as it looks for `runInAsyncScope`, the test begins, and the resource takes its context over. No frame of ours stands below the test's.
+ */
 const { AsyncResource } = require('node:async_hooks');
+const process = require('node:process');
 const { className } = require('../builtins.cjs');
 const { quietly } = require('../library.cjs');
-const { beginTest, endTest, partOf } = require('./test-root.cjs');
+const { beginTest, endTest, enter, within } = require('./test-root.cjs');
 
 /** @typedef {import('../frame.cjs').Frame} Frame */
 
+/** @type {WeakSet<object>} the tests that have begun */
+const begun = new WeakSet();
+const original = AsyncResource.prototype.runInAsyncScope;
+
 /** @param {import('../tracer.cjs').Tracer} tracer */
 function install(tracer) {
-  const prototype = /** @type {any} */ (AsyncResource.prototype);
-  const { runInAsyncScope } = {
-    /** @this {any} @param {any} fn @param {unknown} self @param {unknown[]} values */
-    runInAsyncScope(fn, self, ...values) {
-      const frame = className(Object.getPrototypeOf(this)) === 'Test' ? (quietly(() => begin(tracer, this, values)) ?? null) : null;
-      if (frame === null) return Reflect.apply(original, this, arguments);
-      return run(frame, this, () => Reflect.apply(original, this, [partOf(frame, fn), self, ...values]), values);
+  Object.defineProperty(AsyncResource.prototype, 'runInAsyncScope', {
+    configurable: true,
+    /** @this {any} */
+    get() {
+      if (className(Object.getPrototypeOf(this)) === 'Test') quietly(() => begin(tracer, this));
+      return original;
     },
-  };
-  const original = prototype.runInAsyncScope;
-  prototype.runInAsyncScope = runInAsyncScope;
+    /** @this {any} @param {unknown} value */
+    set(value) {
+      Object.defineProperty(this, 'runInAsyncScope', { value, writable: true, configurable: true, enumerable: this !== AsyncResource.prototype });
+    },
+  });
 }
 
-/** @param {import('../tracer.cjs').Tracer} tracer @param {any} test @param {unknown[]} values its context, and `done` where it takes one @returns {Frame | null} */
-function begin(tracer, test, values) {
-  const own = values[0];
-  if (typeof own !== 'object' || own === null || className(Object.getPrototypeOf(own)) !== 'TestContext') return null;
+/** @param {import('../tracer.cjs').Tracer} tracer @param {any} test */
+function begin(tracer, test) {
+  if (begun.has(test) || typeof test.pass !== 'function' || typeof test.fail !== 'function') return;
+  begun.add(test);
   const names = [];
   for (let one = test; one !== null && one !== undefined && one.parent !== null; one = one.parent) names.unshift(one.name);
-  return names.length === 0 ? null : beginTest(tracer, test.loc?.file ?? test.entryFile ?? process.argv[1], names);
+  if (names.length === 0) return;
+  const frame = beginTest(tracer, test.loc?.file ?? test.entryFile ?? process.argv[1], names);
+  watch(test, 'pass', () => endTest(frame, test.skipped || test.isSkipped ? 'skip' : 'pass'));
+  watch(test, 'fail', (error) => endTest(frame, 'fail', error?.cause ?? error));
+  adopt(test, frame);
 }
 
-/** @param {Frame} frame @param {any} test @param {() => any} work @param {any[]} values */
-function run(frame, test, work, values) {
-  const done = values[1];
-  const passed = () => quietly(() => endTest(frame, test.skipped || test.isSkipped ? 'skip' : 'pass'));
-  const failed = (/** @type {unknown} */ error) => quietly(() => endTest(frame, 'fail', error));
-  if (typeof done === 'function') {
-    values[1] = {
-      /** @this {unknown} @param {unknown} error */
-      done(error) {
-        if (error) failed(error);
-        else passed();
-        return Reflect.apply(done, this, arguments);
-      },
-    }.done;
-  }
-  try {
-    const result = work();
-    if (typeof done === 'function' && result === undefined) return result;
-    if (typeof result?.then !== 'function') passed();
-    else result.then(passed, failed);
-    return result;
-  } catch (error) {
-    failed(error);
-    throw error;
-  }
+/** Hear of the test's end. @param {any} test @param {string} name of the method by which its runner ends it @param {(value: any) => void} ended */
+function watch(test, name, ended) {
+  const method = test[name];
+  test[name] = {
+    /** @this {unknown} @param {unknown} value */
+    [name](value) {
+      quietly(() => ended(value));
+      return Reflect.apply(method, this, arguments);
+    },
+  }[name];
+}
+
+/** Make `frame` the context of all that runs in `resource`: it is kept in the resource itself, and in newer Nodes in a property of it. @param {any} resource @param {Frame | null} frame */
+function adopt(resource, frame) {
+  original.call(resource, () => enter(frame));
+  within(frame, () => {
+    const made = /** @type {any} */ (new AsyncResource('mcp-tracer'));
+    for (const symbol of Object.getOwnPropertySymbols(made)) if (symbol.description === 'context_frame') resource[symbol] = made[symbol];
+  });
 }
 
 module.exports = { install };

@@ -43,17 +43,4 @@ function enter(frame) {
   spans.state.contexts.enterWith(/** @type {Frame} */ (frame ?? undefined));
 }
 
-/** The same function, run as a part of the test. @param {Frame | null} frame @param {any} original @returns {any} */
-function partOf(frame, original) {
-  if (frame === null || typeof original !== 'function') return original;
-  const part = {
-    /** @this {unknown} */
-    part() {
-      return within(frame, () => Reflect.apply(original, this, arguments));
-    },
-  }.part;
-  Object.defineProperty(part, 'length', { value: original.length, configurable: true });
-  return part;
-}
-
-module.exports = { beginTest, endTest, within, enter, partOf };
+module.exports = { beginTest, endTest, within, enter };

@@ -39,7 +39,7 @@ function change(tracer, running, task) {
   if (isNew) running.set(task, beginTest(tracer, task.file?.filepath, namesOf(task)));
   enter(running.get(task) ?? null);
   // The files are done: the worker is about to be killed.
-  if (task === undefined) tracer.flush(true);
+  if (task === undefined) tracer.pause();
 }
 
 /** Errors are described for their way to another process. @param {any} described @returns {Error | undefined} one with the same class name, message and stack */

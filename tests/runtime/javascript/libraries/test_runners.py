@@ -86,7 +86,7 @@ def test_node_test(project: Any, file: str, head: str) -> None:
 def test_mocha(project: Any, file: str, head: str) -> None:
     spool = run(project, file, head, {}, "node_modules/mocha/bin/mocha.js", file)
     assert results(spool) == expected(file)
-    assert below(spool) == [sorted(["test", *names]) for names in CALLED]
+    assert below(spool) == [sorted(["test", *names]) for names in PREPARED]
 
 
 def test_jest(project: Any) -> None:
@@ -104,3 +104,43 @@ def test_vitest(project: Any) -> None:
     spool = run(project, "sum.test.mjs", head, {"told": told}, "node_modules/vitest/vitest.mjs", "run", "sum.test.mjs")
     assert results(spool) == expected("sum.test.mjs")
     assert below(spool) == [sorted(["test", *names]) for names in PREPARED]
+    assert spool.end == {"dropped": 0, "faults": 0}
+
+
+STACK = """
+const { add, later } = require('./sum.cjs');
+const told = (stack) => stack.split('\\n').filter((line) => line.includes('.ai-agents') || line.includes('at add'));
+it('now', () => { console.error('frames', JSON.stringify(told(add(1, 2)))) });
+it('then', async () => { await null; console.error('frames', JSON.stringify(told(await later(1)))) });
+"""
+SHOWS_STACK = """
+function add(a, b) { return new Error('here').stack }
+async function later(n) { await null; return add(n, 1) }
+module.exports = { add, later };
+"""
+
+
+def no_frame_of_ours(project: Any, node: str, head: str, *words: str) -> None:
+    project.write("sum.cjs", SHOWS_STACK)
+    project.instrument(2)
+    project.write("sum.test.cjs", head + STACK)
+    done = project.run(*words, node=node)
+    shown = [line.partition("frames ")[2] for line in (done.stdout + done.stderr).splitlines() if "frames [" in line]
+    assert len(shown) == 2, done.stdout + done.stderr
+    assert all(".ai-agents" not in line and line.count("at add") == 1 for line in shown)
+    (spool,) = [one for one in project.spools() if one.spans]
+    assert below(spool) == [["add", "test"], ["add", "later", "test"]]
+
+
+@pytest.mark.parametrize(
+    ("head", "words"),
+    [("const { it } = require('node:test');", ["--test", "sum.test.cjs"]), ("", ["node_modules/mocha/bin/mocha.js", "sum.test.cjs"])],
+    ids=["node:test", "mocha"],
+)
+def test_no_frame_of_ours_stands_in_a_test(project: Any, node: str, head: str, words: list[str]) -> None:
+    no_frame_of_ours(project, node, head, *words)
+
+
+def test_no_frame_of_ours_stands_in_a_test_of_jest(project: Any) -> None:
+    project.write("package.json", '{"jest": {"testMatch": ["**/*.test.cjs"], "watchman": false}}')
+    no_frame_of_ours(project, "node", "", "node_modules/jest/bin/jest.js", "--runInBand", "--no-cache")
