@@ -1,4 +1,4 @@
-"""Columns of sealed segments, unpacked, for the next question: sealed segments never change."""
+"""Columns of frames, unpacked, for the next question. A frame with the same id and number of spans in the same segment is the same."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from mcp_tracer.storage.sqlite import frames
 from mcp_tracer.storage.sqlite.columns import Array
 
 MAX_BYTES: Final = 64 << 20
-Key = tuple[int, int, str]
+Key = tuple[int, int, int, str]
+"""A segment, a frame's id, its number of spans, and the column's name."""
 
 
 class ColumnCache:
@@ -24,26 +25,26 @@ class ColumnCache:
         self._kept: OrderedDict[Key, Array] = OrderedDict()
         self._lock = Lock()
 
-    def read(self, db: sqlite3.Connection, file: int, frame: int, names: Iterable[str]) -> dict[str, Array]:
-        """As `frames.read`, for the sealed segment that `identity` gave the number `file` for."""
-        names = tuple(names)
+    def read(self, db: sqlite3.Connection, place: tuple[int, int, int], names: Iterable[str]) -> dict[str, Array]:
+        """As `frames.read`. A place is a number that tells the segment from others, the frame's id, and its number of spans."""
+        keys: dict[str, Key] = {name: (*place, name) for name in names}
         with self._lock:
-            found = {name: self._kept[file, frame, name] for name in names if (file, frame, name) in self._kept}
+            found = {name: self._kept[key] for name, key in keys.items() if key in self._kept}
             for name in found:
-                self._kept.move_to_end((file, frame, name))
-        missing = [name for name in names if name not in found]
+                self._kept.move_to_end(keys[name])
+        missing = [name for name in keys if name not in found]
         if missing:
-            read = frames.read(db, frame, missing)
-            self._keep(file, frame, read)
+            read = frames.read(db, place[1], missing)
+            self._keep({keys[name]: column for name, column in read.items()})
             found |= read
         return found
 
-    def _keep(self, file: int, frame: int, columns: dict[str, Array]) -> None:
+    def _keep(self, columns: dict[Key, Array]) -> None:
         with self._lock:
-            for name, column in columns.items():
+            for key, column in columns.items():
                 column.flags.writeable = False
-                if (file, frame, name) not in self._kept:
-                    self._kept[file, frame, name] = column
+                if key not in self._kept:
+                    self._kept[key] = column
                     self._bytes += column.nbytes
             while self._bytes > self._max_bytes:
                 self._bytes -= self._kept.popitem(last=False)[1].nbytes

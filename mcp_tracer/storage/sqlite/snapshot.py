@@ -17,6 +17,7 @@ from mcp_tracer.storage.sqlite.column_cache import ColumnCache, identity
 from mcp_tracer.storage.sqlite.columns import Array
 from mcp_tracer.storage.sqlite.grams import Bitmaps, GrowingBitmaps
 from mcp_tracer.storage.sqlite.names import Names
+from mcp_tracer.storage.sqlite.rollup_cache import RollupCache
 from mcp_tracer.storage.sqlite.segments import SegmentFile
 from mcp_tracer.storage.sqlite.transform import Spans
 
@@ -37,13 +38,14 @@ class Segment:
     block_ids: Array | None = None
     growing: GrowingBitmaps | None = None
     cache: ColumnCache | None = None
+    rollups: RollupCache = field(default_factory=RollupCache)
     file: int = 0
 
     def read(self, frame: int, names: Iterable[str]) -> dict[str, Array]:
         """The named columns of a frame; `start` in wall ns. They must not be written to."""
         if self.cache is None:
             return frames.read(self.db, frame, names)
-        return self.cache.read(self.db, self.file, frame, names)
+        return self.cache.read(self.db, (self.file, frame, self._spans_in(frame)), names)
 
     def has_table(self, name: str) -> bool:
         """Whether the segment has a table that early versions did not make."""
@@ -58,8 +60,11 @@ class Segment:
 
     def frame_end(self, frame: int) -> int:
         """The ordinal behind the last span of a frame."""
+        return frame + self._spans_in(frame)
+
+    def _spans_in(self, frame: int) -> int:
         there = self.directory()
-        return frame + int(there["n"][np.searchsorted(there["id"], frame)])
+        return int(there["n"][np.searchsorted(there["id"], frame)])
 
     def directory(self) -> Array:
         """Id, number of spans and bounds of every frame (fields as in `frames.DIRECTORY`), by id."""
@@ -99,13 +104,13 @@ class Readers:
         self._idle: list[_Session] = []
         self._lock = Lock()
         self._directories: dict[Path, Array] = {}
-        self._columns, self._bitmaps = ColumnCache(), GrowingBitmaps()
+        self._caches = Caches()
 
     @contextmanager
     def snapshot(self) -> Generator[Snapshot]:
         """The store as it is now. Raises sqlite3.Error where it cannot be read."""
         with self._lock:
-            session = self._idle.pop() if self._idle else _Session(self._folder, self._columns, self._bitmaps)
+            session = self._idle.pop() if self._idle else _Session(self._folder, self._caches)
         try:
             yield session.begin(self._names, self._directories)
             session.end(self._directories)
@@ -123,11 +128,30 @@ class Readers:
             session.close()
 
 
+@dataclass(frozen=True, slots=True)
+class Caches:
+    """What all readers of a store keep for the next questions."""
+
+    columns: ColumnCache = field(default_factory=ColumnCache)
+    rollups: RollupCache = field(default_factory=RollupCache)
+    bitmaps: GrowingBitmaps = field(default_factory=GrowingBitmaps)
+
+    def segment(self, one: SegmentFile, db: sqlite3.Connection) -> Segment:
+        """A segment that was opened."""
+        made = Segment(one.number, one.sealed, db, one.path, cache=self.columns, rollups=self.rollups)
+        if one.sealed:
+            made.file = identity(one.path)
+        else:
+            (created,) = db.execute("SELECT value FROM meta WHERE key='created_ns'").fetchone()
+            made.file, made.growing = hash((one.number, created)), self.bitmaps
+        return made
+
+
 class _Session:
     """The connections of one reader."""
 
-    def __init__(self, folder: Path, columns: ColumnCache, bitmaps: GrowingBitmaps) -> None:
-        self._folder, self._columns, self._bitmaps = folder, columns, bitmaps
+    def __init__(self, folder: Path, caches: Caches) -> None:
+        self._folder, self._caches = folder, caches
         self._catalog: sqlite3.Connection | None = None
         self._segments: dict[Path, Segment] = {}
 
@@ -182,13 +206,5 @@ class _Session:
             if one.path not in self._segments:
                 db = schema.connect(one.path, sealed=one.sealed)
                 schema.check_version(db, one.path)
-                self._segments[one.path] = Segment(
-                    one.number,
-                    one.sealed,
-                    db,
-                    one.path,
-                    growing=None if one.sealed else self._bitmaps,
-                    cache=self._columns if one.sealed else None,
-                    file=identity(one.path) if one.sealed else one.path.stat().st_ino,
-                )
+                self._segments[one.path] = self._caches.segment(one, db)
         return [self._segments[one.path] for one in there]

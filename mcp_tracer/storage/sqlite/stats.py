@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
 import numpy as np
 
 from mcp_tracer.model.errors import UserError
 from mcp_tracer.model.span import FunctionStats
-from mcp_tracer.storage.sqlite import matching, rollup
+from mcp_tracer.storage.sqlite import edges, matching, rollup
 from mcp_tracer.storage.sqlite.columns import Array
 from mcp_tracer.storage.sqlite.names import Function, Names
-from mcp_tracer.storage.sqlite.rollup import HOUR_NS, SUMS, Rollup
+from mcp_tracer.storage.sqlite.rollup import HOUR_NS, Rollup
 from mcp_tracer.storage.sqlite.snapshot import Segment, Snapshot
 
 _EVENTS: Final = ("line", "checkpoint", "variable")  # counted where they were too many; they are no calls
@@ -56,7 +58,7 @@ def function_stats(snapshot: Snapshot, file: str | None, function: str | None, r
             and (not function or matching.function_matches(function, one.name))
         ]
     )
-    return _ranked(_collected(snapshot, Wanted(chosen, run)), names, Ranking("total", None, function == ""))
+    return _ranked(rollup.merged(_collected(snapshot, Wanted(chosen, run))), names, Ranking("total", None, function == ""))
 
 
 def hotspots(snapshot: Snapshot, by: str, run: int | None, window: Window, limit: int) -> tuple[FunctionStats, ...]:
@@ -65,24 +67,29 @@ def hotspots(snapshot: Snapshot, by: str, run: int | None, window: Window, limit
         raise UserError(f"by={by!r} is unknown: use self or total.")
     wanted = Wanted(_calls(snapshot.names), run, window)
     costliest = _costliest(_collected(snapshot, replace(wanted, histograms=False)), snapshot.names, by, limit)
-    return _ranked(_collected(snapshot, replace(wanted, functions=costliest)), snapshot.names, Ranking(by, limit, False))
+    found = rollup.merged(_collected(snapshot, replace(wanted, functions=costliest)))
+    return _ranked(found, snapshot.names, Ranking(by, limit, False))
 
 
 def self_time(snapshot: Snapshot, run: int | None) -> int:
     """The time that all functions took themselves, in ns."""
-    return int(_collected(snapshot, Wanted(_calls(snapshot.names), run, histograms=False)).sums["self"].sum())
+    found = _collected(snapshot, Wanted(_calls(snapshot.names), run, histograms=False))
+    return sum(int(part.sums["self"].sum()) for part in found)
 
 
 def _calls(names: Names) -> Array:
     return names.mask([one.id for one in names.functions if one.kind not in _EVENTS])
 
 
-def _costliest(part: Rollup, names: Names, by: str, limit: int) -> Array:
+def _costliest(parts: Sequence[Rollup], names: Names, by: str, limit: int) -> Array:
     """Which functions, all versions of each, are among the `limit` costliest: what is known of the others need not be read."""
     spent = np.zeros(len(names.functions), np.int64)
-    np.add.at(spent, part.keys["fn"], part.sums[by])
+    called = np.zeros(len(names.functions), np.bool_)
+    for part in parts:
+        np.add.at(spent, part.keys["fn"], part.sums[by])
+        called[part.keys["fn"]] = True
     totals: dict[tuple[str, str, str], int] = {}
-    ids: list[int] = np.unique(part.keys["fn"]).tolist()
+    ids: list[int] = np.flatnonzero(called).tolist()
     for id_ in ids:
         key = _identity(names.functions[id_], False)
         totals[key] = totals.get(key, 0) + int(spent[id_])
@@ -100,26 +107,35 @@ class Wanted:
     histograms: bool = True
 
 
-def _collected(snapshot: Snapshot, wanted: Wanted) -> Rollup:
+def _collected(snapshot: Snapshot, wanted: Wanted) -> list[Rollup]:
+    """Rollups that together say what is wanted."""
     parts: list[Rollup] = []
     for segment in snapshot.segments:
         parts += [_chosen(part, wanted) for part in _stored(segment, wanted)]
         for low, high in wanted.window.edges():
-            parts += [_chosen(part, replace(wanted, window=Window())) for part in _edge(snapshot, segment, low, high, wanted.run)]
-    return rollup.merged(parts)
+            edge = edges.Edge(low, high, wanted.functions, wanted.run)
+            parts.append(edges.rolled_up(snapshot, segment, edge, wanted.histograms))
+    return parts
 
 
-def _stored(segment: Segment, wanted: Wanted) -> list[Rollup]:
+def _stored(segment: Segment, wanted: Wanted) -> Sequence[Rollup]:
     """The segment's own rollups; those for the whole segment where they serve and are there."""
     window = wanted.window
     unbounded = window.start is None and window.end is None
-    query = f"SELECT keys, sums, {'hist' if wanted.histograms else 'NULL'} FROM rollup WHERE whole=? AND max_hour>=? AND min_hour<?"
+    if not unbounded or not segment.sealed:
+        return _read(segment, 0, wanted)
     # A segment that was sealed by an earlier version has no rollup over all runs.
-    for whole in ((2, 1) if wanted.run is None else (1,)) if unbounded and segment.sealed else (0,):
-        rows = segment.db.execute(query, (whole, window.first_hour, window.end_hour)).fetchall()
-        if rows:
-            return [rollup.decode(*row) for row in rows]
+    for whole in (2, 1) if wanted.run is None else (1,):
+        key = (segment.file, whole, wanted.histograms)
+        if found := segment.rollups.read(key, partial(_read, segment, whole, wanted)):
+            return found
     return []
+
+
+def _read(segment: Segment, whole: int, wanted: Wanted) -> Sequence[Rollup]:
+    query = f"SELECT keys, sums, {'hist' if wanted.histograms else 'NULL'} FROM rollup WHERE whole=? AND max_hour>=? AND min_hour<?"
+    rows = segment.db.execute(query, (whole, wanted.window.first_hour, wanted.window.end_hour)).fetchall()
+    return [rollup.decode(*row) for row in rows]
 
 
 def _chosen(part: Rollup, wanted: Wanted) -> Rollup:
@@ -130,31 +146,6 @@ def _chosen(part: Rollup, wanted: Wanted) -> Rollup:
     if window.start is not None or window.end is not None:
         keep &= (keys["hour"] >= window.first_hour) & (keys["hour"] < window.end_hour)
     return part if bool(keep.all()) else rollup.kept(part, keep)
-
-
-def _edge(snapshot: Snapshot, segment: Segment, low: int, high: int, run: int | None) -> list[Rollup]:
-    """What started from `low` up to `high`, from frames and single aggregates."""
-    there = segment.directory()
-    parts: list[Rollup] = []
-    for frame in there["id"][(there["max_start"] >= low) & (there["min_start"] < high)].tolist():
-        columns = segment.read(frame, ("fn", "dur", "self", "err", "start", "src"))
-        for source in np.unique(columns["src"]).tolist():
-            own = snapshot.names.source(source).run
-            mask = (columns["src"] == source) & (columns["start"] >= low) & (columns["start"] < high)
-            if run in (None, own) and mask.any():
-                part = {name: column[mask] for name, column in columns.items()}
-                parts.append(rollup.of_spans(own, part, part["start"]))
-    return [*parts, *_edge_aggregates(segment, low, high, run)]
-
-
-def _edge_aggregates(segment: Segment, low: int, high: int, run: int | None) -> list[Rollup]:
-    query = "SELECT run, fn, at, calls, errors, total, self, least, most FROM aggregate WHERE at>=? AND at<?"
-    parts: list[Rollup] = []
-    for own, fn, at, calls, errors, *times in segment.db.execute(query, (low, high)):
-        if run in (None, own):
-            numbers = (calls, max(errors, 0), *times, calls if errors < 0 else 0)
-            parts.append(rollup.of_aggregates(own, np.array([fn]), np.array([at]), np.array([numbers], SUMS)))
-    return parts
 
 
 @dataclass(frozen=True, slots=True)
