@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from pathlib import Path
 
 from mcp_tracer.workspace.project import Project
 
 Variables = dict[str, str]
 PROJECT, LEVEL = "MCP_TRACER_PROJECT", "MCP_TRACER_LEVEL"
+LASTING = Path(__file__).resolve().parents[1] / "runtime" / "javascript" / "load" / "lasting.cjs"
 
 
-def variables(project: Project, level: int | None, environ: Mapping[str, str]) -> Variables:
-    """What to set on top of `environ`. With a level, every file that is not excluded is traced; without, those instrumented on_load."""
+def variables(project: Project, level: int | None, environ: Mapping[str, str], *, lasting: bool = False) -> Variables:
+    """What to set on top of `environ`. With a level, every file that is not excluded is traced; without, those instrumented on_load.
+    `lasting` variables may outlive the project's tracing: without it they do nothing."""
     found = {PROJECT: str(project.root)}
     if level is not None:
         found[LEVEL] = str(level)
-    for language in _LANGUAGES:
-        found |= language(project, environ)
+    found |= _python(project, environ)
+    found |= _node(project, environ, lasting)
     return found
 
 
@@ -38,12 +41,14 @@ def preload(project: Project) -> str:
     return str(project.runtime_dir / "javascript" / "load" / "onload.cjs")
 
 
-def _node(project: Project, environ: Mapping[str, str]) -> Variables:
-    escaped = preload(project).replace("\\", "\\\\").replace('"', '\\"')
-    option = f'--require "{escaped}"'
-    others = environ.get("NODE_OPTIONS", "").replace(option, "").strip()
-    return {"NODE_OPTIONS": f"{option} {others}".strip()}
+def _node(project: Project, environ: Mapping[str, str], lasting: bool) -> Variables:
+    ours = [_require(preload(project)), _require(str(LASTING))]
+    others = environ.get("NODE_OPTIONS", "")
+    for option in ours:
+        others = others.replace(option, "").strip()
+    return {"NODE_OPTIONS": f"{ours[lasting]} {others}".strip()}
 
 
-_LANGUAGES: tuple[Callable[[Project, Mapping[str, str]], Variables], ...] = (_python, _node)
-"""What each language needs."""
+def _require(path: str) -> str:
+    escaped = path.replace("\\", "\\\\").replace('"', '\\"')
+    return f'--require "{escaped}"'

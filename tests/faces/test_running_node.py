@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -90,3 +91,14 @@ def test_a_shell_that_takes_the_variables_over_traces(root: Path, given: str) ->
 def test_the_variables_do_not_grow_when_they_are_set_again(root: Path) -> None:
     first = json.loads(cli(root, "env", "--json").stdout)["env"]
     assert json.loads(cli(root, "env", "--json", **first).stdout)["env"] == first
+
+
+def test_a_shell_that_outlives_the_tracing_runs_programs_untraced(root: Path) -> None:
+    kept = json.loads(cli(root, "env", "--json", "--level", "2").stdout)["env"]
+    done = subprocess.run(["node", "twice.js"], cwd=root, env={**OWN, **kept}, capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("42\n", "")
+    assert names(root, "twice.js") == {"double"}
+    shutil.rmtree(root / ".ai-agents")
+    for command in (["node", "twice.js"], [sys.executable, "-c", "print(42)"]):
+        done = subprocess.run(command, cwd=root, env={**OWN, **kept}, capture_output=True, text=True, check=False)
+        assert (done.stdout, done.stderr, done.returncode) == ("42\n", "", 0)

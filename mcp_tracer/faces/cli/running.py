@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -40,7 +40,8 @@ def run(
     """Run a command with its files instrumented as they are loaded; none of them is changed. Its exit code is passed on."""
     wanted = asked(ctx, project, False)
     with failures(wanted):
-        place, variables = _prepared(wanted, level, os.environ)
+        place = _prepared(wanted, level)
+        variables = launching.variables(place, level, os.environ)
         before = _recordings(place)
         child = Child.start(command, {**os.environ, **variables})
     child.wait()
@@ -53,15 +54,15 @@ def env(ctx: typer.Context, level: LevelOption = None, project: ProjectOption = 
     """Print what a shell sets so that whatever it starts is traced: eval "$(mcp-tracer env)". With --json, for an agent's settings file."""
     wanted = asked(ctx, project, as_json)
     with failures(wanted):
-        _, variables = _prepared(wanted, level, os.environ)
+        variables = launching.variables(_prepared(wanted, level), level, os.environ, lasting=True)
         if wanted.as_json:
             typer.echo(json.dumps({"env": variables}, ensure_ascii=False, indent=2))
         else:
             typer.echo("\n".join(f"export {name}={shlex.quote(value)}" for name, value in variables.items()))
 
 
-def _prepared(wanted: Asked, level: int | None, environ: Mapping[str, str]) -> tuple[Project, launching.Variables]:
-    """The project, its runtime brought up to date, and the variables. Raises UserError and Refused as `instrument` would."""
+def _prepared(wanted: Asked, level: int | None) -> Project:
+    """The project, its runtime brought up to date. Raises UserError and Refused as `instrument` would."""
     place = wanted.project()
     if not place.is_initialised:
         raise UserError(f"{place.root} is not set up: run `mcp-tracer init --project {place.root}` once.", "not_initialised")
@@ -71,7 +72,7 @@ def _prepared(wanted: Asked, level: int | None, environ: Mapping[str, str]) -> t
         _check(place)
     refresh_runtime(place)
     _tell(_renewed(place, level))
-    return place, launching.variables(place, level, environ)
+    return place
 
 
 def _renewed(place: Project, level: int | None) -> list[str]:

@@ -11,6 +11,8 @@ RUNNERS = {
     "jest": "node_modules/.bin/jest --ci --json --outputFile={result}",
     "vitest": "node_modules/.bin/vitest run --reporter=json --outputFile={result}",
     "tape": "node_modules/.bin/tape",
+    "tap": "node_modules/.bin/tap --no-coverage --no-check-coverage --reporter=tap",
+    "ava": "node_modules/.bin/ava --tap",
     "plain": "",
 }
 
@@ -140,7 +142,7 @@ NAMED = (
         "8.21.0",
         "mocha",
         "lib index.js",
-        arguments="--throw-deprecation test/*.test.js",
+        arguments="--throw-deprecation --timeout 20000 test/*.test.js",
         repository="websockets/ws",
         tag="8.21.0",
         needs="mocha@8.4.0 bufferutil@4.0.9 utf-8-validate@6.0.5",
@@ -184,6 +186,37 @@ UNNAMED = (
         needs="tape@5.9.0 es-value-fixtures@1.7.1 for-each@0.3.5 has-bigints@1.1.0 has-override-mistake@1.0.1 "
         "has-property-descriptors@1.0.2 has-proto@1.2.0 has-symbols@1.1.0 iconv-lite@0.5.2 mock-property@1.1.2 "
         "object-inspect@1.13.4 qs-iconv@1.0.4 safer-buffer@2.1.2",
+    ),
+    Suite(
+        "semver",
+        "7.8.5",
+        "tap",
+        "classes functions internal ranges index.js bin",
+        repository="npm/node-semver",
+        tag="v7.8.5",
+        needs="tap@16.3.10",
+    ),
+    Suite("chalk", "5.6.2", "ava", "source", repository="chalk/chalk", tag="v5.6.2", needs="ava@3.15.0 execa@6.1.0"),
+    Suite(
+        "immer",
+        "11.1.18",
+        "vitest",
+        "src",
+        repository="immerjs/immer",
+        tag="v11.1.18",
+        needs="vitest@3.2.4 vite@6.4.1 immutable@4.3.9 lodash@4.17.21 lodash.clonedeep@4.5.0 redux@4.2.1 "
+        "seamless-immutable@7.1.3 deep-freeze@0.0.1",
+    ),
+    Suite(
+        "zustand",
+        "5.0.15",
+        "vitest",
+        "src",
+        repository="pmndrs/zustand",
+        tag="v5.0.15",
+        needs="vitest@3.2.4 jsdom@26.1.0 @testing-library/react@16.3.0 @testing-library/dom@10.4.1 "
+        "@testing-library/jest-dom@6.9.1 react@19.2.0 react-dom@19.2.0 immer@10.2.0 redux@5.0.1 "
+        "use-sync-external-store@1.6.0 @redux-devtools/extension@3.3.0 json@11.0.0",
     ),
 )
 
