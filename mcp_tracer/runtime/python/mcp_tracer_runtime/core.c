@@ -48,6 +48,7 @@ static struct {
     PyObject *undecided;     /* spans.UNDECIDED */
     PyObject *counted;       /* spans.COUNTED */
     PyObject *review;        /* governor.review(fn) */
+    PyObject *look;          /* governor.end_window() */
     PyObject *close;         /* phases.close() */
     PyObject *delegates;     /* flow's dict of frames under `yield from` */
     PyObject *encode;        /* values.encode(value, room, depth, brief) -> bytes */
@@ -110,7 +111,7 @@ static PyObject *connect(PyObject *self, PyObject *args, PyObject *named)
 {
     static const struct { const char *name; PyObject **place; } slots[] = {
         {"note", &py.note}, {"prepare", &py.prepare}, {"own", &py.own}, {"wake", &py.wake}, {"thread_id", &py.thread_id},
-        {"covered_by", &py.covered_by}, {"merged", &py.merged}, {"undecided", &py.undecided}, {"counted", &py.counted}, {"review", &py.review}, {"close", &py.close}, {"delegates", &py.delegates},
+        {"covered_by", &py.covered_by}, {"merged", &py.merged}, {"undecided", &py.undecided}, {"counted", &py.counted}, {"review", &py.review}, {"look", &py.look}, {"close", &py.close}, {"delegates", &py.delegates},
         {"encode", &py.encode}, {"plan", &py.plan}, {"shape", &py.shape}, {"left_out", &py.left_out}, {"message", &py.message}, {"record", &py.record}, {"revisit", &py.revisit}, {"error_id", &py.error_id}, {"shown", &py.shown}, {"paths", &py.paths}, {"stopped", &py.stopped}, {"current", &current_var}, {NULL, NULL},
     };
     PyObject *key, *value;
@@ -162,6 +163,7 @@ static PyMethodDef methods[] = {
     {"forget_all", span_forget_all, METH_NOARGS, NULL},
     {"forget", span_forget, METH_O, NULL},
     {"forget_threads", span_forget_threads, METH_NOARGS, NULL},
+    FAST("window", governor_window),
     {"govern", governor_switch, METH_O, NULL},
     {"usage", governor_usage, METH_NOARGS, NULL},
     {"write_counted", governor_flush, METH_NOARGS, NULL},

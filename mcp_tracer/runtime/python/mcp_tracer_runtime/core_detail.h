@@ -13,16 +13,31 @@ static struct {
     u64 now;                /* the latest instant that a probe looked at: good enough here, and free */
 } detail;
 
-enum { DETAIL_STEPS = 10, DETAIL_PART = 8 };
+enum { DETAIL_STEPS = 10, DETAIL_PART = 8, DETAIL_FIRST = 32, DETAIL_FREE = 4 };
+#define DETAIL_NEVER ~(u64)0
+
+/* Whether the process can pay for a whole capture: out of its share of the time, and only where the governor's budget is kept. */
+static inline int detail_affordable(void)
+{
+    return detail.due <= detail.now && !governor.tight;
+}
+
+/* One of the first calls: whole, but where the governor keeps a budget those after the very first must be affordable for the process. */
+static NEVER_INLINE int detail_choose_early(Detail *d)
+{
+    int spare = d->eager > 0 && d->eager <= DETAIL_FIRST - DETAIL_FREE;
+    d->eager -= d->eager > 0;
+    if (!spare || !governor.on || d->due == DETAIL_NEVER)
+        return WHOLE;
+    return detail_affordable() ? CHARGED : BRIEF;
+}
 
 /* As detail.choose. */
 static inline int detail_choose(Detail *d)
 {
-    if (unlikely(d->eager)) {
-        d->eager -= d->eager > 0;
-        return WHOLE;
-    }
-    return unlikely(d->due <= detail.now) && detail.due <= detail.now ? CHARGED : BRIEF;
+    if (unlikely(d->eager))
+        return detail_choose_early(d);
+    return unlikely(d->due <= detail.now) && detail_affordable() ? CHARGED : BRIEF;
 }
 
 /* As detail.choose_failed: of a failing call whose values were brief. */
@@ -32,7 +47,7 @@ static inline int detail_choose_failed(Detail *d)
         d->fails--;
         return WHOLE;
     }
-    return d->due <= detail.now && detail.due <= detail.now ? CHARGED : BRIEF;
+    return d->due <= detail.now && detail_affordable() ? CHARGED : BRIEF;
 }
 
 static inline u64 detail_saved(u64 due, u64 burst)

@@ -1,10 +1,14 @@
 /* The governor's fast half: whether a call is recorded or only counted, and the counts. governor.py decides how much is recorded; this file
  * does what it decided at every call. Counted calls lose nothing but their span: count, times and errors are written as records of kind 5. */
 enum { WAYS = 8, COUNTED_AT_ONCE = 4096, MEASURED = 32 /* of so many recorded calls one is timed */, PHASES = 16, DEAR = 2000 /* ticks */ };
+enum { MOST = 1024 /* one call in so many is always recorded */, INTERRUPTED = 1000000 /* ticks: so long takes no capture */ };
+#define UNLIMITED 0xFFFFFFFFu
 
 typedef struct {
     unsigned int period;          /* of so many calls one is recorded; 1: all are */
     int left;                     /* recorded calls until governor.py is asked again */
+    unsigned int early;           /* calls to come that are recorded in any case */
+    u32 window, used;             /* calls recorded in the window `window` */
     unsigned int since;           /* calls that were only counted since the last recorded one */
     unsigned int cost;            /* ticks that recording one call took lately */
     unsigned int counted, errors; /* these and the times: since the last record of kind 5 */
@@ -15,6 +19,7 @@ typedef struct {
     u64 seen_counted, seen_spent, seen_below; /* what tracing did within them: calls counted, ticks of recording, calls right below */
     u64 lent, crossed;            /* of what began with its probes on for good and calls dark functions: its time in dark calls while they had probes, and after that */
     char listed;                  /* in `ever_counted` */
+    char roots;                   /* some of its calls had no parent */
     char dark, off;               /* phases.py switches its probes off and on; they are off */
     char lends;                   /* in `lenders` */
     struct { u32 trace, calls; } first[WAYS]; /* how many calls the latest traces have recorded as their first */
@@ -24,11 +29,13 @@ static struct {
     u64 spent;   /* ticks that recording took, by what calls of each function cost lately */
     u64 counted; /* calls and events that were only counted */
     u32 first_calls; /* of each function, recorded in each trace */
-    char on;
+    u32 window, quota; /* of each function so many calls are recorded in a window; UNLIMITED: all */
+    u64 look_at;     /* the tick at which the window ends */
+    char on, tight;  /* tight: the last window cost more than it might */
     u32 phase;       /* how often the probes of dark functions were switched off; `ended`: when, of the last few */
     u64 ended[PHASES];
     u64 close_at;    /* so many counted calls end the phase that is on */
-} governor = {.phase = 1, .close_at = ~(u64)0};
+} governor = {.phase = 1, .quota = UNLIMITED, .look_at = ~(u64)0, .close_at = ~(u64)0};
 
 /* Every trace shows its first calls of a function. A trace that a newer one has displaced has had them. */
 static inline int governor_first(Governed *g, u32 trace)
@@ -41,14 +48,38 @@ static inline int governor_first(Governed *g, u32 trace)
     return unlikely(g->first[way].trace == trace && g->first[way].calls < governor.first_calls) && ++g->first[way].calls;
 }
 
+/* Whether its function may record another call in this window. */
+static inline int governor_has_room(Governed *g)
+{
+    if (g->window != governor.window) {
+        g->window = governor.window;
+        g->used = 0;
+    }
+    return g->used < governor.quota && ++g->used;
+}
+
+/* Whether a call is recorded whose function is new, or of which not every call is. ALONE: without standing for others. */
+enum { COUNT_IT, RECORD_IT, ALONE };
+static NEVER_INLINE int governor_prefers(Governed *g, u32 trace)
+{
+    if (g->early) {
+        g->early--;
+        return RECORD_IT;
+    }
+    if (g->period == 1 && governor.quota == UNLIMITED)
+        return RECORD_IT;
+    if (governor_first(g, trace))
+        return ALONE;
+    return g->since + 1 >= MOST || (g->since + 1 >= g->period && governor_has_room(g)) ? RECORD_IT : COUNT_IT;
+}
+
 /* Whether this call is recorded and not only counted. `others`: the counted calls that it stands for, apart from itself. */
 static inline int governor_picks(Governed *g, u32 trace, u32 *others)
 {
-    if (unlikely(g->period > 1)) {
-        if (governor_first(g, trace))
-            return 1;
-        if (g->since + 1 < g->period)
-            return 0;
+    if (unlikely(g->early || g->period > 1 || governor.quota != UNLIMITED)) {
+        int chosen = governor_prefers(g, trace);
+        if (chosen != RECORD_IT)
+            return chosen == ALONE;
     }
     *others = g->since;
     g->since = 0;
@@ -67,10 +98,11 @@ static inline void governor_add(Governed *g, u64 duration, u64 own, int failed)
     governor.counted++;
 }
 
-/* When recording a call of `g` begins: the time, where this one is measured; else 0. Dear ones are measured every time. */
+/* When recording a call of `g` begins: the time, where this one is measured; else 0. Dear ones are measured every time, and so are first
+ * calls, whose values are whole. */
 static inline u64 governor_begins(const Governed *g, u32 number)
 {
-    return unlikely(number % MEASURED == 0 || g->cost > DEAR) ? ticks() : 0;
+    return unlikely(number % MEASURED == 0 || g->cost > DEAR || g->early) ? ticks() : 0;
 }
 
 /* Recording took `took` ticks; it was charged with what it takes on average. What the scheduler did in between is no cost of ours: one
@@ -78,6 +110,8 @@ static inline u64 governor_begins(const Governed *g, u32 number)
 static inline void governor_measured(Governed *g, u64 took)
 {
     u64 most = 9 * (u64)g->cost + 1;
+    if (took > INTERRUPTED)
+        took = g->cost;
     governor.spent += took - g->cost;
     g->cost = (unsigned int)((7 * (u64)g->cost + (took < most ? took : most)) / 8);
 }

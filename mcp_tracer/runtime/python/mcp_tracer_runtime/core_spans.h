@@ -43,6 +43,8 @@ static PyMemberDef function_members[] = {
     {"due", T_ULONGLONG, offsetof(Function, detail.due), 0, NULL},
     {"inner", T_BOOL, offsetof(Function, inner), 0, NULL},
     {"period", T_UINT, offsetof(Function, governed.period), 0, NULL},
+    {"early", T_UINT, offsetof(Function, governed.early), 0, NULL},
+    {"roots", T_BOOL, offsetof(Function, governed.roots), 0, NULL},
     {"left", T_INT, offsetof(Function, governed.left), 0, NULL},
     {"listed", T_BOOL, offsetof(Function, governed.listed), 0, NULL},
     {"since", T_UINT, offsetof(Function, governed.since), 0, NULL},
@@ -654,6 +656,17 @@ static inline int below_counted(const Span *s)
     return s->trace == py.counted && py.counted != NULL;
 }
 
+/* The window has ended: let governor.py judge it. Runs Python. */
+static NEVER_INLINE int end_window(void)
+{
+    PyObject *answer;
+    governor.look_at = ~(u64)0;
+    python_ran++;
+    answer = py.look != NULL ? PyObject_CallNoArgs(py.look) : NULL;
+    Py_XDECREF(answer);
+    return answer == NULL && PyErr_Occurred() ? -1 : 0;
+}
+
 /* Let governor.py look at `fn`. Runs Python. */
 static NEVER_INLINE int review(Function *fn)
 {
@@ -672,6 +685,8 @@ static inline int span_prepare(Span *s, Function *fn, Span *up, PyThreadState *t
         count_root(s, fn, ts);
         return 0;
     }
+    if (unlikely(detail.now >= governor.look_at) && end_window() < 0)
+        return -1;
     python_ran += up == NULL || !fn->defined;
     if (unlikely(up == NULL || (level && up->trace == py.undecided))) {
         PyObject *answer = PyObject_CallFunctionObjArgs(py.prepare, (PyObject *)s, (PyObject *)fn, up != NULL ? (PyObject *)up : Py_None, NULL);
@@ -962,6 +977,23 @@ static PyObject *governor_switch(PyObject *self, PyObject *first_calls)
         return NULL;
     governor.first_calls = (u32)number;
     governor.on = number != 0;
+    if (!governor.on) {
+        governor.quota = UNLIMITED;
+        governor.tight = 0;
+        governor.look_at = ~(u64)0;
+    }
+    Py_RETURN_NONE;
+}
+
+/* window(number, quota, ticks, tight): the next window of so many ticks begins, in which each function records so many calls; UNLIMITED: all */
+static PyObject *governor_window(PyObject *self, PyObject *const *args, Py_ssize_t count)
+{
+    governor.window = (u32)PyLong_AsUnsignedLongMask(args[0]);
+    governor.quota = (u32)PyLong_AsUnsignedLongMask(args[1]);
+    governor.look_at = ticks() + PyLong_AsUnsignedLongMask(args[2]);
+    governor.tight = args[3] == Py_True;
+    if (PyErr_Occurred())
+        return NULL;
     Py_RETURN_NONE;
 }
 

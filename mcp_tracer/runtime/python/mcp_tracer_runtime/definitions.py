@@ -36,6 +36,7 @@ class _Hot:
         "receiver",
         "returns",
         "room",
+        "roots",
         "secret",
         "since",
         "times",

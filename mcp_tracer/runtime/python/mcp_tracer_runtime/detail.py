@@ -5,11 +5,12 @@ Captures are measured. Each makes the function wait before its next whole one, b
 the time: the longer, the less of the share is left. So a function that is called now and then stays whole among many busy ones.
 """
 
-from . import clock
+from . import clock, state
 from .native import core
 
 BRIEF, WHOLE, CHARGED = range(3)  # of one call; CHARGED: whole, and its time counts
-FIRST, FAILING = 32, 8  # calls of a function that are whole whatever they cost, and failing ones of those that were brief
+FIRST, FAILING = 32, 8  # first calls of a function, and failing ones of those that were brief, that need not wait for each other
+FREE = 4  # so many of the first calls are whole whatever they cost; all are without a governor
 STEPS = 10  # how often the wait doubles while what is saved up goes
 PART = 8  # of what the process can save up one function can save so much
 _BURST_NS, _LEAST_NS, _MOST_NS = 100_000_000, 1000, 500_000  # time whose share can be saved up; what one capture counts as
@@ -25,6 +26,7 @@ class _Process:
 
 
 _process = _Process()
+tight = [False]  # recording took more than the governor's budget lately: nothing is whole then but the first calls
 latest = [0]  # the latest instant that a probe of the Python core looked at
 
 
@@ -48,11 +50,13 @@ def _settle(share):
 
 def choose(fn):
     """How deep the values of the call that begins are captured."""
-    if fn.eager:
-        if fn.eager > 0:
-            fn.eager -= 1
+    if not fn.eager:
+        return _affordable(fn)
+    spare = 0 < fn.eager <= FIRST - FREE
+    fn.eager -= fn.eager > 0
+    if not spare or fn.due == _NEVER or state.config.budget == "off":
         return WHOLE
-    return _affordable(fn)
+    return CHARGED if _process.due <= clock.tick() and not tight[0] else BRIEF
 
 
 def choose_failed(fn):
@@ -67,7 +71,7 @@ def _affordable(fn):
     if fn.due == _NEVER:
         return BRIEF
     now = clock.tick()
-    return CHARGED if fn.due <= now and _process.due <= now else BRIEF
+    return CHARGED if fn.due <= now and _process.due <= now and not tight[0] else BRIEF
 
 
 def charge(fn, took):

@@ -9,16 +9,18 @@ Where counting alone is too much, `phases` takes over.
 from contextvars import Context
 from time import process_time_ns
 
-from . import clock, msgpack, state
+from . import clock, detail, msgpack, state
 from .native import core
 
-FIRST_LOOK = 100  # calls of a function that are whole in any case
+FIRST_LOOK = 100 if core is None else 64  # calls of a function that are recorded in any case
 WHOLE_CALLS = 1000  # and so many from one look to the next, while the budget has room
 SAMPLES = 64  # recorded calls of a function that is sampled, until it is looked at again
 FIRST_CALLS = 4  # of each function in each trace; one where these alone are too much
 MOST = 1024  # one call in so many is always recorded
 DEAR = 20_000  # ticks of recording one call
 WINDOW_NS = 5_000_000  # of CPU time: what the budget is compared with; within one a function's period changes once
+AMPLE = 64  # calls of each function in a window: where there is room for more, all are recorded
+_ALL = 0xFFFFFFFF
 CYCLES_NS = 60_000_000  # the same while functions are dark: some of their phases
 AT_ONCE = 512  # counted calls that wait for one record
 BUDGETS = (0.0, 0.05, 0.15, 0.30, 0.50, 1.0)  # by level: the upper bounds of the promise
@@ -31,6 +33,7 @@ _listed = []  # functions with counted calls (Python core)
 used = [0, 0]  # ticks spent on recording in Python, calls counted in Python
 _window = [0, 0, 0, 0]  # number, and at its start: CPU ns, ns spent on recording, calls counted
 _verdict = 2.0  # how many times what the last window recorded the budget had room for; below 1: too much was recorded
+_quota = _ALL  # calls of each function that a window may record (C core)
 _level = [0, 0]  # number of functions, the highest level among them
 _first = FIRST_CALLS  # as it is now
 _counted_ns = 0.0  # what counting a call takes; measured before anything is counted
@@ -42,8 +45,11 @@ def adopt(fn):
     fn.period, fn.since, fn.cost = 1, 0, clock.ticks(150 if core is not None else 3000)
     fn.inner = fn.as_site
     fn.left = FIRST_LOOK if fn.fields.get("kind") not in _UNGOVERNED else _FAR
+    fn.roots = False
     if core is None:
         fn.first, fn.times = {}, None
+    else:
+        fn.early = FIRST_LOOK
 
 
 def configure():
@@ -51,8 +57,11 @@ def configure():
     global on
     on = state.config.budget != "off"
     _level[0] = 0
+    detail.tight[0] = False
     _show_first(FIRST_CALLS if on else 0)
-    if not on:
+    if on:
+        _begin_window(WINDOW_NS)
+    else:
         for fn in sampled:
             fn.period, fn.left = 1, _FAR
         sampled.clear()
@@ -98,8 +107,9 @@ def look(now):
     """End the window where it has lasted, and judge it."""
     global _verdict
     number, began, spent_before, counted_before = _window
-    elapsed = now - began
-    if elapsed < (CYCLES_NS if phases.dark else WINDOW_NS):
+    elapsed, lasts = now - began, CYCLES_NS if phases.dark else WINDOW_NS
+    if elapsed < lasts:
+        _begin_window(lasts - elapsed)
         return
     spent, counted = usage()
     recording, counting = spent - spent_before, (counted - counted_before) * _counted_ns
@@ -108,7 +118,33 @@ def look(now):
     _window[:] = number + 1, now, spent, counted
     if on:
         _show_first(FIRST_CALLS if _verdict > 0.5 else 1)
+        detail.tight[0] = _verdict < 1
+        _ration()
+        _begin_window(lasts)
         phases.judge(counting - fraction() * own, own)
+
+
+def end_window():
+    """The C core's window has lasted as long as it should."""
+    if not _counted_ns:
+        _calibrate()
+    look(process_time_ns())
+
+
+def _ration():
+    """How many calls of each function the next window may record, as the last one wants it: what is called now and then stays."""
+    global _quota
+    if _verdict < 1:
+        _quota = max(int(min(_quota, AMPLE) * max(_verdict, 1 / 8)), 1)
+    elif _verdict > 1.2 and _quota != _ALL:
+        _quota = int(_quota * min(_verdict, 2)) + 1
+        if _quota > AMPLE:
+            _quota = _ALL
+
+
+def _begin_window(lasts_ns):
+    if core is not None and on:
+        core.window(_window[0], _quota, clock.ticks(lasts_ns), _verdict < 1)
 
 
 def review(fn):
@@ -129,7 +165,10 @@ def review(fn):
 
 
 def change(fn, share):
-    """Record more or fewer calls of `fn`, as the last window wants it. A function with a small share of the time stays as it is."""
+    """Record more or fewer calls of `fn`, as the last window wants it. A function with a small share of the time stays as it is. With the C
+    core, what is called by traced functions has its share of each window instead."""
+    if core is not None and not fn.roots:
+        return
     if _verdict < 1 and share > fraction() / 500:
         fn.period = min(MOST, int(fn.period / max(_verdict, 1 / 64)) + 1)
     elif _verdict > 1.2 and fn.period > 1:

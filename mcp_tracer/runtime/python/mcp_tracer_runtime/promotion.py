@@ -1,7 +1,11 @@
 """Calls that were only counted and that fail are recorded after all, with the calls above them: an error shows where it came from."""
 
-from . import spans, state
+from . import detail, spans, state
+from .clock import tick
+from .native import core
 from .values import DEPTH, MISSING, encode, left_out, named
+
+_MORE, _MOST = 8, 64  # calls that are recorded as they begin, once one had to be recorded afterwards: that costs many times as much
 
 
 def promote(span, error):
@@ -16,7 +20,7 @@ def promote(span, error):
     frame = error.__traceback__.tb_frame if error is not None and error.__traceback__ is not None else None
     payloads = []
     for one in lost:
-        payload, frame = _parameters(one.fn, frame) if one.counted else (b"", frame)
+        payload, frame = _parameters(one, frame) if one.counted else (b"", frame)
         payloads.append(payload)
         if left_out:
             spans.note_left_out(one)
@@ -33,6 +37,8 @@ def _record(lost, payloads, top):
         if one.counted:
             one.counted = 0  # an ended one is no longer counted: a task may outlive the call that started it
             one.fn.since -= one.fn.since > 0
+            if core is not None:
+                one.fn.early = min(one.fn.early + _MORE, _MOST)
             spans.opened(one)
             if not one.fn.defined:
                 one.fn.define()
@@ -40,8 +46,9 @@ def _record(lost, payloads, top):
             parent, depth = one.seq, depth + 1
 
 
-def _parameters(fn, frame):
-    """(section P as `frame` or one below it has the values now, the frame that called it); nothing where no frame is of `fn`."""
+def _parameters(span, frame):
+    """(section P as `frame` or one below it has the values now, the frame that called it); nothing where no frame is of the function."""
+    fn = span.fn
     if fn.inner or not fn.names or not fn.params:
         return b"", frame
     name, place = fn.fields["name"].rpartition(".")[2], frame
@@ -49,7 +56,8 @@ def _parameters(fn, frame):
         place = place.f_back
     if place is None:
         return b"", frame
-    found, room, brief = place.f_locals, state.config.value_bytes, fn.period > 1
+    found, room, chosen = place.f_locals, state.config.value_bytes, detail.choose_failed(fn)
+    brief, before, span.detail = chosen == detail.BRIEF, tick(), detail.WHOLE  # not to be captured again
     secret = fn.secret or (False,) * len(fn.names)
     parts = [fn.head]
     for key, hidden in zip(fn.names, secret):  # noqa: B905 - `strict` needs Python 3.10
@@ -60,4 +68,6 @@ def _parameters(fn, frame):
             parts.append(named("password", value, room, DEPTH, brief) if hidden else encode(value, room, DEPTH, brief))
     if fn.receiver and fn.names[0] in found:
         parts[1] = encode(found[fn.names[0]], room, fn.level >= 4 and not brief)
+    if chosen == detail.CHARGED:
+        detail.charge(fn, tick() - before)
     return b"".join(parts), place.f_back

@@ -151,6 +151,7 @@ def prepare(span, fn, up, root=_PLAIN_ROOT, remote=None):
     elif up is None:
         before = tick()
         span.depth = span.parent = 0
+        fn.roots = True
         if level:
             flush.ensure()
         span.trace = UNDECIDED if not level else _root_trace(fn, root, remote)
@@ -381,6 +382,7 @@ if core is not None:
         undecided=UNDECIDED,
         counted=COUNTED,
         review=governor.review,
+        look=governor.end_window,
         close=phases.close,
         merged=merged,
         covered_by=covered_by,
