@@ -3,6 +3,7 @@
 `var $mt_x` is hoisted without a value and `$mtl_x` is a hoisted function, so a probe works before the module's own body ran (circular
 imports) and without a runtime (bundles, browsers): then every probe returns its first argument. The header ends with
 a call of `$mtl_x`, so that the hooks on libraries stand before the file requires them.
+A runtime of an earlier version, without `c`, counts as none.
 """
 
 from __future__ import annotations
@@ -20,9 +21,9 @@ _LOAD = (
     'for(var i=0;i<4&&!t;i++)for(var c%(any)s=q[i];c;c=c.replace(/[\\\\/]?[^\\\\/]*$/,"")){'
     'var f=c+"/.ai-agents/logging/runtime/javascript/tracer.cjs";if(F.existsSync(f)){t=R(f);break}}}'
 )
-_NO_OPS = ("e0", "e1", "e2", "e3", "en", "r", "ra", "t", "x", "p", "w", "k", "ai", "d", "v", "u", "l")
+_NO_OPS = ("e0", "e1", "e2", "e3", "en", "g", "h", "r", "ra", "t", "x", "p", "w", "k", "ai", "d", "v", "u", "l")
 _PROBE_TYPES = (
-    "{e0(...a:any[]):any;e1(...a:any[]):any;e2(...a:any[]):any;e3(...a:any[]):any;en(...a:any[]):any;x(s:any):void;t(e:any,s:any):any;"
+    "{c:any;n:any;g(o:any):any;h(o:any):any;e0(...a:any[]):any;e1(...a:any[]):any;e2(...a:any[]):any;e3(...a:any[]):any;en(...a:any[]):any;x(s:any):void;t(...a:any[]):any;"
     "k(...a:any[]):void;v(...a:any[]):void;l(...a:any[]):void;b(...a:any[]):[];r<T>(v:T,s:any):T;ra<T>(v:T,s:any):T;ai<T>(v:T,s:any):T;"
     "o(s:any):{v:unknown};p<T>(v:T,...a:any[]):T;w<T>(v:T,...a:any[]):T;d<T>(v:T,...a:any[]):T;u<T>(v:T,...a:any[]):T}"
 )
@@ -86,5 +87,6 @@ def render(
         f"var $mt_{own}{':' + _PROBE_TYPES if typed else ''};function $mtl_{own}(){colon}{{if($mt_{own})return $mt_{own};"
         f"var g{colon}=globalThis,t{colon}=g.__mcpTracer,n{colon}=function(v{colon}){{return v}};"
         f"try{{{_LOAD % {'any': colon}}if(t)$mt_{own}=t.file({text},g)}}catch(e){{}}"
-        f"return $mt_{own}||($mt_{own}={{{no_ops},b:function(){{return []}},o:function(){{return {{v:0}}}}}})}}$mtl_{own}();"
+        f"return $mt_{own}&&$mt_{own}.c?$mt_{own}:"
+        f"($mt_{own}={{{no_ops},c:[],n:0,b:function(){{return []}},o:function(){{return {{v:0}}}}}})}}$mtl_{own}();"
     )

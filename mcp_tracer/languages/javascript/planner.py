@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
@@ -51,6 +52,7 @@ class FilePlan:
     levels: Mapping[int, Level]
     found: Mapping[int, Found]
     edits: Edits = field(init=False)
+    starts: list[int] = field(init=False)
     functions: list[header.FunctionRow] = field(default_factory=list[header.FunctionRow])
     traced: list[tuple[Found, Level]] = field(default_factory=list[tuple[Found, Level]])
     sites: list[header.SiteRow] = field(default_factory=list[header.SiteRow])
@@ -58,6 +60,7 @@ class FilePlan:
 
     def __post_init__(self) -> None:
         self.edits = Edits(self.source)
+        self.starts = sorted(found.node.start_byte for found in self.found.values())
 
     @property
     def typed(self) -> bool:
@@ -68,6 +71,11 @@ class FilePlan:
     def probes(self) -> str:
         """The name of the file's probe object."""
         return f"$mt_{header.suffix(self.path)}"
+
+    def holds_others(self, found: Found) -> bool:
+        """Whether traced functions stand inside this one."""
+        behind = bisect.bisect_right(self.starts, found.node.start_byte)
+        return behind < len(self.starts) and self.starts[behind] < found.node.end_byte
 
     def site(self, scope: Scope, node: Node, name: str, kind: str, names: tuple[str, ...] = ()) -> int:
         """Add a site and return its number."""
@@ -94,21 +102,36 @@ def start_function(plan: FilePlan, node: Node, scope: Scope) -> Scope:
     flags = found.is_async | found.is_generator << 1
     plan.functions.append(header.FunctionRow(found.info.name, found.info.line, found.info.end_line, found.info.kind, names, flags, level))
     plan.traced.append((found, level))
-    _around_body(plan, body, inside, _entry(plan, inside, scope.outer, names))
+    _around_body(plan, body, inside, _entry(plan, inside, scope.outer, names), _thrown(inside, scope.outer, names))
     return inside
 
 
 def _entry(plan: FilePlan, inside: Scope, outer: str, names: tuple[str, ...]) -> str:
-    """The declaration that starts the span."""
+    """The declaration that starts the span. Of hot functions the runtime lets calls pass without one: `c` counts them down."""
     values = ",".join(syntax.ascii_name(name) for name in names)
     probe = f"e{len(names)}" if len(names) <= 3 else "en"
     arguments = f",[{values}]" if len(names) > 3 else f",{values}" if names else ""
     accessor = plan.probes.replace("$mt_", "$mtl_")
-    return f"const {inside.span}=({plan.probes}||{accessor}()).{probe}({inside.index},{outer}{arguments})"
+    entered = f"{plan.probes}.{probe}({inside.index},{outer}{arguments})"
+    return f"const {inside.span}=({plan.probes}||{accessor}()).c[{inside.index}]-->0?{plan.probes}.{_unseen(plan, inside, outer)}:{entered}"
 
 
-def _around_body(plan: FilePlan, body: Node, inside: Scope, entry: str) -> None:
-    ending = f"}}catch($mte){{throw {plan.probes}.t($mte,{inside.span})}}finally{{{plan.probes}.x({inside.span})}}"
+def _unseen(plan: FilePlan, inside: Scope, outer: str) -> str:
+    """What stands for the span of a call that passes: functions that are suspended or hold others must still lead to the span above."""
+    assert inside.found is not None
+    if inside.suspends or plan.holds_others(inside.found):
+        return f"g({outer})"
+    return "n" if outer == "0" else f"h({outer})"
+
+
+def _thrown(inside: Scope, outer: str, names: tuple[str, ...]) -> str:
+    """What a failing call that passed is recorded with."""
+    values = ",".join(syntax.ascii_name(name) for name in names)
+    return f"{inside.index},{outer}" + (f",[{values}]" if names else "")
+
+
+def _around_body(plan: FilePlan, body: Node, inside: Scope, entry: str, thrown: str) -> None:
+    ending = f"}}catch($mte){{throw {plan.probes}.t($mte,{inside.span},{thrown})}}finally{{{plan.probes}.x({inside.span})}}"
     if body.type != "statement_block":
         before, after = returning(plan, body, inside)
         plan.edits.wrap(body.start_byte, f"{{{entry};try{{return {before}", syntax.end_of(body), f"{after}{ending}}}")

@@ -8,11 +8,21 @@
 const process = require('node:process');
 const { now } = require('./clock.cjs');
 
+/** @typedef {import('./recorder.cjs').Definition} Definition */
+
 const FIRST_LOOK = 100;
 const WHOLE_CALLS = 1000;
 const SAMPLES = 64;
 const FIRST_CALLS = 4;
 const MOST = 1024;
+/** Of calls without probes: they cost next to nothing. */
+const MOST_DARK = 8192;
+/** Windows in a row in which timing all calls, counting alone, would exceed the budget, until functions go without probes. */
+const DARK_AFTER = 2;
+const FIRST_DARK = 64;
+const COUNTED_LOOK = 256;
+/** What counting costs is measured in these windows: it falls as the code is compiled. */
+const CALIBRATED = new Set([0, 4, 16, 64, 256, 1024]);
 const WINDOW_MS = 5;
 const VALUES_WINDOW_MS = 1000;
 const WHOLE_VALUES = 200;
@@ -30,17 +40,25 @@ const governor = {
   budget: null,
   /** The highest level in force. */
   level: 0,
-  /** ms spent on recording, and calls that were only counted. */
+  /** ms spent on recording, and calls that were recorded and that were only counted. */
   spent: 0,
+  taken: 0,
   counted: 0,
-  /** ms that counting one call takes: measured before the first is counted. */
+  /** ms that counting one call takes, and how long one seems to last that does nothing: measured before the first is counted. */
   countingCost: 0,
+  clockCost: 0,
   /** @type {() => number} */
   calibrate: () => 0,
   /** How many times what the last window recorded the budget had room for. */
   verdict: 2,
+  /** TRACING_EXACT_COUNTS: every call is timed, whatever that costs. */
+  isExact: false,
+  /** Windows in a row in which timing all calls with probes would have exceeded the budget. */
+  excess: 0,
+  /** Functions of which calls run without probes. @type {Set<Budget>} */
+  dark: new Set(),
   firstCalls: FIRST_CALLS,
-  window: { number: 0, cpu: 0, spent: 0, counted: 0 },
+  window: { number: 0, cpu: 0, spent: 0, taken: 0, counted: 0 },
   /** The functions that were looked at. @type {Set<Budget>} */
   looked: new Set(),
 };
@@ -57,11 +75,13 @@ function cpuTime() {
   return (cpuSeen = (user + system) / 1000);
 }
 
-/** @param {number | 'auto' | 'off'} budget @param {number} level the highest in force */
-function configure(budget, level) {
+/** @param {number | 'auto' | 'off'} budget @param {number} level the highest in force @param {boolean} isExact */
+function configure(budget, level, isExact) {
   governor.isOn = budget !== 'off' && !everyCall;
   governor.budget = typeof budget === 'number' ? budget : null;
   governor.level = level;
+  governor.isExact = isExact;
+  if (!governor.isOn || isExact) for (const one of governor.dark) one.light();
   if (governor.isOn) return;
   for (const one of governor.looked) one.period = 1;
   governor.looked.clear();
@@ -79,8 +99,11 @@ function look(cpu) {
   const counting = (governor.counted - window.counted) * governor.countingCost;
   const own = Math.max(elapsed - recording - counting, elapsed * 0.02);
   governor.verdict = recording > 0 ? (fraction() * own - counting) / recording : 2;
+  const timing = counting + (governor.taken - window.taken) * governor.countingCost;
+  governor.excess = timing > fraction() * own ? governor.excess + 1 : 0;
   governor.firstCalls = governor.verdict > 0.5 ? FIRST_CALLS : 1;
-  governor.window = { number: window.number + 1, cpu, spent: governor.spent, counted: governor.counted };
+  governor.window = { number: window.number + 1, cpu, spent: governor.spent, taken: governor.taken, counted: governor.counted };
+  if (CALIBRATED.has(governor.window.number)) governor.countingCost = governor.calibrate();
 }
 
 /** What one function or site may record, and its calls that were only counted since the last flush. Times in ms. */
@@ -101,6 +124,26 @@ class Budget {
     this.values = 0;
     this.count = this.total = this.self = this.max = this.errors = 0;
     this.min = Infinity;
+    /** What its calls take on average, those that are seen: of the last ones, roughly. Times in ms. */
+    this.seen = 0;
+    this.meanTotal = this.meanSelf = 0;
+    /** How many more calls the instrumented text lets pass without probes. @type {Int32Array | null} */
+    this.cells = null;
+    this.cell = 0;
+    this.granted = 0;
+    /** Such calls since the last flush, and since the last that was recorded. */
+    this.dark = this.passed = 0;
+    /** Who calls it, while its calls run without probes: the nearest span above those that are seen. @type {Map<Definition, number> | null} */
+    this.callers = null;
+    /** @type {Definition | null} */
+    this.definition = null;
+  }
+
+  /** Its calls may run without probes: `cells[cell]` is what the instrumented text looks at. @param {Definition} definition @param {Int32Array} cells @param {number} cell */
+  mayGoDark(definition, cells, cell) {
+    this.definition = definition;
+    this.cells = cells;
+    this.cell = cell;
   }
 
   /**
@@ -111,14 +154,85 @@ class Budget {
   take(trace, inner) {
     let calls = 1;
     if (inner) return 0;
+    if (this.callers !== null) return this.takeLit();
     if (this.period > 1 && !this.isFirst(trace)) {
       if (++this.since < this.period) return 0;
       calls = this.since;
       this.since = 0;
     }
     governor.spent += this.cost;
+    governor.taken++;
     if (--this.left <= 0) this.review();
     return calls;
+  }
+
+  /** A call that has probes, between many that have none. @returns {number} */
+  takeLit() {
+    this.settle();
+    const calls = this.passed + 1;
+    this.passed = 0;
+    governor.spent += this.cost;
+    if (--this.left <= 0) this.review();
+    this.grant(this.period - 1);
+    return calls;
+  }
+
+  /** Count the calls that ran without probes. */
+  settle() {
+    const { cells } = this;
+    if (cells === null) return;
+    const left = Math.max(cells[this.cell], 0);
+    const done = this.granted - left;
+    this.granted = cells[this.cell] = left;
+    this.dark += done;
+    this.passed += done;
+  }
+
+  /** @param {number} calls that may pass without probes */
+  grant(calls) {
+    if (this.cells !== null && this.callers !== null) this.granted = this.cells[this.cell] = calls;
+  }
+
+  /** From now on only one call in `period` has probes. */
+  darken() {
+    if (this.cells === null || this.callers !== null || governor.isExact) return;
+    this.period = Math.max(this.period, FIRST_DARK);
+    this.callers = new Map();
+    this.seen = 0;
+    this.passed = this.since;
+    this.since = 0;
+    governor.dark.add(this);
+    governor.looked.add(this);
+    this.grant(this.period - 1);
+  }
+
+  /** All calls have probes again. */
+  light() {
+    this.settle();
+    this.grant(0);
+    this.since = this.passed;
+    this.passed = 0;
+    this.callers = null;
+  }
+
+  /** What a call took that was seen. @param {number} total @param {number} self @param {import('./frame.cjs').Frame | null} caller */
+  learn(total, self, caller) {
+    const share = Math.max(1 / ++this.seen, 1 / 64);
+    this.meanTotal += share * (total - this.meanTotal);
+    if (this.callers === null) this.meanSelf += share * (self - this.meanSelf);
+    else if (caller !== null) this.callers.set(caller.definition, (this.callers.get(caller.definition) ?? 0) + 1);
+  }
+
+  /** A call without probes failed, and is recorded itself. */
+  failed() {
+    this.settle();
+    this.dark--;
+    if (this.passed > 0) this.passed--;
+  }
+
+  /** What its calls without probes took on average by themselves: what the clock shows of a call that does nothing is the clock's. @returns {number} ms */
+  ownTime() {
+    return Math.max(0, Math.min(this.meanSelf, this.meanTotal) - governor.clockCost);
   }
 
   /** @param {number} trace @returns {boolean} whether it is among the first calls in its trace */
@@ -149,14 +263,17 @@ class Budget {
       this.decidedAt = cpu;
       this.recorded = 0;
     }
-    this.left = this.given = this.period === 1 ? WHOLE_CALLS : SAMPLES;
+    this.left = this.given = this.period === 1 && governor.verdict > 1 ? WHOLE_CALLS : SAMPLES;
   }
 
   /** Record more or fewer calls, as the last window wants it. A function with a small share of the time stays as it is. @param {number} share */
   change(share) {
     const { verdict } = governor;
-    if (verdict < 1 && share > fraction() / 500) this.period = Math.min(MOST, Math.floor(this.period / Math.max(verdict, 1 / 64)) + 1);
+    if (verdict < 1 && governor.excess >= DARK_AFTER && share > fraction() / 500) this.darken();
+    const most = this.callers === null ? MOST : MOST_DARK;
+    if (verdict < 1 && share > fraction() / 500) this.period = Math.min(most, Math.floor(this.period / Math.max(verdict, 1 / 64)) + 1);
     else if (verdict > 1.2 && this.period > 1) this.period = Math.max(1, Math.floor(this.period / Math.min(verdict, 2)));
+    if (this.period === 1 && this.callers !== null) this.light();
   }
 
   /** Whether what recording the next call takes is measured. @returns {boolean} */
@@ -183,11 +300,18 @@ class Budget {
   add(duration, self, failed) {
     if (failed) this.errors++;
     governor.counted++;
-    this.count++;
+    if ((++this.count & (COUNTED_LOOK - 1)) === 0 && this.cells !== null) this.considerDark();
     this.total += duration;
     this.self += self;
     if (duration < this.min) this.min = duration;
     if (duration > this.max) this.max = duration;
+  }
+
+  /** Many calls were counted: where that alone is too much, they shall not even be timed. */
+  considerDark() {
+    if (!governor.isOn) return;
+    look(cpuTime());
+    if (governor.excess >= DARK_AFTER && this.period > 1) this.darken();
   }
 
   /** Forget the counted calls: they are written. */
@@ -197,10 +321,62 @@ class Budget {
   }
 }
 
+/** As for frames (frame.cjs): fields of numbers that may be whole or not. */
+function showKinds() {
+  const budget = new Budget();
+  budget.total = budget.self = budget.min = budget.max = budget.meanTotal = budget.meanSelf = budget.decidedAt = budget.valuesSince = 0.5;
+  budget.first = new Float64Array(1);
+  budget.cells = new Int32Array(1);
+  budget.callers = new Map();
+  for (const key of /** @type {('spent' | 'countingCost' | 'clockCost' | 'verdict')[]} */ (['spent', 'countingCost', 'clockCost', 'verdict'])) {
+    const value = governor[key];
+    governor[key] = 0.5;
+    governor[key] = value;
+  }
+}
+
+showKinds();
+
 /** At each flush: functions that are called less often by now are recorded more often again. */
 function relax() {
   if (!governor.isOn || governor.looked.size === 0) return;
   for (const budget of governor.looked) if (budget.period > 1) budget.review();
 }
 
-module.exports = { Budget, configure, governor, relax };
+/** A new trace shows a call of each function that it calls, as long as there is room for that. */
+function showNext() {
+  for (const budget of governor.dark) {
+    budget.settle();
+    budget.grant(0);
+  }
+}
+
+/**
+ * Estimates for the calls that ran without probes since the last flush. What they took themselves was counted as their callers' own time, and is taken back from that.
+ * @param {number} elapsed ms since the last flush: no more can have passed in these calls @param {(definition: Definition, calls: number, total: number, self: number) => void} each
+ */
+function estimate(elapsed, each) {
+  const due = [...governor.dark].filter((budget) => (budget.settle(), budget.dark > 0));
+  const own = due.reduce((sum, budget) => sum + budget.dark * budget.ownTime(), 0);
+  const scale = own > elapsed ? elapsed / own : 1;
+  /** @type {Map<Definition, number>} */
+  const taken = new Map();
+  for (const budget of due) {
+    const self = budget.ownTime() * scale * budget.dark;
+    each(/** @type {Definition} */ (budget.definition), budget.dark, Math.max(self, (budget.meanTotal - governor.clockCost) * budget.dark), self);
+    share(budget, self, taken);
+    budget.dark = 0;
+  }
+  for (const [definition, self] of taken) each(definition, 0, 0, -self);
+  for (const budget of governor.dark) if (budget.callers === null) governor.dark.delete(budget);
+}
+
+/** @param {Budget} budget @param {number} self @param {Map<Definition, number>} taken */
+function share(budget, self, taken) {
+  const callers = budget.callers ?? new Map();
+  let calls = 0;
+  for (const number of callers.values()) calls += number;
+  for (const [definition, number] of callers) taken.set(definition, (taken.get(definition) ?? 0) + (self * number) / calls);
+}
+
+module.exports = { Budget, estimate, configure, governor, relax, showNext };

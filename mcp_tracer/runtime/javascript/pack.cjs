@@ -100,6 +100,12 @@ const pack = {
     pack.end += 5 + length;
   },
 
+  /** @param {Uint8Array} bytes that were packed before */
+  raw(bytes) {
+    buffer.set(bytes, pack.end);
+    pack.end += bytes.length;
+  },
+
   /** @param {number} type @returns {number} to be passed to `closeExtension` when the body is written */
   openExtension(type) {
     buffer[pack.end] = 0xc9;

@@ -14,6 +14,7 @@ const spans = require('./spans.cjs');
 
 const { NONE, state } = spans;
 /** @typedef {import('./frame.cjs').Frame} Frame */
+/** @typedef {import('./frame.cjs').Ghost} Ghost */
 /** @typedef {import('./definitions.cjs').FunctionDefinition} FunctionDefinition */
 /** @typedef {import('./recorder.cjs').Definition} Definition */
 
@@ -63,6 +64,21 @@ class Probes {
   constructor(functions, sites) {
     this.functions = functions;
     this.sites = sites;
+    /** How many calls of each function may pass without probes: the instrumented text counts them down. */
+    this.c = new Int32Array(functions.length);
+    /** The span of such a call. */
+    this.n = NONE;
+    for (const [i, fn] of functions.entries()) if (fn.instrumentedLevel < 3) fn.budget.mayGoDark(fn, this.c, i);
+  }
+
+  /** A call without probes. @param {Frame | Ghost | 0} outer @returns {Frame | Ghost} */
+  h(outer) {
+    return spans.pass(outer);
+  }
+
+  /** The same, of a function that can be suspended or holds others. @param {Frame | Ghost | 0} outer @returns {Frame | Ghost} */
+  g(outer) {
+    return spans.haunt(outer);
   }
 
   /** @param {number} i @param {Frame | 0} outer */
@@ -139,16 +155,18 @@ class Probes {
 
   /** The return of an async function: a promise that it returns is waited for. @template T @param {T} value @param {Frame} frame @returns {T} */
   ra(value, frame) {
-    if (frame === NONE) return value;
+    if (frame.level === 0) return value;
     if (/** @type {FunctionDefinition} */ (frame.definition).tracksAsync && isPlainPromise(value)) frame.awaited = value;
     else this.r(value, frame);
     return value;
   }
 
-  /** @template T @param {T} error @param {Frame} frame @returns {T} */
-  t(error, frame) {
+  /** @template T @param {T} error @param {Frame} frame @param {number} [i] @param {Frame | Ghost | 0} [outer] @param {unknown[]} [values] for calls without probes @returns {T} */
+  t(error, frame, i, outer = 0, values = NOTHING) {
     this.restore(error, frame);
-    if (frame !== NONE) {
+    if (frame.level === 0) {
+      if (i !== undefined && this.functions[i].budget.cells !== null) spans.guard(() => spans.fail(this.functions[i], outer, frame, error, values));
+    } else {
       frame.threw = true;
       frame.error = error;
       frame.hasValue = false;
@@ -168,20 +186,20 @@ class Probes {
 
   /** @param {Frame} frame */
   x(frame) {
-    spans.exit(frame);
+    if (frame !== NONE) spans.exit(frame);
   }
 
   /** @template T @param {T} value @param {Frame} frame @param {number} [site] of an await that is recorded as a child @returns {T} */
   p(value, frame, site) {
     if (site !== undefined && frame.level > 2 && /** @type {FunctionDefinition} */ (frame.definition).tracksAsync) spans.beginCall(this.sites[site], frame);
-    spans.suspend(frame);
+    if (frame !== NONE) spans.suspend(frame);
     return value;
   }
 
   /** @template T @param {T} value @param {Frame} frame @param {number} [site] of the call that was awaited @returns {T} */
   w(value, frame, site) {
-    spans.resume(frame);
-    if (site !== undefined && frame.call !== null) this.d(value, frame, site);
+    if (frame !== NONE) spans.resume(frame);
+    if (site !== undefined && frame.level !== 0 && frame.call !== null) this.d(value, frame, site);
     return value;
   }
 

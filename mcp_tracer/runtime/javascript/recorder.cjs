@@ -9,7 +9,7 @@ const { writeError, typeName } = require('./errors.cjs');
 
 const KIND = { SPAN: 1, OPEN: 2, EVENT: 3, DEFINITION: 4, AGGREGATE: 5, RUN_END: 6 };
 const CLASS = { FUNCTION: 1, SITE: 2, ERROR: 3, TRACE: 4, RUN: 5, THREAD: 6, FILE: 7 };
-const FLAG = { ERROR: 1, SUSPENDED: 2, LEFT_OUT: 4, OPEN: 8 };
+const FLAG = { ERROR: 1, SUSPENDED: 2, LEFT_OUT: 4, OPEN: 8, ESTIMATE: 16 };
 const WIDE = 0xffffffff;
 const TAG = { PARAMS: 0x50, RETURN: 0x52, ERROR: 0x45, ATTRIBUTES: 0x54, AGGREGATE: 0x41, VALUES: 0x56, WIDE: 0x57, SUSPENSION: 0x53 };
 const MAX_ERROR_TYPES = 60000;
@@ -71,6 +71,7 @@ class Recorder {
     this.payload(frame);
     if (frame.hasValue) this.returned(frame);
     let flags = frame.isBrief ? FLAG.LEFT_OUT : 0;
+    if (frame.isEstimate) flags |= FLAG.ESTIMATE;
     if (frame.threw) flags |= this.failure(frame);
     if (frame.resumes > 0) flags |= this.suspension(frame);
     const isWide = duration >= WIDE;
@@ -158,12 +159,25 @@ class Recorder {
   /** The calls of a function that were counted and not recorded, since the last time. @param {Definition} definition @param {number} time ms */
   counted(definition, time) {
     const budget = /** @type {import('./governor.cjs').Budget} */ (definition.budget);
+    this.aggregate(definition, time, 0, budget.count, [budget.total, budget.self, budget.min, budget.max], budget.errors);
+    budget.clear();
+  }
+
+  /** Calls without probes, or for no calls what they took of a caller's own time. @param {Definition} definition @param {number} time @param {number} calls @param {number} total @param {number} self ms */
+  estimated(definition, time, calls, total, self) {
+    const mean = calls === 0 ? 0 : total / calls;
+    this.aggregate(definition, time, FLAG.ESTIMATE, calls, [total, self, mean, mean], 0);
+  }
+
+  /** @param {Definition} definition @param {number} time @param {number} flags @param {number} calls @param {number[]} times total, self, least, most: ms @param {number} errors */
+  aggregate(definition, time, flags, calls, times, errors) {
     if (!definition.defined) this.defineFunction(definition);
     pack.reset();
     pack.byte(TAG.AGGREGATE);
     pack.array(5);
-    for (const ms of [budget.total, budget.self, budget.min, budget.max]) pack.number(toTicks(ms));
-    pack.number(budget.errors);
+    // Minus zero would not be an integer.
+    for (const ms of times) pack.number(toTicks(ms) + 0);
+    pack.number(errors);
     const at = this.spool.reserve(pack.buffer, pack.end);
     const tick = toTicks(time);
     this.spool.words.fill(0, at, at + 12);
@@ -171,10 +185,9 @@ class Recorder {
     this.spool.words[at + 1] = tick / 4294967296;
     this.spool.words[at + 7] = definition.id;
     this.spool.words[at + 8] = pack.end;
-    this.spool.words[at + 10] = KIND.AGGREGATE;
-    this.spool.words[at + 11] = budget.count;
+    this.spool.words[at + 10] = KIND.AGGREGATE | (flags << 8);
+    this.spool.words[at + 11] = calls;
     this.spool.commit();
-    budget.clear();
   }
 
   /** @param {number} tag @param {number} first @param {number} second */

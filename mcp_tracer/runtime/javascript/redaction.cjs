@@ -46,9 +46,26 @@ function isSecretName(name) {
   return secret;
 }
 
+/** The texts that were searched last, by length: comparing a text with itself takes no time. */
+const MAX_RECENT = 1000;
+const recent = new Array(256).fill('');
+const recentShapes = new Array(256).fill('');
+
 /** @param {string} text @returns {string} the name of the secret shape in `text`, '' for none */
 function secretShape(text) {
   if (text.length < rules.minLength || anyShape === null) return '';
+  const place = text.length & 255;
+  if (recent[place] === text) return recentShapes[place];
+  const shape = searched(text);
+  if (text.length <= MAX_RECENT) {
+    recent[place] = text;
+    recentShapes[place] = shape;
+  }
+  return shape;
+}
+
+/** @param {string} text @returns {string} */
+function searched(text) {
   const known = shapes.get(text);
   if (known !== undefined) return known;
   const shape = findShape(text);

@@ -30,6 +30,7 @@ class Settings {
   minDuration = 0;
   /** What tracing may take of the program's own time: a fraction, the bound of the level in force, or all it takes. @type {number | 'auto' | 'off'} */
   budget = 'auto';
+  exactCounts = false;
   /** @type {Set<string>} */
   excludeFunctions = new Set(['toString', 'valueOf', 'constructor']);
   /** @type {Overrides} */
@@ -89,6 +90,7 @@ function parse(text, overridesText) {
   settings.maxDepth = number('MAX_DEPTH', 50, 1, 65535);
   settings.flushInterval = number('FLUSH_INTERVAL', 5000, 10, 3.6e6);
   settings.minDuration = number('MIN_DURATION', 0, 0, 3.6e6);
+  settings.exactCounts = flag('EXACT_COUNTS', false);
   settings.budget = asBudget(env.get('TRACING_OVERHEAD_BUDGET'));
   const excluded = env.get('TRACING_EXCLUDE_FUNCTIONS');
   if (excluded !== undefined) settings.excludeFunctions = new Set(excluded.split(',').map((name) => name.trim()).filter(Boolean));

@@ -5,8 +5,8 @@
  */
 const { AsyncLocalStorage } = require('node:async_hooks');
 const { now } = require('./clock.cjs');
-const { Frame, Root } = require('./frame.cjs');
-const { Budget, governor } = require('./governor.cjs');
+const { Frame, Ghost, Root } = require('./frame.cjs');
+const { Budget, governor, showNext } = require('./governor.cjs');
 const { numberOf } = require('./numbers.cjs');
 
 /** @typedef {import('./recorder.cjs').Definition & {level: number}} Traced */
@@ -44,13 +44,22 @@ const COST_BEFORE = 0.0003;
 let current = null;
 let roots = 0;
 
+/** @param {() => void} work of ours, away from the path of most calls */
+function guard(work) {
+  try {
+    work();
+  } catch (error) {
+    state.onFailure(error);
+  }
+}
+
 /** @returns {Frame | null} the span that runs now */
 const running = () => current;
 
 /** @returns {Frame | null} the parent of what starts now outside of any function of the program */
 const contextual = () => current ?? parentOf(0);
 
-/** Start a span in the current one. @param {Traced} definition @param {Frame | 0} outer the span of the function around, in the text @returns {Frame} NONE where it is not recorded */
+/** Start a span in the current one. @param {Traced} definition @param {Frame | Ghost | 0} outer the span of the function around, in the text @returns {Frame} NONE where it is not recorded */
 function enter(definition, outer) {
   const level = definition.level;
   if (level === 0) return NONE;
@@ -61,10 +70,10 @@ function enter(definition, outer) {
   return (current = begin(definition, parent, parent.root, previous, level));
 }
 
-/** @param {Frame | 0} outer @returns {Frame | null} */
+/** @param {Frame | Ghost | 0} outer @returns {Frame | null} */
 function parentOf(outer) {
   const request = state.contexts === null ? undefined : state.contexts.getStore();
-  const lexical = outer === 0 || outer === NONE || outer === undefined ? null : outer;
+  const lexical = outer === 0 || outer === NONE || outer === undefined ? null : outer instanceof Ghost ? outer.parent : outer;
   if (request !== undefined && (lexical === null || lexical.root !== request.root)) return request;
   // A callback that starts itself again and again would sink deeper each time: it begins a new trace instead.
   return lexical !== null && lexical.depth + 2 >= state.maxDepth ? null : lexical;
@@ -94,8 +103,10 @@ function beginAside(definition, parent, root) {
 /** Whether it is recorded, or only counted. @param {Frame} frame that begins @param {Frame | null} parent @param {Root} root */
 function judge(frame, parent, root) {
   const { budget, isSite } = frame.definition;
-  if (frame.depth > state.maxDepth && budget !== null) frame.isCounted = true;
-  else if (budget !== null && governor.isOn) {
+  if (budget !== null && frame.depth > state.maxDepth) {
+    frame.isCounted = true;
+    if (budget.callers !== null) budget.takeLit();
+  } else if (budget !== null && governor.isOn) {
     frame.calls = budget.take(root.number, isSite && parent !== null && parent.isCounted);
     frame.isCounted = frame.calls === 0;
   }
@@ -104,20 +115,43 @@ function judge(frame, parent, root) {
     frame.shown--;
     return;
   }
-  if (parent === null) root.number = ++roots;
+  if (parent === null) {
+    root.number = ++roots;
+    if (governor.dark.size > 0 && governor.verdict > 1) showNext();
+  }
   numberOf(frame);
 }
 
-/** End the span of a function: its last probe. @param {Frame} frame */
-function exit(frame) {
-  if (frame === NONE || frame.ended) return;
+/** A call without probes of a function that holds no other: only where nothing runs must what it calls find another span. @param {Frame | Ghost | 0} outer @returns {Frame | Ghost} */
+const pass = (outer) => (current !== null || outer === 0 ? NONE : haunt(outer));
+
+/** A call without probes of a function that can be suspended, or in whose text callbacks stand. @param {Frame | Ghost | 0} outer @returns {Frame | Ghost} */
+function haunt(outer) {
+  const previous = current;
+  const parent = previous !== null ? previous : parentOf(outer);
+  if (parent === null) return NONE;
+  current = parent;
+  return new Ghost(parent, previous);
+}
+
+/** End the span of a function: its last probe. @param {Frame | Ghost} span */
+function exit(span) {
+  if (span instanceof Ghost) return leave(span);
+  const frame = span;
+  if (frame === NONE || frame.ended) return undefined;
   const end = now();
   if (frame.call !== null) endCalls(frame, end, undefined, false);
   if (frame.suspendedAt >= 0) stopWaiting(frame, end);
   else current = frame.previous;
   frame.previous = null;
-  if (frame.awaited === null || frame.threw) finish(frame, end);
-  else waitFor(frame, frame.awaited, end);
+  return frame.awaited === null || frame.threw ? finish(frame, end) : waitFor(frame, frame.awaited, end);
+}
+
+/** @param {Ghost} ghost */
+function leave(ghost) {
+  if (!ghost.isSuspended) current = ghost.previous;
+  ghost.isSuspended = true;
+  ghost.previous = null;
 }
 
 /** @param {Frame} frame @param {number} end */
@@ -154,16 +188,60 @@ function promote(frame) {
 function count(frame, duration) {
   const budget = /** @type {Budget} */ (frame.definition.budget);
   if (budget.count === 0) state.counted.push(frame.definition);
-  budget.add(duration, Math.max(0, duration - frame.covered), frame.threw);
+  const self = Math.max(0, duration - frame.covered);
+  budget.add(duration, self, frame.threw);
+  if (budget.cells !== null) budget.learn(duration, self, frame.parent);
+}
+
+/** The calls without probes that one exception has passed through and that are not written yet, innermost first. @type {Frame[]} */
+const failing = [];
+
+/**
+ * A call without probes failed: it is recorded, as long as such calls are on average.
+ * @param {import('./definitions.cjs').FunctionDefinition} definition @param {Frame | Ghost | 0} outer @param {Frame | Ghost} span @param {unknown} error @param {unknown[]} values
+ */
+function fail(definition, outer, span, error, values) {
+  const parent = span instanceof Ghost ? span.parent : current !== null ? current : parentOf(outer);
+  const root = parent === null ? newRoot({ type: 'call', name: definition.map.name, ...state.remote }) : parent.root;
+  if (!root.sampled || definition.level === 0 || state.recorder === null) return;
+  const inner = failing.at(-1);
+  const isSame = inner !== undefined && inner.error === error && inner.parent === parent;
+  if (!isSame) writeFailing();
+  const frame = new Frame(definition, parent, root, null, now() - definition.budget.meanTotal, definition.level);
+  numberOf(frame);
+  frame.threw = frame.isEstimate = frame.isBrief = true;
+  frame.error = error;
+  frame.keepsError = definition.keepsErrors && definition.level > 1;
+  frame.late = definition.keepsParams ? values : null;
+  if (isSame) inner.parent = frame;
+  if (parent !== null && parent.isCounted && !parent.ended) promote(parent);
+  definition.budget.failed();
+  failing.push(frame);
+}
+
+/** Write the calls that failed: now it is known which of them called which. */
+function writeFailing() {
+  const frames = failing.splice(0);
+  for (const frame of frames.reverse()) {
+    const above = frame.parent;
+    if (above !== null) frame.root = above.root;
+    frame.depth = above === null ? 0 : above.depth + 1;
+    frame.shown = above === null ? 0 : above.shown + 1;
+    write(frame, now());
+    frame.ended = true;
+    frame.error = frame.late = null;
+  }
 }
 
 /** @param {Frame} frame @param {number} end */
 function write(frame, end) {
+  if (failing.length > 0) writeFailing();
   try {
     const { budget } = frame.definition;
     const measures = governor.isOn && budget !== null && budget.measures();
     /** @type {import('./recorder.cjs').Recorder} */ (state.recorder).span(frame, end);
     if (measures) budget.measured(now() - end + frame.captured + COST_BEFORE);
+    if (budget !== null && budget.cells !== null && !frame.isEstimate) budget.learn(end - frame.start, Math.max(0, end - frame.start - frame.covered), frame.parent);
   } catch (error) {
     state.onFailure(error);
   }
@@ -189,6 +267,7 @@ function unlist(frame) {
 
 /** Give every span that is open and started before `time` to `each`, once in its life, parents first. @param {number} time ms @param {(frame: Frame) => void} each */
 function announceOpen(time, each) {
+  writeFailing();
   const found = /** @type {Frame[]} */ ([]);
   for (let frame = current; frame !== null; frame = frame.previous) found.push(frame);
   for (let frame = /** @type {Frame} */ (newest.newer); frame !== newest; frame = /** @type {Frame} */ (frame.newer)) found.push(frame);
@@ -201,21 +280,30 @@ function announceOpen(time, each) {
   }
 }
 
-/** The function gives up control: await or yield. @param {Frame} frame */
-function suspend(frame) {
-  if (frame === NONE || frame.suspendedAt >= 0) return;
+/** The function gives up control: await or yield. @param {Frame | Ghost} span */
+function suspend(span) {
+  if (span instanceof Ghost) return leave(span);
+  const frame = span;
+  if (frame === NONE || frame.suspendedAt >= 0) return undefined;
   startWaiting(frame, now());
   list(frame);
   current = frame.previous;
   frame.previous = null;
+  return undefined;
 }
 
-/** The function goes on. @param {Frame} frame */
-function resume(frame) {
-  if (frame === NONE || frame.suspendedAt < 0) return;
-  stopWaiting(frame, now());
-  frame.previous = current;
-  current = frame;
+/** The function goes on. @param {Frame | Ghost} span */
+function resume(span) {
+  if (span instanceof Ghost) {
+    if (!span.isSuspended) return;
+    span.isSuspended = false;
+    span.previous = current;
+    current = span.parent;
+  } else if (span !== NONE && span.suspendedAt >= 0) {
+    stopWaiting(span, now());
+    span.previous = current;
+    current = span;
+  }
 }
 
 /** @param {Frame} frame @param {number} time */
@@ -285,8 +373,14 @@ function endCalls(frame, end, error, known) {
   }
 }
 
-/** The function goes on behind a throw, in its own catch or finally. @param {Frame} frame @param {unknown} error @param {boolean} known */
-function recover(frame, error, known) {
+/** The function goes on behind a throw, in its own catch or finally. @param {Frame | Ghost} span @param {unknown} error @param {boolean} known */
+function recover(span, error, known) {
+  if (span instanceof Ghost) {
+    resume(span);
+    current = span.parent;
+    return;
+  }
+  const frame = span;
   if (frame === NONE || frame.ended) return;
   if (frame.suspendedAt >= 0) resume(frame);
   else current = frame;
@@ -306,7 +400,8 @@ governor.calibrate = () => {
     best = Math.min(best, (now() - start) / 50);
   }
   governor.counted = saved;
+  governor.clockCost = definition.budget.min;
   return best;
 };
 
-module.exports = { NONE, state, running, contextual, enter, exit, beginAside, finish, newRoot, suspend, resume, beginCall, endCall, recover, announceOpen };
+module.exports = { NONE, state, running, contextual, enter, pass, haunt, guard, fail, exit, beginAside, finish, newRoot, suspend, resume, beginCall, endCall, recover, announceOpen };

@@ -13,7 +13,7 @@ const { Spool, spanId } = require('./spool.cjs');
 const { FunctionDefinition, siteDefinition } = require('./definitions.cjs');
 const { Probes } = require('./probes.cjs');
 const { describeRun, newRunId, parseTraceparent } = require('./run.cjs');
-const { configure, governor, relax } = require('./governor.cjs');
+const { configure, estimate, governor, relax } = require('./governor.cjs');
 const spans = require('./spans.cjs');
 
 /** @typedef {import('./definitions.cjs').Table} Table */
@@ -34,6 +34,8 @@ class Tracer {
     this.reader = new SettingsReader(ROOT);
     /** @type {FunctionDefinition[]} */
     this.functions = [];
+    /** What instrumented text counts down, one for each file. @type {Int32Array[]} */
+    this.cells = [];
     /** Called with the settings when they are read. @type {((settings: import('./settings.cjs').Settings) => void)[]} */
     this.listeners = [];
     this.failed = false;
@@ -73,12 +75,14 @@ class Tracer {
     const sites = table.sites.map((row) => siteDefinition(table, row));
     if (state.recorder !== null) this.guard(() => state.recorder?.define(this.nextFile(), CLASS.FILE, { path: table.file, sha256: table.sha256 }));
     for (const name of table.modules) hooks.load(name, this);
-    return new Probes(functions, sites);
+    const probes = new Probes(functions, sites);
+    this.cells.push(probes.c);
+    return probes;
   }
 
   /** @param {number} level @param {FunctionDefinition[]} functions the budget is that of the highest level among them and `level` */
   govern(level, functions) {
-    configure(this.settings.budget, functions.reduce((highest, fn) => Math.max(highest, fn.level), level));
+    configure(this.settings.budget, functions.reduce((highest, fn) => Math.max(highest, fn.level), level), this.settings.exactCounts);
   }
 
   nextFile() {
@@ -97,6 +101,7 @@ class Tracer {
     if (this.isOn() && state.recorder === null) this.open();
     if (state.recorder !== null) state.recorder.maxBytes = Math.min(settings.maxCaptureSize, 50000);
     for (const fn of this.functions) fn.configure(settings, this.isOn());
+    for (const one of governor.dark) one.light();
     this.govern(0, this.functions);
     for (const listener of this.listeners) listener(settings);
   }
@@ -132,6 +137,7 @@ class Tracer {
   /** Write what is recorded, and the spans that are open. @param {boolean} last whether all open ones are written, not only those that have lasted */
   flush(last) {
     const time = now();
+    const before = this.lastFlush;
     this.lastFlush = time;
     state.quietUntil = this.flushPlanned && !this.exiting ? time + LONG_LOOP_MS : -1;
     const recorder = state.recorder;
@@ -140,6 +146,8 @@ class Tracer {
       spans.announceOpen(last ? time : time - OPEN_AFTER_MS, (frame) => recorder.open(frame));
       relax();
       for (const definition of state.counted.splice(0)) recorder.counted(definition, time);
+      if (governor.dark.size > 0) estimate(time - before, (definition, calls, total, self) => recorder.estimated(definition, time, calls, total, self));
+      for (const cells of this.cells) keepFromWrapping(cells);
       recorder.spool.flush();
       governor.spent += now() - time;
     });
@@ -204,6 +212,11 @@ class Tracer {
     if (frame === null || !frame.root.sampled) return undefined;
     return `00-${frame.root.map.traceId}-${spanId(frame.seq)}-01`;
   }
+}
+
+/** Calls with probes count down, too, and below zero: after two thousand million of them they would seem to be without. @param {Int32Array} cells */
+function keepFromWrapping(cells) {
+  for (let i = 0; i < cells.length; i++) if (cells[i] < 0) cells[i] = 0;
 }
 
 const tracer = new Tracer();

@@ -55,10 +55,36 @@ function write(value, depth) {
 /** @param {string} value */
 function writeText(value) {
   const shown = Math.min(MAX_TEXT, Math.max(0, limit - pack.end));
+  if (value.length > shown) return writeCut(value, shown);
+  const secret = secretShape(value);
+  if (secret !== '') return pack.textExtension(EXT.REDACTED, secret);
+  return pack.text(value);
+}
+
+/** Long texts that were written last, by length, as they were written: programs pass the same ones around. */
+const MAX_REMEMBERED = 100000;
+const cutTexts = new Array(64).fill('');
+/** @type {Buffer[]} */
+const cutBytes = new Array(64).fill(Buffer.alloc(0));
+
+/** @param {string} value @param {number} shown characters of it */
+function writeCut(value, shown) {
+  const place = value.length & 63;
+  const isKept = shown === MAX_TEXT && value.length <= MAX_REMEMBERED;
+  if (isKept && cutTexts[place] === value) return pack.raw(cutBytes[place]);
+  const from = pack.end;
+  writePrefix(value, shown);
+  if (!isKept) return undefined;
+  cutTexts[place] = value;
+  cutBytes[place] = Buffer.from(pack.buffer.subarray(from, pack.end));
+  return undefined;
+}
+
+/** @param {string} value @param {number} shown */
+function writePrefix(value, shown) {
   const seen = value.length > shown + 256 ? slice(value, 0, shown + 256) : value;
   const secret = secretShape(seen);
   if (secret !== '') return pack.textExtension(EXT.REDACTED, secret);
-  if (value.length <= shown) return pack.text(value);
   const start = pack.openExtension(EXT.TEXT);
   pack.array(2);
   pack.number(value.length);

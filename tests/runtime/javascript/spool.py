@@ -62,7 +62,7 @@ class Span:
 
 @dataclass(frozen=True)
 class Counted:
-    """Calls of a function that were only counted; times in ticks."""
+    """Calls of a function that were only counted; times in ticks. `estimated`: they ran without probes."""
 
     name: str
     kind: str
@@ -72,6 +72,7 @@ class Counted:
     least: int
     most: int
     errors: int
+    estimated: bool
 
 
 @dataclass
@@ -159,7 +160,8 @@ def _read_record(record: Any, payload: bytes, spool: Spool, tables: dict[int, di
     elif kind == layout.KIND_AGGREGATE:
         number = int(record["fn"])
         definition = tables[layout.DEF_FUNCTION].get(number) or tables[layout.DEF_SITE][number]
-        spool.counted.append(Counted(definition["name"], definition["kind"], int(record["count"]), *sections(payload)["A"]))
+        estimated = bool(int(record["flags"]) & layout.FLAG_ESTIMATED)
+        spool.counted.append(Counted(definition["name"], definition["kind"], int(record["count"]), *sections(payload)["A"], estimated))
     elif kind == layout.KIND_RUN_END:
         spool.end = decode(payload)
 

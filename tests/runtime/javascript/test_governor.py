@@ -14,6 +14,9 @@ from tests.runtime.javascript.spool import Spool
 DENSE = "function hot(n) { return n }\nfunction main() { for (let n = 0; n < %d; n++) hot(n) }\nmain();\n"
 
 
+EXACT = "TRACING_EXACT_COUNTS=true"  # without it, test_unseen_calls.py
+
+
 def total(spool: Spool, name: str, field: str = "total") -> int:
     """Ticks that all calls of a function took."""
     recorded = "duration" if field == "total" else field
@@ -37,6 +40,7 @@ function middle(n) { return leaf(n) + leaf(n + 1) }
 function main() { for (let n = 0; n < 20000; n++) middle(n) }
 main();
 """
+    project.settings(EXACT)
     spool = project.trace(text)
     (main,) = spool.named("main")
     assert (spool.calls("leaf"), spool.calls("middle")) == (40000, 20000)
@@ -53,6 +57,7 @@ def test_first_calls_are_whole(project: Project) -> None:
 
 
 def test_a_span_says_of_how_many_calls_it_is_one(project: Project) -> None:
+    project.settings(EXACT)
     spans = project.trace(DENSE % 60000).named("hot")
     assert max(span.count for span in spans) > 1
     assert 60000 - 1024 <= sum(span.count for span in spans) <= 60000
@@ -116,6 +121,7 @@ function hot(n) { return n }
 function job() { for (let n = 0; n < 30000; n++) hot(n) }
 for (let i = 0; i < 3; i++) job();
 """
+    project.settings(EXACT)
     spool = project.trace(text)
     assert spool.calls("hot") == 90000
     for job in spool.named("job"):
@@ -152,7 +158,7 @@ main();
 
 
 def test_recursion_stays_a_tree_and_is_counted_beyond_the_depth_limit(project: Project) -> None:
-    project.settings("TRACING_MAX_DEPTH=12")
+    project.settings("TRACING_MAX_DEPTH=12", EXACT)
     spool = project.trace("function fib(n) { return n < 2 ? n : fib(n - 1) + fib(n - 2) }\nfib(21);\n")
     spans = spool.named("fib")
     assert spool.calls("fib") == 35421 and len(spans) < 35421

@@ -13,7 +13,7 @@ const { isOurs } = require('./mapping.cjs');
 const { Pieces } = require('./pieces.cjs');
 
 const HEADER = /^\$mtl_\w+$/;
-const BLOCK = /^(\|\|\s*\$mtl_\w+\(\)$|catch\s*\(\$mte\)\s*\{\s*throw \$mt_)/;
+const BLOCK = /^(\|\|\s*\$mtl_\w+\(\)$|[?:]?\s*\$mt_\w+\.(n$|[ghe]\w?\()|catch\s*\(\$mte\)\s*\{\s*throw \$mt_)/;
 const ANONYMOUS = /^\(anonymous_\d+\)$/;
 
 /** @param {Coverage} coverage @param {string} form @returns {Coverage} What a compiler made before it was counted has other places: it stays. */

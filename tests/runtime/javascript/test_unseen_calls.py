@@ -1,0 +1,97 @@
+"""Calls of hot functions that run without probes: numbered exactly, their times estimated, failing ones recorded."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.runtime.javascript.project import Project
+from tests.runtime.javascript.spool import Spool
+
+
+def estimated(spool: Spool) -> set[str]:
+    """The functions of which calls ran without probes."""
+    return {row.name for row in spool.counted if row.estimated and row.calls}
+
+
+def test_every_call_is_numbered_and_estimates_are_marked(project: Project) -> None:
+    spool = project.trace("function fib(n) { return n < 2 ? n : fib(n - 1) + fib(n - 2) }\nfib(28);\nfib(28);\n")
+    assert spool.calls("fib") == 2 * 1028457
+    assert estimated(spool) == {"fib"}
+    assert spool.end is not None and spool.end["dropped"] == spool.end["faults"] == 0
+
+
+def test_self_times_stay_within_the_time_that_passed(project: Project) -> None:
+    text = """
+function leaf(n) { return n + 1 }
+function main() { let sum = 0; for (let n = 0; n < 2000000; n++) sum += leaf(n); return sum }
+main();
+"""
+    spool = project.trace(text)
+    (main,) = spool.named("main")
+    assert spool.calls("leaf") == 2000000 and "leaf" in estimated(spool)
+    own = {
+        name: sum(span.self_time for span in spool.named(name)) + sum(row.self_time for row in spool.counted if row.name == name)
+        for name in ("leaf", "main")
+    }
+    assert own["leaf"] >= 0 and own["leaf"] + own["main"] == pytest.approx(main.duration, rel=0.1)
+
+
+def test_a_failing_call_without_probes_is_recorded_below_its_callers(project: Project) -> None:
+    text = """
+function leaf(n, password) { if (n % 100000 === 99999) throw new RangeError(String(n)); return n }
+function middle(n) { return leaf(n, 's3cret') }
+function main() { for (let n = 0; n < 1000000; n++) { try { middle(n) } catch {} } }
+main();
+"""
+    spool = project.trace(text)
+    assert (spool.calls("leaf"), spool.calls("middle")) == (1000000, 1000000)
+    spans = {span.seq: span for span in spool.spans if not span.is_open}
+    failed = [span for span in spool.named("leaf") if span.error]
+    assert [span.sections["P"][0] for span in failed] == list(range(99999, 1000000, 100000))
+    assert any(span.flags & 16 for span in failed)
+    for span in failed:
+        assert (span.error, span.sections["E"]["message"]) == ("RangeError", str(span.sections["P"][0]))
+        assert span.sections["P"][1].kind == "redacted"
+        above = spans[span.parent]
+        assert (above.name, above.error, above.sections["P"], spans[above.parent].name) == (
+            "middle",
+            "RangeError",
+            span.sections["P"][:1],
+            "main",
+        )
+        assert (span.depth, above.depth) == (2, 1)
+
+
+def test_what_an_unseen_coroutine_awaits_and_sets_off_hangs_below_the_span_above(project: Project) -> None:
+    text = """
+function rare(n) { return n }
+async function hot(n) { await null; if (n % 20000 === 0) rare(n); return n }
+function starts(n) { const later = () => { if (n % 20000 === 1) rare(n) }; return Promise.resolve().then(later) }
+function* numbers(n) { yield n; if (n % 20000 === 2) rare(n) }
+async function main() { for (let n = 0; n < 100000; n++) { await hot(n); await starts(n); for (const _ of numbers(n)); } }
+main();
+"""
+    spool = project.trace(text)
+    assert {"hot", "starts", "numbers"} <= estimated(spool)
+    assert (spool.calls("hot", "coroutine"), spool.calls("numbers", "generator"), spool.calls("starts")) == (100000, 100000, 100000)
+    assert len(spool.named("rare")) == 15
+    assert {span.trace["traceId"] for span in spool.named("rare")} == {span.trace["traceId"] for span in spool.named("main")}
+
+
+def test_exact_counts_time_every_call(project: Project) -> None:
+    project.settings("TRACING_EXACT_COUNTS=true")
+    spool = project.trace("function hot(n) { return n }\nfor (let n = 0; n < 300000; n++) hot(n);\n")
+    assert spool.calls("hot") == 300000 and estimated(spool) == set()
+
+
+def test_all_calls_have_probes_again_where_the_settings_say_so(project: Project) -> None:
+    project.settings("TRACING_FLUSH_INTERVAL=20")
+    text = """
+function hot(n) { return n }
+for (let n = 0; n < 500000; n++) hot(n);
+require('fs').writeFileSync('.ai-agents/logging/config/.env.tracing', 'TRACING_OVERHEAD_BUDGET=off\\nTRACING_FLUSH_INTERVAL=20\\n');
+setTimeout(() => { for (let n = 0; n < 1000; n++) hot(n) }, 200);
+"""
+    spool = project.trace(text)
+    assert spool.calls("hot") == 501000 and "hot" in estimated(spool)
+    assert [span.sections["P"] for span in spool.named("hot")[-1000:]] == [[n] for n in range(1000)]
