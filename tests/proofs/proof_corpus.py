@@ -3,46 +3,31 @@
 from __future__ import annotations
 
 import argparse
-import hashlib
 import os
 import sys
-import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from collections.abc import Iterator
 from pathlib import Path
 
 import report
-from corpus import sources, work
+from corpus import running, sources, work
 
-AHEAD = 64
 PARTS = ["library", "packages", "made"]
 SLOWEST = 5
 
 
-class Corpus:
-    """Texts by digest, each with the files it was found in."""
-
-    def __init__(self) -> None:
-        self.files: dict[str, list[sources.File]] = {}
-
-    def add(self, files: Iterable[sources.File]) -> None:
-        """Take `files` in; a text that is known already only gets another name."""
-        for file in files:
-            self.files.setdefault(hashlib.sha256(file.source).hexdigest(), []).append(file)
-
-    def tasks(self, others: tuple[str, ...], every_level: bool) -> Iterator[work.Task]:
-        """One task a text, in the order of their digests: any beginning of it is a fair sample."""
-        for digest in sorted(self.files):
-            files = self.files[digest]
-            pythons = tuple(dict.fromkeys(file.origin.python for file in files))
-            yield work.Task(digest, files[0].source, pythons, tuple(other for other in others if other not in pythons), every_level)
+def tasks(corpus: running.Corpus, digests: list[str], others: tuple[str, ...], every_level: bool) -> Iterator[work.Task]:
+    """One task a text."""
+    for digest in digests:
+        files = corpus.files[digest]
+        pythons = tuple(dict.fromkeys(file.origin.python for file in files))
+        yield work.Task(digest, files[0].source, pythons, tuple(other for other in others if other not in pythons), every_level)
 
 
 def main() -> int:
     """Run the proof; 1 at a violation."""
     chosen = _arguments()
-    corpus, started = Corpus(), time.monotonic()
+    corpus = running.Corpus()
     if "library" in chosen.parts:
         corpus.add(sources.libraries())
     if "packages" in chosen.parts:
@@ -50,18 +35,10 @@ def main() -> int:
     if "made" in chosen.parts:
         corpus.add(sources.generated())
     newest = [python for version, (python, _) in sorted(sources.pythons().items(), reverse=True) if version >= sources.OLDEST_INSPECTED]
-    tasks = list(corpus.tasks(tuple(newest), chosen.every_level))
-    tasks = [task for task in tasks if any(chosen.only in file.name for file in corpus.files[task.digest])][: chosen.sample]
-    results: list[work.Result] = []
-    for result in _examined(tasks, chosen.jobs):
-        results.append(result)
-        _progress(results, len(tasks), started)
-        for kind, detail in result.violations:
-            _tell(kind, detail, corpus.files[result.digest])
-        if result.violations and not chosen.keep_going:
-            return 1
+    chosen_tasks = list(tasks(corpus, corpus.digests(chosen.only)[: chosen.sample], tuple(newest), chosen.every_level))
+    results, seconds = running.run(corpus, chosen_tasks, work.examine, chosen.jobs, chosen.keep_going)
     violations = Counter(kind for result in results for kind, _ in result.violations)
-    lines = _summary(corpus, results, violations, time.monotonic() - started)
+    lines = _summary(corpus, results, violations, seconds)
     print("\n".join(lines))
     if len(results) == len(corpus.files) and not violations:
         print(f"Written to {report.write('corpus_python', 'Python corpus', lines)}")
@@ -80,43 +57,14 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _examined(tasks: list[work.Task], jobs: int) -> Iterator[work.Result]:
-    """Results as they come, with few tasks on their way at any time."""
-    with ProcessPoolExecutor(jobs) as pool:
-        pending: set[Future[work.Result]] = set()
-        waiting = iter(tasks)
-        while True:
-            while len(pending) < AHEAD and (task := next(waiting, None)) is not None:
-                pending.add(pool.submit(work.examine, task))
-            if not pending:
-                return
-            done, pending = wait(pending, return_when=FIRST_COMPLETED)
-            try:
-                yield from (future.result() for future in done)
-            except GeneratorExit:
-                pool.shutdown(cancel_futures=True)
-                raise
-
-
-def _progress(results: list[work.Result], total: int, started: float) -> None:
-    if len(results) % 200 == 0 or len(results) == total:
-        seconds = time.monotonic() - started
-        lines = work.seen(results)
-        print(f"{len(results):6} of {total} texts, {lines:,} lines, {seconds:.0f} s, {lines / seconds:,.0f} lines a second", flush=True)
-
-
-def _tell(kind: str, detail: str, files: list[sources.File]) -> None:
-    print(f"VIOLATION  {kind}\n  {files[0].name}  ({files[0].origin.name})\n  {detail}", flush=True)
-
-
-def _summary(corpus: Corpus, results: list[work.Result], violations: Counter[str], seconds: float) -> list[str]:
+def _summary(corpus: running.Corpus, results: list[running.Result], violations: Counter[str], seconds: float) -> list[str]:
     files = [file for result in results for file in corpus.files[result.digest]]
     origins = Counter(file.origin.name for file in files)
     refused = Counter((style, reason) for result in results for style, reason in result.refused.items())
     forms = Counter(style for result in results for style in result.instrumented)
     slowest = sorted(results, key=lambda result: -result.seconds)[:SLOWEST]
     return [
-        f"- {len(files):,} files of {len(origins)} origins; {len(results):,} different texts, {work.seen(results):,} lines",
+        f"- {len(files):,} files of {len(origins)} origins; {len(results):,} different texts, {running.seen(results):,} lines",
         f"- {seconds:,.0f} s, {sum(result.seconds for result in results):,.0f} s of them computing here",
         f"- instrumented: {', '.join(f'{count:,} in style {style}' for style, count in sorted(forms.items()))}",
         f"- violations: {', '.join(f'{count} × {kind}' for kind, count in violations.most_common()) or 'none'}",

@@ -8,7 +8,7 @@ import tree_sitter_javascript
 import tree_sitter_typescript
 from tree_sitter import Language, Node, Parser
 
-from mcp_tracer.languages.javascript import markers
+from mcp_tracer.languages.javascript import markers, masking
 from mcp_tracer.model.errors import UserError
 
 JAVASCRIPT_SUFFIXES = (".js", ".mjs", ".cjs", ".jsx")
@@ -35,8 +35,12 @@ def is_typescript(path: str) -> bool:
 def parse(source: bytes, path: str) -> Node:
     """Return the root of the tree of `source`. Raises UserError with line and column where it cannot be parsed."""
     _refuse_unreadable(source, path)
-    root = Parser(_grammar(path)).parse(source).root_node
+    parser = Parser(_grammar(path))
+    root = parser.parse(source).root_node
     if root.has_error:
+        known = masking.read(source, is_typescript(path), lambda text: parser.parse(text).root_node)
+        if known is not None:
+            return known
         broken = _first_error(root)
         line, column = broken.start_point.row + 1, broken.start_point.column + 1
         raise UserError(f"{path}:{line}:{column} cannot be parsed: fix the syntax there and try again.", code="syntax")

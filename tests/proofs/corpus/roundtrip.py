@@ -43,7 +43,7 @@ def check(source: bytes, seed: int, every_level: bool = True) -> Outcome:
     """
     outcome = Outcome()
     if LANGUAGE.strip(source) != source:
-        outcome.violated("original changed", _difference(LANGUAGE.strip(source), source))
+        outcome.violated("original changed", difference(LANGUAGE.strip(source), source))
     for style, levels in LEVELS.items():
         for level in levels:
             _one(source, style, level, outcome)
@@ -72,7 +72,7 @@ def _one(source: bytes, style: str, level: int, outcome: Outcome) -> None:
         return
     outcome.written[style, level], outcome.insertions[style] = written, plan.insertions
     if back != source:
-        outcome.violated("not byte-identical", f"{style}, level {level}: {_difference(back, source)}")
+        outcome.violated("not byte-identical", f"{style}, level {level}: {difference(back, source)}")
     if not LANGUAGE.is_instrumented(written):
         outcome.violated("not recognised", f"{style}, level {level}")
     if not _lines_stay(source, written):
@@ -113,11 +113,11 @@ def _edited(source: bytes, style: str, seed: int, outcome: Outcome) -> None:
         for edit in edits.some(source, outcome.written[style, level], outcome.insertions[style], seed):
             back = LANGUAGE.strip(edit.instrumented)
             if back != edit.expected:
-                outcome.violated("edit not kept", f"{style}, level {level}, {edit.what}: {_difference(back, edit.expected)}")
+                outcome.violated("edit not kept", f"{style}, level {level}, {edit.what}: {difference(back, edit.expected)}")
                 return
 
 
-def _difference(one: bytes, other: bytes) -> str:
+def difference(one: bytes, other: bytes) -> str:
     """The first place where two texts differ, with what stands there."""
     at = next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
     start = max(0, at - _EXCERPT // 2)

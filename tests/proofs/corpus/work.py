@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 import resource
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from corpus import roundtrip
+from corpus.running import Result
 from corpus.watchers import Watcher
 
 RUNTIME_LEVELS = (1, 2, 3, 5)
@@ -24,20 +24,6 @@ class Task:
     pythons: tuple[str, ...]
     others: tuple[str, ...]
     every_level: bool = True
-
-
-@dataclass
-class Result:
-    """What was seen of one text."""
-
-    digest: str
-    lines: int
-    seconds: float = 0.0
-    peak_mb: int = 0
-    instrumented: list[str] = field(default_factory=list)
-    refused: dict[str, str] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
-    violations: list[tuple[str, str]] = field(default_factory=list)
 
 
 def examine(task: Task) -> Result:
@@ -95,8 +81,3 @@ def _known_elsewhere(task: Task, outcome: roundtrip.Outcome, result: Result) -> 
 
 def _watcher(python: str) -> Watcher:
     return _WATCHERS.setdefault(python, Watcher(python))
-
-
-def seen(results: Sequence[Result]) -> int:
-    """Lines of `results`."""
-    return sum(result.lines for result in results)

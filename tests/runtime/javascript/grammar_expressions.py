@@ -160,9 +160,9 @@ class Expressions:
     def spread(self, depth: int) -> str:
         inner = self.expression(depth)
         return self.either(
-            f"[...{self.random.choice(self.generators)}({self.atom()}), {inner}]", f"{{ ...plain, [`k${{{self.atom()}}}`]: {inner} }}",
+            f"[...{self.random.choice(self.generators)}({self.atom()}), {inner}]", f"({{ ...plain, [`k${{{self.atom()}}}`]: {inner} }})",
             f"[, {inner}, ...'ab']", f"({{ get x() {{ return {self.atom()}; }}, y: {inner}, z() {{ return super.toString === Object.prototype.toString; }} }}).x",
-            f"{{ async m() {{}}, *g() {{ yield {self.atom()}; }} }}",
+            f"({{ async m() {{}}, *g() {{ yield {self.atom()}; }} }})",
         )  # fmt: skip
 
     def construction(self, depth: int) -> str:

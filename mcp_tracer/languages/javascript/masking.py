@@ -1,0 +1,123 @@
+"""Syntax that is valid and that the grammar does not know: hidden from it, so that the rest of the file can be read.
+
+Bytes are replaced one for one, so that every position stays. Only types and names of exports are hidden, never anything that runs, and each
+replacement is looked up in the tree that comes of it: where it does not stand in the kind of place that it is meant for, it is taken back.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from tree_sitter import Node
+
+_VARIANCE = re.compile(rb"(?<=[<,])\s*(in[ \t]+out|in|out)[ \t]+(?!extends\b|in\b|instanceof\b|as\b|of\b|is\b|satisfies\b)(?=[\w$])")
+_TYPE_STAR = re.compile(rb"\bexport\s+(type)\s+\*")
+_ATTRIBUTES = re.compile(rb"\bfrom\s*(['\"])[^'\"\n]*\1\s*(with\s*\{[^{}]*\})")
+_MEMBER = re.compile(rb"(?<=\n)[ \t]*([ \t])(?:<\s*[\w$]|in\??:)")
+_RESERVED = (
+    rb"break|case|catch|class|const|continue|debugger|delete|do|else|enum|export|extends|false|finally|for|function|if|import|in|instanceof"
+    rb"|new|null|return|super|switch|this|throw|true|try|typeof|var|void|while|with|yield"
+)
+_EXPORTED = re.compile(rb"\bas\s+(" + _RESERVED + rb")\s*[,}]")
+_ENDS_MEMBER = b";,{(<|&=:"
+_LOOKS_BACK = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Mask:
+    """Bytes from `start` on that are read as `text`, if that stands in one of the `places` (kinds of nodes around it)."""
+
+    start: int
+    text: bytes
+    places: tuple[str, ...]
+
+    @property
+    def end(self) -> int:
+        """Where the replaced bytes end."""
+        return self.start + len(self.text)
+
+
+def read(source: bytes, typed: bool, parse: Callable[[bytes], Node]) -> Node | None:
+    """The tree of `source` with what the grammar does not know hidden from it; None where it still cannot be read."""
+    masks = list(_masks(source, typed))
+    while masks:
+        root = parse(_masked(source, masks))
+        kept = [mask for mask in masks if _is_in_place(root, mask)]
+        if len(kept) == len(masks):
+            return None if root.has_error else root
+        masks = kept
+    return None
+
+
+def _masks(source: bytes, typed: bool) -> Iterator[Mask]:
+    for found in _EXPORTED.finditer(source):
+        yield Mask(found.start(1), b"_" * len(found[1]), ("export_specifier", "import_specifier"))
+    for found in _ATTRIBUTES.finditer(source):
+        yield Mask(found.start(2), _blank(found[2]), ("export_statement", "import_statement", "program"))
+    if not typed:
+        return
+    for found in _VARIANCE.finditer(source):
+        yield Mask(found.start(1), b" " * len(found[1]), ("type_parameters",))
+    for found in _TYPE_STAR.finditer(source):
+        yield Mask(found.start(1), b"    ", ("export_statement",))
+    for found in _MEMBER.finditer(source):
+        if _ends_member(source, found.start()):
+            yield Mask(found.start(1), b";", ("object_type", "interface_body"))
+    yield from _tags(source)
+
+
+def _tags(source: bytes) -> Iterator[Mask]:
+    """The type arguments of tagged templates."""
+    for found in re.finditer(rb">`", source):
+        start = _opening(source, found.start())
+        if start > 0 and re.match(rb"[\w$\])]", source[start - 1 : start]):
+            yield Mask(start, _blank(source[start : found.end() - 1]), ("call_expression",))
+
+
+def _blank(hidden: bytes) -> bytes:
+    return re.sub(rb"[^\r\n]", b" ", hidden)
+
+
+def _opening(source: bytes, closing: int) -> int:
+    """Where the angle bracket opens that closes at `closing`; -1 if that is not near."""
+    depth = 0
+    for at in range(closing, max(-1, closing - _LOOKS_BACK), -1):
+        byte = source[at : at + 1]
+        if byte == b">" and source[at - 1 : at] != b"=":
+            depth += 1
+        elif byte == b"<":
+            depth -= 1
+            if depth == 0:
+                return at
+        elif byte in (b"`", b";") and depth == 0:
+            return -1
+    return -1
+
+
+def _ends_member(source: bytes, at: int) -> bool:
+    """Whether what stands before a line could be the end of a member: neither a separator nor something that goes on."""
+    before = source[max(0, at - _LOOKS_BACK) : at].rstrip()
+    while True:
+        line = before.rfind(b"\n") + 1
+        if before.endswith(b"*/"):
+            before = before[: max(0, before.rfind(b"/*"))].rstrip()
+        elif before[line:].lstrip().startswith(b"//"):
+            before = before[:line].rstrip()
+        else:
+            return before != b"" and before[-1:] not in _ENDS_MEMBER
+
+
+def _masked(source: bytes, masks: list[Mask]) -> bytes:
+    text = bytearray(source)
+    for mask in masks:
+        text[mask.start : mask.end] = mask.text
+    return bytes(text)
+
+
+def _is_in_place(root: Node, mask: Mask) -> bool:
+    node = root.descendant_for_byte_range(mask.start, mask.end)
+    while node is not None and node.type in (";", "identifier", "ERROR"):
+        node = node.parent
+    return node is not None and node.type in mask.places
