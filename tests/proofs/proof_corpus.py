@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -36,9 +37,10 @@ def main() -> int:
         corpus.add(sources.generated())
     newest = [python for version, (python, _) in sorted(sources.pythons().items(), reverse=True) if version >= sources.OLDEST_INSPECTED]
     chosen_tasks = list(tasks(corpus, corpus.digests(chosen.only)[: chosen.sample], tuple(newest), chosen.every_level))
-    results, seconds = running.run(corpus, chosen_tasks, work.examine, chosen.jobs, chosen.keep_going)
+    started = time.monotonic()
+    results = running.run(corpus, chosen_tasks, work.examine, chosen.jobs, chosen.keep_going)
     violations = Counter(kind for result in results for kind, _ in result.violations)
-    lines = _summary(corpus, results, violations, seconds)
+    lines = _summary(corpus, results, violations, time.monotonic() - started)
     print("\n".join(lines))
     if len(results) == len(corpus.files) and not violations:
         print(f"Written to {report.write('corpus_python', 'Python corpus', lines)}")

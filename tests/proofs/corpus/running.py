@@ -50,18 +50,27 @@ def seen(results: Sequence[Result]) -> int:
     return sum(result.lines for result in results)
 
 
-def run(corpus: Corpus, tasks: list[Task], examine: Callable[[Task], Result], jobs: int, keep_going: bool) -> tuple[list[Result], float]:
-    """The results of all tasks, or those up to the first violation, and how many seconds they took."""
+def run(
+    corpus: Corpus,
+    tasks: list[Task],
+    examine: Callable[[Task], Result],
+    jobs: int,
+    keep_going: bool,
+    seconds: float = float("inf"),
+    keep: Callable[[Result], None] = lambda result: None,
+) -> list[Result]:
+    """The results of all tasks, or those up to the first violation or until `seconds` are over; `keep` gets each."""
     results: list[Result] = []
     started = time.monotonic()
     for result in examined(tasks, examine, jobs):
         results.append(result)
+        keep(result)
         _progress(results, len(tasks), started)
         for kind, detail in result.violations:
             _tell(kind, detail, corpus.files[result.digest])
-        if result.violations and not keep_going:
+        if (result.violations and not keep_going) or time.monotonic() - started > seconds:
             break
-    return results, time.monotonic() - started
+    return results
 
 
 def examined(tasks: list[Task], examine: Callable[[Task], Result], jobs: int) -> Iterator[Result]:
