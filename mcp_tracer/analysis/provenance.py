@@ -38,6 +38,11 @@ class Wanted:
             return str(int(self.text.partition(".")[0])) if self.number.is_integer() else repr(self.number)
         return None if self.word else self.text
 
+    @property
+    def is_indexed(self) -> bool:
+        """Whether a text index helps at all: pieces of four bytes, which small numbers are too short for."""
+        return not self.word and (len(self.text.encode()) >= 4 if self.number is None else abs(self.number) >= 1 << 15)
+
 
 @dataclass(frozen=True, slots=True)
 class Appearance:
@@ -49,6 +54,11 @@ class Appearance:
     at_ns: int
     line: int
     value: Value
+
+    @property
+    def key(self) -> tuple[int, int, int, int, Path]:
+        """Its place in the order in which things happened."""
+        return (self.at_ns, _ORDER[self.how], self.span.depth, self.span.key, self.path)
 
 
 def wanted(text: str, path: str | None) -> Wanted:
@@ -78,7 +88,7 @@ def appearances(spans: Iterable[Span], events: Iterable[tuple[Event, Span]], sou
     for event, span in events:
         for name, value in event.values.items():
             found += [Appearance(span, "variable", path, event.at_ns, event.line, part) for path, part in parts(value, (name,), sought)]
-    return sorted(found, key=lambda one: (one.at_ns, _ORDER[one.how], one.span.depth, one.span.key, one.path))
+    return sorted(found, key=lambda one: one.key)
 
 
 _ORDER = {"parameter": 0, "variable": 1, "attribute": 2, "error": 3, "return": 4}

@@ -12,13 +12,15 @@ T = TypeVar("T")
 class Page(Generic[T]):
     """Some rows of a list. `total` is exact, or None where counting costs more than the page; `cursor` fetches the next page.
 
-    `cut`: the question's time was over before everything was seen; better rows may be missing.
+    `cut`: the question's time was over before everything was seen; these are all rows up to there, and `cursor` goes on from there.
+    `reached_ns` is then, for a list by time, the start time up to which everything was seen.
     """
 
     rows: tuple[T, ...]
     cursor: str | None = None
     total: int | None = None
     cut: bool = False
+    reached_ns: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,7 @@ class SpanQuery:
 
     `text` is a case-insensitive substring of function names, parameters, returns, error messages or SQL. `file` and `function` are
     globs (a function also matches by its last name: `save` finds `Store.save`). Times are wall-clock ns, durations ns. `seconds`: how long
-    to look at most; what was found until then is answered.
+    to look at most, about; the page is cut then.
     """
 
     text: str | None = None

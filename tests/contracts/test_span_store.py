@@ -15,13 +15,13 @@ from mcp_tracer.analysis import provenance
 from mcp_tracer.analysis.comparison import counts_of
 from mcp_tracer.ingest.reader import SpoolReader
 from mcp_tracer.model.query import SpanQuery
-from mcp_tracer.service.operations.find_value import look
 from mcp_tracer.service.operations.sides import Side, failed, sampled, stats_of
+from mcp_tracer.service.operations.value_search import look
 from mcp_tracer.storage.sqlite import SqliteSpanStore
 from mcp_tracer.storage.sqlite.writer import Limits
 from tests.contracts.programs import RUNS, START, TEXTS, TRACES, programs
 from tests.contracts.reference import Reference, Row
-from tests.contracts.span_store import check_search, check_stats, check_trace
+from tests.contracts.span_store import check_search, check_stats, check_trace, shown
 from tests.spool_builder import SpoolBuilder
 
 some = settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
@@ -180,7 +180,9 @@ def test_open_spans_of_gone_writers_become_unfinished_calls(builders: list[Spool
 
 @given(programs, shapes, queries)
 @some
-def test_a_search_whose_time_is_over_says_so(builders: list[SpoolBuilder], shape: tuple[int, Limits, bool], query: SpanQuery) -> None:
+def test_a_search_whose_time_is_over_says_so_and_goes_on_to_the_same_end(
+    builders: list[SpoolBuilder], shape: tuple[int, Limits, bool], query: SpanQuery
+) -> None:
     from dataclasses import replace
 
     async def check(store: SqliteSpanStore, reference: Reference) -> None:
@@ -190,6 +192,11 @@ def test_a_search_whose_time_is_over_says_so(builders: list[SpoolBuilder], shape
         hasty = await store.search(replace(query, trace_id=None, seconds=0))
         assert hasty.cut or hasty.rows == whole.rows
         assert not (hasty.cut and hasty.total is not None)
+        found = list(hasty.rows)
+        while hasty.cursor is not None:
+            hasty = await store.search(replace(query, trace_id=None, seconds=0, cursor=hasty.cursor))
+            found += hasty.rows
+        assert [shown(span) for span in found] == [shown(row) for row in reference.search(replace(query, trace_id=None))]
 
     compare(builders, shape, check)
 

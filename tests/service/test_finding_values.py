@@ -48,6 +48,21 @@ function main() {
 main();
 """
 
+MANY = """\
+def early(number):
+    return number
+
+
+def late(number):
+    return None
+
+
+if __name__ == "__main__":
+    for number in range(40_000):
+        early(-number)
+    late(4711)
+"""
+
 
 async def recorded(house: House, level: int = 4, name: str = "orders.py", source: bytes = PYTHON) -> None:
     (house.project.root / name).write_bytes(source)
@@ -124,8 +139,35 @@ async def test_what_is_not_there_is_said_with_what_could_be_meant(house: House) 
         await house.ask("find_value", value="1", run="abcdefabcdef")
 
 
-async def test_a_search_that_ran_out_of_time_says_so(house: House) -> None:
-    await recorded(house)
+async def test_a_search_that_ran_out_of_time_says_so_and_goes_on_with_its_cursor(house: House) -> None:
+    house.set("TRACING_OVERHEAD_BUDGET", "off")
+    (house.project.root / "many.py").write_text(MANY)
+    await house.ask("instrument", paths=["many.py"], level=2)
+    subprocess.run([sys.executable, "many.py"], cwd=house.project.root, check=True, timeout=60)
     answer = await house.ask("find_value", value="4711", seconds=1e-9)
-    assert not answer.result.complete
-    assert "The search ended after 1e-09 s before everything was seen" in answer.text
+    assert (answer.result.complete, answer.result.steps) == (False, [])
+    said = "4711 was not recorded as a parameter, return or variable in run last so far. In 1e-09 s calls that started before 20"
+    assert answer.text.startswith(said)
+    why = "were searched (numbers below 32,768, short texts, true, false and null have no index): cursor="
+    assert why in answer.text
+    for _ in range(100):
+        if answer.result.steps:
+            break
+        answer = await house.ask("find_value", value="4711", seconds=1e-9, cursor=answer.result.cursor)
+    assert [(step.function, step.how) for step in answer.result.steps] == [("late", "parameter")]
+
+
+async def test_a_page_of_steps_goes_on_in_its_trace_whatever_ran_since(house: House) -> None:
+    await recorded(house)
+    whole = await way(house, "1717")
+    first = await house.ask("find_value", value="1717", limit=4)
+    subprocess.run([sys.executable, "orders.py"], cwd=house.project.root, check=True, timeout=60)
+    rest = (await house.ask("find_value", value="1717", limit=50, cursor=first.result.cursor)).result
+    assert rest.trace_id == first.result.trace_id
+    assert [(step.function, step.how, step.path, step.count) for step in rest.steps] == whole[4:]
+
+
+async def test_a_cursor_of_another_list_is_refused(house: House) -> None:
+    await recorded(house)
+    with pytest.raises(UserError, match="doesn't belong to this list"):
+        await house.ask("find_value", value="1717", cursor="4")

@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
-from pydantic import Field, PrivateAttr
+from pydantic import Field
 
-from mcp_tracer.analysis.provenance import Appearance, Stop, Wanted, appearances, chain, wanted
-from mcp_tracer.analysis.text import counted, duration, label, left_out
+from mcp_tracer.analysis.provenance import Wanted, chain, wanted
+from mcp_tracer.model import cursor
 from mcp_tracer.model.errors import UserError
 from mcp_tracer.model.query import SpanQuery
-from mcp_tracer.model.span import Event, Span
-from mcp_tracer.model.values import jsonable, preview
 from mcp_tracer.service.context import Call, Tools
-from mcp_tracer.service.operation import READ, READING, Command, Operation, Params, Result, Route
+from mcp_tracer.service.operation import READ, READING, Command, Operation, Params, Route
 from mcp_tracer.service.operations.similar import similar
-from mcp_tracer.service.operations.views import asked
-from mcp_tracer.storage.port import SpanStore
+from mcp_tracer.service.operations.value_search import Found, look
+from mcp_tracer.service.operations.value_views import ValueResult, render
+from mcp_tracer.service.operations.views import asked, iso
 
-PAGE = 200
-MOST_FOUND = 1_000
-ANY = ("any", "all")
+ANY: Final = ("any", "all")
+_BETWEEN: Final = "\0"
 
 
 class ValueParams(Params):
@@ -42,87 +38,38 @@ class ValueParams(Params):
     seconds: float = Field(default=5, gt=0, le=60, description="How long to look.")
 
 
-class StopView(Result):
-    """One step of the way: `how` (parameter, return, variable, attribute, error) and where in it; `count` calls did the same."""
-
-    how: str
-    path: str
-    value: Any
-    function: str
-    kind: str
-    file: str
-    line: int
-    depth: int
-    span_id: str
-    count: int
-    offset: float
-
-
-class ValueResult(Result):
-    """The way of a value through one trace. `offset` in milliseconds after the first step; `total` counts the steps.
-
-    `complete` is False where the search ended before everything in its scope was seen.
-    """
-
-    trace_id: str | None
-    run_id: str | None
-    steps: list[StopView]
-    total: int
-    cursor: str | None
-    spans: int
-    other_traces: list[str]
-    complete: bool
-    note: str = ""
-    _stops: list[Stop] = PrivateAttr(default_factory=list[Stop])
-
-    @property
-    def stops(self) -> list[Stop]:
-        """What `steps` was made of."""
-        return self._stops
-
-    @classmethod
-    def of(cls, stops: Sequence[Stop], page: Sequence[Stop], cursor: str | None, others: list[str], complete: bool) -> ValueResult:
-        """The result for a page of the way."""
-        first = stops[0].first
-        made = cls(
-            trace_id=first.span.trace_id,
-            run_id=first.span.run_id,
-            steps=[_view(stop, first.at_ns) for stop in page],
-            total=len(stops),
-            cursor=cursor,
-            spans=len({one.span.span_id for stop in stops for one in stop.appearances}),
-            other_traces=others,
-            complete=complete,
-        )
-        made._stops = list(page)
-        return made
-
-
-@dataclass(slots=True)
-class Found:
-    """Appearances so far, and whether that is all there is."""
-
-    rows: list[Appearance]
-    complete: bool
-
-
 async def run(call: Call[ValueParams]) -> ValueResult:
     """Find the first appearance in the scope, then all in its trace."""
     params, tools = call.params, call.tools
     sought = _understood(params)
     await tools.catch_up()
     deadline = time.monotonic() + params.seconds
-    query = await _scope(tools, params, sought)
-    found = await look(tools.store, query, sought, deadline)
+    if cursor.kind_of(params.cursor) != "value":
+        return await _from_the_first(tools, params, sought, deadline)
+    key: Any = cursor.decode(params.cursor, "value", str, int, int, int, int, str)
+    trace_id, *after, path = key
+    way = await look(tools.store, _query(params, sought, None, trace_id), sought, deadline)
+    return _page(way, params, [], (*after, tuple(path.split(_BETWEEN))))
+
+
+async def _from_the_first(tools: Tools, params: ValueParams, sought: Wanted, deadline: float) -> ValueResult:
+    """Its way from where it appeared first in the scope, or behind where an earlier answer had looked."""
+    run_id, trace_id, further = await _scope(tools, params)
+    query = _query(params, sought, run_id, trace_id)
+    found = await look(tools.store, query, sought, deadline, further)
+    resume = None if found.cursor is None else cursor.encode("value-search", run_id or "", trace_id or "", found.cursor)
     if not found.rows:
-        return await _nothing(tools, params, found.complete)
+        return await _nothing(tools, params, sought, found, resume)
     first = found.rows[-1] if query.descending else found.rows[0]
     others = list(dict.fromkeys(one.span.trace_id for one in found.rows if one.span.trace_id != first.span.trace_id))
-    if query.trace_id is None:
-        in_scope = replace(query, trace_id=first.span.trace_id, descending=False)
-        way = await look(tools.store, in_scope, sought, max(deadline, time.monotonic() + 1))
-        found = Found(way.rows, found.complete and way.complete)
-    return _page(chain(found.rows), params, others, found.complete)
+    way = found
+    if trace_id is None:
+        in_trace = _query(params, sought, None, first.span.trace_id)
+        way = await look(tools.store, in_trace, sought, max(deadline, time.monotonic() + 1))
+    made = _page(way, params, others, None)
+    made.complete &= found.complete
+    made.cursor = made.cursor or resume
+    return made
 
 
 def _understood(params: ValueParams) -> Wanted:
@@ -132,13 +79,18 @@ def _understood(params: ValueParams) -> Wanted:
         raise UserError(f"path = {params.path!r} is no path: write names and indexes, such as $.order.items[0].id.") from None
 
 
-async def _scope(tools: Tools, params: ValueParams, sought: Wanted) -> SpanQuery:
-    """Within one run or trace the oldest first; in the whole store the newest."""
-    run_id = trace_id = None
+async def _scope(tools: Tools, params: ValueParams) -> tuple[str | None, str | None, str | None]:
+    """(run, trace, where the search goes on); a cursor keeps to the run or trace of the answer that gave it."""
+    if params.cursor is not None:
+        run_id, trace_id, further = cursor.decode(params.cursor, "value-search", str, str, str) or ("", "", None)
+        return run_id or None, trace_id or None, further
     if params.trace_id is not None:
-        trace_id = (await tools.store.trace(params.trace_id)).trace_id
-    elif params.run not in ANY:
-        run_id = (await tools.store.run(params.run)).run_id
+        return None, (await tools.store.trace(params.trace_id)).trace_id, None
+    return None if params.run in ANY else (await tools.store.run(params.run)).run_id, None, None
+
+
+def _query(params: ValueParams, sought: Wanted, run_id: str | None, trace_id: str | None) -> SpanQuery:
+    """Within one run or trace the oldest first; in the whole store the newest."""
     return SpanQuery(
         text=sought.index_text,
         file=params.file,
@@ -146,109 +98,43 @@ async def _scope(tools: Tools, params: ValueParams, sought: Wanted) -> SpanQuery
         run_id=run_id,
         trace_id=trace_id,
         descending=run_id is None and trace_id is None,
-        limit=PAGE,
     )
 
 
-async def look(store: SpanStore, query: SpanQuery, sought: Wanted, deadline: float) -> Found:
-    """Spans by the store's indexes, page by page, and variables by a scan, until enough is found or the time is over."""
-    spans: list[Span] = []
-    complete, cursor, cut = False, None, False
-    while not complete and not cut and len(spans) < MOST_FOUND and time.monotonic() < deadline:
-        page = await store.search(replace(query, cursor=cursor, seconds=max(0.05, deadline - time.monotonic())))
-        spans += [span for span in page.rows if appearances([span], (), sought)]
-        cursor, cut = page.cursor, page.cut
-        complete = cursor is None and not cut
-    scan = await store.find_events(replace(query, limit=MOST_FOUND), seconds=max(0.2, deadline - time.monotonic()))
-    placed = await _placed(store, scan.rows, {span.span_id: span for span in spans})
-    return Found(appearances(spans, placed, sought), complete and scan.complete)
+def _page(way: Found, params: ValueParams, others: list[str], after: tuple[Any, ...] | None) -> ValueResult:
+    """The steps after a place; the cursor is the last one's place in its trace, so that a list goes on there whatever was added."""
+    stops = chain(way.rows)
+    rest = stops if after is None else [stop for stop in stops if stop.first.key > after]
+    page = rest[: params.limit]
+    more = None
+    if len(rest) > len(page):
+        *place, path = page[-1].first.key
+        more = cursor.encode("value", page[-1].first.span.trace_id, *place, _BETWEEN.join(path))
+    return ValueResult.of(stops, page, more, others, way.complete)
 
 
-async def _placed(store: SpanStore, events: Sequence[Event], known: dict[str, Span]) -> list[tuple[Event, Span]]:
-    placed: list[tuple[Event, Span]] = []
-    for event in events:
-        if event.span_id not in known:
-            known[event.span_id] = await store.span(event.span_id)
-        placed.append((event, known[event.span_id]))
-    return placed
-
-
-def _page(stops: list[Stop], params: ValueParams, others: list[str], complete: bool) -> ValueResult:
-    """The cursor is the moment and the number of the last step, so that a list goes on where it ended."""
-    if params.cursor is not None and not params.cursor.isdecimal():
-        raise UserError("the cursor doesn't belong to this list: repeat the question without a cursor.")
-    start = int(params.cursor or 0)
-    page = stops[start : start + params.limit]
-    more = str(start + len(page)) if start + len(page) < len(stops) else None
-    return ValueResult.of(stops, page, more, others, complete)
-
-
-async def _nothing(tools: Tools, params: ValueParams, complete: bool) -> ValueResult:
+async def _nothing(tools: Tools, params: ValueParams, sought: Wanted, found: Found, resume: str | None) -> ValueResult:
     where = f"trace {params.trace_id}" if params.trace_id else "any run" if params.run in ANY else f"run {params.run}"
     hints = [await similar(tools, name, given) for name, given in (("file", params.file), ("function", params.function)) if given]
     wider = "" if params.run in ANY or params.trace_id else ' run="any" looks everywhere.'
     path = f" at {params.path}" if params.path else ""
-    looked = "" if complete else f" The search ended after {params.seconds:g} s before everything was seen: narrow it, or raise `seconds`."
+    looked = "" if found.complete else f" {_looked(params, sought, found, resume)}"
     note = (
-        f"{params.value} was not recorded{path} as a parameter, return or variable in {where}.{''.join(hints)}{looked}{wider}"
-        " Variables need level 4, parameters and returns level 2."
+        f"{params.value} was not recorded{path} as a parameter, return or variable in {where}{'' if found.complete else ' so far'}."
+        f"{''.join(hints)}{looked}{wider} Variables need level 4, parameters and returns level 2."
     )
     return ValueResult(
-        trace_id=None, run_id=None, steps=[], total=0, cursor=None, spans=0, other_traces=[], complete=complete, note=note
-    )  # fmt: skip
-
-
-def _view(stop: Stop, origin_ns: int) -> StopView:
-    one = stop.first
-    return StopView(
-        how=one.how,
-        path=".".join(one.path),
-        value=jsonable(one.value),
-        function=one.span.function,
-        kind=one.span.kind,
-        file=one.span.file,
-        line=one.line,
-        depth=one.span.depth,
-        span_id=one.span.span_id,
-        count=len(stop.appearances),
-        offset=(one.at_ns - origin_ns) / 1e6,
+        trace_id=None, run_id=None, steps=[], total=0, cursor=resume, spans=0, other_traces=[], complete=found.complete, note=note
     )
 
 
-def render(result: ValueResult, params: ValueParams) -> str:
-    """Where it came from, then its way, a line a step."""
-    if not result.steps:
-        return result.note
-    number = f"{counted(result.total, 'step')} in {counted(result.spans, 'call')}"
-    lines = [f"{params.value} in trace {result.trace_id}, run {result.run_id}: {number}."]
-    lines += [_line(stop, step.offset) for stop, step in zip(result.stops, result.steps, strict=True)]
-    if result.cursor:
-        lines += left_out(len(result.steps), result.total, f'cursor="{result.cursor}" gives the next.')
-    if result.other_traces:
-        more = "" if result.complete else "+"
-        lines.append(
-            f"Also in {len(result.other_traces)}{more} other traces, such as {', '.join(result.other_traces[:2])}: ask with trace_id."
-        )
-    if not result.complete:
-        lines.append(f"Not everything was seen within {params.seconds:g} s and {MOST_FOUND:,} matches: narrow it, or raise `seconds`.")
-    return "\n".join([*lines, f'Next: inspect_span span_id="{result.steps[0].span_id}" shows the first one over its source.'])
-
-
-def _line(stop: Stop, offset_ms: float) -> str:
-    one = stop.first
-    where = ".".join(one.path)
-    value = preview(one.value, 60)
-    name = label(one.span)
-    said = {
-        "parameter": f"{name} got {where} = {value}",
-        "return": f"{name} gave {where} = {value}",
-        "variable": f"{name} had {where} = {value}",
-        "attribute": f"{name} [{where} = {value}]",
-        "error": f"{name} raised with {value}",
-    }[one.how]
-    times = f"×{len(stop.appearances)} " if len(stop.appearances) > 1 else ""
-    place = f" {one.span.file}:{one.line}" if one.span.file and one.line else ""
-    return f"+{duration(round(offset_ms * 1e6))} {'  ' * min(one.span.depth, 8)}{times}{said}{place} #{one.span.span_id}"
+def _looked(params: ValueParams, sought: Wanted, found: Found, resume: str | None) -> str:
+    """What was searched, why that took long, and how to go on."""
+    side = "after" if params.run in ANY and params.trace_id is None else "before"
+    seen = f"calls that started {side} {iso(found.reached_ns)}" if found.reached_ns else "not all calls"
+    slow = "" if sought.is_indexed else " (numbers below 32,768, short texts, true, false and null have no index)"
+    more = f'cursor="{resume}" goes on, or' if resume else "Variables were not all looked at:"
+    return f"In {params.seconds:g} s {seen} were searched{slow}: {more} narrow it with file, function, path or trace_id."
 
 
 FIND_VALUE = Operation(
@@ -259,7 +145,7 @@ FIND_VALUE = Operation(
     permission=READ,
     hints=READING,
     run=run,
-    render=render,
+    render=lambda result, params: render(result, params.value, params.seconds),
     deeds=asked("searched_value"),
     routes=(Route("GET", "value"),),
     command=Command(("value",), argument="value"),

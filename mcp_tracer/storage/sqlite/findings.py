@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from mcp_tracer.model import cursor
 from mcp_tracer.model.patterns import Finding, Looked
 from mcp_tracer.model.query import Page
-from mcp_tracer.storage.sqlite import cursor, schema, segments
+from mcp_tracer.storage.sqlite import schema, segments
 from mcp_tracer.storage.sqlite.snapshot import Snapshot
 
 # Made where they are missing: catalogs of version 1 may lack them.

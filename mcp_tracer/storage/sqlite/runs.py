@@ -6,10 +6,10 @@ import json
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
+from mcp_tracer.model import cursor
 from mcp_tracer.model.errors import NotFound, UserError
 from mcp_tracer.model.query import Page
 from mcp_tracer.model.span import Run
-from mcp_tracer.storage.sqlite import cursor
 from mcp_tracer.storage.sqlite.snapshot import Snapshot
 
 _SOURCE: Final = "id, run, language, pid, start, definition, state, end, exit_code, error, dropped, faults"

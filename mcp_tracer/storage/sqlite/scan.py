@@ -7,9 +7,10 @@ from typing import Any, Final
 
 import numpy as np
 
+from mcp_tracer.model import cursor
 from mcp_tracer.model.calls import ROW, Callee, Calls
 from mcp_tracer.model.span import Values
-from mcp_tracer.storage.sqlite import cursor, frames
+from mcp_tracer.storage.sqlite import frames
 from mcp_tracer.storage.sqlite.columns import Array
 from mcp_tracer.storage.sqlite.payloads import ORDINAL_BITS, Payloads
 from mcp_tracer.storage.sqlite.sections import values_of

@@ -9,10 +9,11 @@ from typing import Any, Final
 
 import numpy as np
 
+from mcp_tracer.model import cursor
 from mcp_tracer.model.errors import UserError
 from mcp_tracer.model.query import Page, SpanQuery
 from mcp_tracer.model.span import Span
-from mcp_tracer.storage.sqlite import cursor, frames, indexes
+from mcp_tracer.storage.sqlite import frames, indexes
 from mcp_tracer.storage.sqlite.columns import Array
 from mcp_tracer.storage.sqlite.filters import Filter
 from mcp_tracer.storage.sqlite.snapshot import OPEN_FRAME, Segment, Snapshot
@@ -55,27 +56,38 @@ class Search:
         self._snapshot, self._filter, self._query = snapshot, chosen, query
         self._column, self._least, self._most = _ORDERS[query.order]
         self._sign = -1 if query.descending else 1
-        after: Any = cursor.decode(query.cursor, f"search-{query.order}-{self._sign}", int, int, int)
+        self._cursor = f"search-{query.order}-{self._sign}"
+        after: Any = cursor.decode(query.cursor, self._cursor, int, int, int)
         self._after: Key | None = after
         self._best = _Best(query.limit + 1)
         self._deadline = None if query.seconds is None else time.monotonic() + query.seconds
 
     def page(self) -> Page[Span]:
         """The page."""
-        cut = False
-        if not self._filter.matches_nothing():
-            for bound, segment, frame in self._frames():
-                if self._best.full_below(bound):
-                    self._best.exact = False
-                    break
-                if self._deadline is not None and time.monotonic() > self._deadline:
-                    self._best.exact, cut = False, True
-                    break
-                self._scan(segment, frame)
-        limit, rows = self._query.limit, self._best.rows
+        reached = None if self._filter.matches_nothing() else self._look()
+        limit = self._query.limit
+        rows = self._best.rows if reached is None else [row for row in self._best.rows if row[0][0] < reached]
         spans = SpanMaker(self._snapshot, self._query.values).make([place for _, place in rows[:limit]])
-        more = cursor.encode(f"search-{self._query.order}-{self._sign}", *rows[limit - 1][0]) if len(rows) > limit else None
-        return Page(spans, more, self._best.count if self._best.exact else None, cut)
+        last = rows[limit - 1][0] if len(rows) > limit else (reached, -1, -1) if reached is not None else None
+        more = None if last is None else cursor.encode(self._cursor, *last)
+        until = self._sign * reached if reached is not None and self._column == "start" else None
+        return Page(spans, more, self._best.count if self._best.exact else None, reached is not None, until)
+
+    def _look(self) -> int | None:
+        """Scan until nothing better can come. Where the time is over before, what stands first of all that wasn't seen; always
+        later than where it began, so that going on gets to the end."""
+        began: int | None = None
+        for bound, segment, frame in self._frames():
+            if self._best.full_below(bound):
+                self._best.exact = False
+                return None
+            if began is None and frame != OPEN_FRAME:
+                began = bound if self._after is None else max(bound, self._after[0])
+            if began is not None and bound > began and self._deadline is not None and time.monotonic() > self._deadline:
+                self._best.exact = False
+                return bound
+            self._scan(segment, frame)
+        return None
 
     def _frames(self) -> Iterator[tuple[int, int, int]]:
         """(bound, segment, frame) in the order in which they may hold the first rows; open spans before all."""

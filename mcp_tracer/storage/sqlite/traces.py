@@ -10,10 +10,11 @@ from typing import Any, Final
 
 import numpy as np
 
+from mcp_tracer.model import cursor
 from mcp_tracer.model.errors import NotFound, UserError
 from mcp_tracer.model.query import Page
 from mcp_tracer.model.span import Span, TraceSummary
-from mcp_tracer.storage.sqlite import cursor, indexes
+from mcp_tracer.storage.sqlite import indexes
 from mcp_tracer.storage.sqlite.columns import Array
 from mcp_tracer.storage.sqlite.snapshot import OPEN_FRAME, Segment, Snapshot
 from mcp_tracer.storage.sqlite.spans import Place, SpanMaker
