@@ -59,3 +59,8 @@ def test_without_the_runtime_the_probes_do_nothing(project: Any, python: str) ->
     shutil.rmtree(project.home / "runtime")
     with_probes, without = project.run("program.py", python=python), project.run("plain.py", python=python)
     assert (with_probes.stdout, with_probes.stderr) == (without.stdout, without.stderr)
+
+
+def test_the_name_that_a_module_gains_is_neither_a_class_nor_callable(project: Any) -> None:
+    project.write("program.py", "def f(): return 1\n\nf()\nprint([k for k, v in globals().items() if callable(v)])\n", 3, style="explicit")
+    assert project.run("program.py").stdout == "['f']\n"

@@ -67,3 +67,21 @@ def test_imported_run_by_path_and_run_as_module_are_all_traced(project: Any) -> 
     ):
         assert project.run(*arguments).returncode == 0
     assert [run.paths() for run in project.runs()] == [["f"]] * 3
+
+
+@pytest.mark.parametrize("level", [2, 5])
+def test_a_program_that_uses_up_the_stack_is_no_fault_of_ours(project: Any, python: str, level: int) -> None:
+    source = "def foo(n):\n    return bar(n)\ndef bar(n):\n    return foo(n)\ntry:\n    foo(1)\nexcept RecursionError:\n    print('deep')\n"
+    project.write("program.py", source, level)
+    done = project.run("program.py", python=python, MCP_TRACER_DEBUG="1")
+    assert (done.stdout, done.stderr, done.returncode) == ("deep\n", "", 0)
+    (run,) = project.runs()
+    assert run.end["faults"] == 0
+
+
+def test_faults_can_be_told_to_a_file(project: Any) -> None:
+    project.write("program.py", "def f():\n    return 1\n\nprint(f())\n")
+    (project.home / "runtime" / "python" / "mcp_tracer_runtime" / "transform.py").write_text("1 / 0")
+    done = project.run("program.py", MCP_TRACER_DEBUG=str(project.root / "faults.txt"))
+    assert (done.stdout, done.stderr, done.returncode) == ("1\n", "", 0)
+    assert "ZeroDivisionError" in (project.root / "faults.txt").read_text()

@@ -17,7 +17,7 @@ NOTHING = (
     "{'__module__':'_mt','call':staticmethod(lambda v,m:v),'checkpoint':staticmethod(lambda**v:None),'enter':staticmethod(lambda*a:None),"
     "'line':staticmethod(lambda n:None),'var':staticmethod(lambda**v:None)}"
 )
-DEFINITION = r"\nimport sys;sys._getframe(1).f_globals['_mt']=type('_mt',(),%s);del sys" % NOTHING
+DEFINITION = r"\nimport sys;sys._getframe(1).f_globals['_mt']=type('_mt',(),%s)();del sys" % NOTHING
 _NAMED = rb"_mt\.enter\('([^'\r\n]+)',([1-5])\)"
 _QUIET = rb"_mt\.(?:line\(\d+\)|(?:checkpoint|var)\([^()\r\n]*\))"
 _ENTER = rb"(?<!\w)" + _NAMED

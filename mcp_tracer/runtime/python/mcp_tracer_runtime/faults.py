@@ -4,21 +4,42 @@ import os
 import sys
 
 count = 0
-_speaks = "MCP_TRACER_DEBUG" in os.environ
+_speaks = os.environ.get("MCP_TRACER_DEBUG")
+_open = open  # a program may replace it
 _said = set()
+_FEW = 20  # frames
 
 
 def note(error):
-    """Count a fault of the tracer. With MCP_TRACER_DEBUG set, its traceback goes to stderr too."""
+    """Count a fault of the tracer. With MCP_TRACER_DEBUG set, its traceback goes to stderr too; to a file, where that is an absolute path
+    (a program under test may have its stderr taken away)."""
     global count
+    if type(error) is RecursionError and not _is_deep(error.__traceback__):
+        return  # the program has used up the stack: there is no room to record that, and nothing to mend
     count += 1
     if _speaks and error is not None:
         try:
             import traceback
 
-            sys.stderr.write("mcp-tracer fault: " + "".join(traceback.format_exception(type(error), error, error.__traceback__)))
+            _tell("mcp-tracer fault: " + "".join(traceback.format_exception(type(error), error, error.__traceback__)))
         except Exception:  # stderr may be closed; the fault is counted already
             return
+
+
+def _is_deep(traceback):
+    for _ in range(_FEW):
+        if traceback is None:
+            return False
+        traceback = traceback.tb_next
+    return True
+
+
+def _tell(text):
+    if os.path.isabs(_speaks):
+        with _open(_speaks, "a") as file:
+            file.write(text)
+    else:
+        sys.stderr.write(text)
 
 
 def say_once(text):
