@@ -116,7 +116,14 @@ UNNAMED = (
     Suite("pluggy", "1.7.0", "src", tests="testing"),
     Suite("toolz", "1.2.0", "toolz", tests="toolz/tests"),
     Suite("structlog", "26.1.0", "src", needs="freezegun==1.5.1 pretend pytest-asyncio==0.26.0 simplejson time-machine rich twisted"),
-    Suite("packaging", "26.3", "src", needs="pretend hypothesis==6.131.0 tomli_w"),
+    Suite("tomlkit", "0.15.2", "tomlkit", needs="pyyaml"),
+    Suite(
+        "marshmallow",
+        "4.4.0",
+        "src",
+        needs="simplejson",
+        arguments="--deselect tests/test_deserialization.py::TestFieldDeserialization::test_invalid_datetime_deserialization",  # time in ids
+    ),
     Suite(
         "requests",
         "2.34.2",

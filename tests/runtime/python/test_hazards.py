@@ -85,3 +85,14 @@ def test_faults_can_be_told_to_a_file(project: Any) -> None:
     done = project.run("program.py", MCP_TRACER_DEBUG=str(project.root / "faults.txt"))
     assert (done.stdout, done.stderr, done.returncode) == ("1\n", "", 0)
     assert "ZeroDivisionError" in (project.root / "faults.txt").read_text()
+
+
+def test_text_that_runs_under_another_name_runs_untraced(project: Any) -> None:
+    project.write("shop.py", "def f():\n    return 1\n\nprint(f())\n")
+    project.write("other.py", "def f():\n    return 2\n\nprint(f())\n", 0)
+    project.write(
+        "main.py", "for name in ('gone.py', 'other.py', '<text>'):\n    exec(compile(open('shop.py').read(), name, 'exec'), {})\n", 0
+    )
+    done = project.run("main.py", MCP_TRACER_DEBUG="1", MCP_TRACER_PROJECT=str(project.root))
+    assert (done.stdout, done.stderr, done.returncode) == ("1\n1\n1\n", "", 0)
+    assert [run.end["faults"] for run in project.runs()] == [0] and project.runs()[0].spans == []

@@ -18,6 +18,8 @@ def adopt(spec, frame):
 def _adopt(spec, frame):
     running = frame.f_code
     source = _source(frame)
+    if header.MARKER.encode() not in source:  # text that somebody runs under another name: its own file is not known
+        return
     if spec == explicit.SPEC:
         spec, source = " ".join(["0", *("%s=%d" % pair for pair in explicit.levels(source).items())]), explicit.strip(source)
     code, table = _instrumented(source, spec, frame)
@@ -47,14 +49,17 @@ def _instrumented(source, spec, frame):
 
 
 def _source(frame):
-    """The file's bytes, from its loader where it has one (zip files), else from disk."""
+    """The file's bytes, from its loader where it has one (zip files), else from disk; none where there is no such file."""
     name = frame.f_code.co_filename
     loader = frame.f_globals.get("__loader__")
     get_data = getattr(loader, "get_data", None)
-    if get_data is not None and getattr(loader, "path", name) == name:
-        return get_data(name)
-    with open(name, "rb") as file:
-        return file.read()
+    try:
+        if get_data is not None and getattr(loader, "path", name) == name:
+            return get_data(name)
+        with open(name, "rb") as file:
+            return file.read()
+    except FileNotFoundError:
+        return b""
 
 
 def _parsed(source, name, rewriter):
