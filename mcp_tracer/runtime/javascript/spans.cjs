@@ -164,10 +164,15 @@ function finish(frame, end) {
   if (frame.threw && frame.depth <= state.maxDepth) promote(frame);
   if (frame.isCounted) count(frame, end - frame.start);
   else if (frame.root.sampled && state.recorder !== null) {
-    if (end - frame.start >= state.minDuration) write(frame, end);
-    else state.dropped++;
+    if (end - frame.start < state.minDuration) state.dropped++;
+    else if (frame.threw && governor.dark.size > 0) return defer(frame, end);
+    else write(frame, end);
   }
-  // A callback's closure may keep this frame alive: the values must not live as long.
+  return forget(frame);
+}
+
+/** A callback's closure may keep this frame alive: the values must not live as long. @param {Frame} frame */
+function forget(frame) {
   frame.a = frame.b = frame.c = frame.value = frame.error = frame.bytes = frame.late = frame.awaited = frame.attributes = null;
 }
 
@@ -193,7 +198,7 @@ function count(frame, duration) {
   if (budget.cells !== null) budget.learn(duration, self, frame.parent);
 }
 
-/** The calls without probes that one exception has passed through and that are not written yet, innermost first. @type {Frame[]} */
+/** The calls that one exception has passed through and that are not written yet, innermost first: calls without probes among those above are known only as it passes them. @type {{frame: Frame, end: number}[]} */
 const failing = [];
 
 /**
@@ -204,32 +209,37 @@ function fail(definition, outer, span, error, values) {
   const parent = span instanceof Ghost ? span.parent : current !== null ? current : parentOf(outer);
   const root = parent === null ? newRoot({ type: 'call', name: definition.map.name, ...state.remote }) : parent.root;
   if (!root.sampled || definition.level === 0 || state.recorder === null) return;
-  const inner = failing.at(-1);
-  const isSame = inner !== undefined && inner.error === error && inner.parent === parent;
-  if (!isSame) writeFailing();
-  const frame = new Frame(definition, parent, root, null, now() - definition.budget.meanTotal, definition.level);
+  const end = now();
+  const frame = new Frame(definition, parent, root, null, end - definition.budget.meanTotal, definition.level);
   numberOf(frame);
-  frame.threw = frame.isEstimate = frame.isBrief = true;
+  frame.threw = frame.isEstimate = frame.isBrief = frame.ended = true;
   frame.error = error;
   frame.keepsError = definition.keepsErrors && definition.level > 1;
   frame.late = definition.keepsParams ? values : null;
-  if (isSame) inner.parent = frame;
   if (parent !== null && parent.isCounted && !parent.ended) promote(parent);
   definition.budget.failed();
-  failing.push(frame);
+  const inner = failing.at(-1)?.frame;
+  if (inner !== undefined && inner.error === error && inner.parent === parent) inner.parent = frame;
+  defer(frame, end);
+}
+
+/** @param {Frame} frame that failed @param {number} end */
+function defer(frame, end) {
+  const inner = failing.at(-1)?.frame;
+  if (inner !== undefined && (inner.error !== frame.error || inner.parent !== frame)) writeFailing();
+  failing.push({ frame, end });
+  if (end >= state.quietUntil) state.onEnd(frame.parent === null, end);
 }
 
 /** Write the calls that failed: now it is known which of them called which. */
 function writeFailing() {
-  const frames = failing.splice(0);
-  for (const frame of frames.reverse()) {
+  for (const { frame, end } of failing.splice(0).reverse()) {
     const above = frame.parent;
     if (above !== null) frame.root = above.root;
     frame.depth = above === null ? 0 : above.depth + 1;
     frame.shown = above === null ? 0 : above.shown + 1;
-    write(frame, now());
-    frame.ended = true;
-    frame.error = frame.late = null;
+    write(frame, end);
+    forget(frame);
   }
 }
 
@@ -238,7 +248,7 @@ function write(frame, end) {
   if (failing.length > 0) writeFailing();
   try {
     const { budget } = frame.definition;
-    const measures = governor.isOn && budget !== null && budget.measures();
+    const measures = governor.isOn && budget !== null && !frame.threw && budget.measures();
     /** @type {import('./recorder.cjs').Recorder} */ (state.recorder).span(frame, end);
     if (measures) budget.measured(now() - end + frame.captured + COST_BEFORE);
     if (budget !== null && budget.cells !== null && !frame.isEstimate) budget.learn(end - frame.start, Math.max(0, end - frame.start - frame.covered), frame.parent);

@@ -14,7 +14,7 @@ from python_tracing.environment import CACHE, ROOT
 
 NODES: Final = {"20": "20.20.2", "22": "22.23.3", "24": "24.21.0"}
 PACKAGES: Final = {"appmap-node": "2.27.0", "@flightbox/register": "0.0.15", "ts-blank-space": "0.9.0"}
-SQLITE: Final = {"better-sqlite3": "13.2.0"}  # for Node 20, which has none of its own
+SQLITE: Final = {"better-sqlite3": "12.11.1"}  # for Node 20, which has none of its own; 13 crashes there
 WORKLOADS: Final = ROOT / "tests" / "benchmarks" / "workloads" / "javascript"
 
 
@@ -37,7 +37,8 @@ def prepare(major: str) -> Environment:
         raise SystemExit(f"Node {major}: {problem}")
     node = folder / "node_modules" / f"node-{system}" / "bin" / "node"
     missing = {}
-    if major == "20" and (problem := _install(folder, [f"{name}@{version}" for name, version in SQLITE.items()], node)):
+    drivers = [f"{name}@{version}" for name, version in SQLITE.items()]
+    if major == "20" and (problem := _install(folder, drivers, node, _headers(folder, system))):
         missing["http"] = f"better-sqlite3 cannot be built: {problem}"
     version = subprocess.run([node, "--version"], capture_output=True, text=True, check=True).stdout.strip().lstrip("v")
     return Environment(node, version, folder / "node_modules", missing)
@@ -49,7 +50,17 @@ def blanked(environment: Environment, target: Path) -> None:
     subprocess.run([environment.node, script, WORKLOADS, target], env={**os.environ, "NODE_PATH": str(environment.packages)}, check=True)
 
 
-def _install(folder: Path, packages: list[str], node: Path | None = None) -> str:
+def _headers(folder: Path, system: str) -> dict[str, str]:
+    """Node's headers as npm's package brings them, where node-gyp looks for them instead of fetching some."""
+    package = folder / "node_modules" / f"node-{system}" / "include"
+    place = folder / "headers" / "include" / "node"
+    if not place.exists():
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.symlink_to(package / "node" if (package / "node").exists() else package, target_is_directory=True)
+    return {"npm_config_nodedir": str(folder / "headers"), "npm_config_build_from_source": "true"}
+
+
+def _install(folder: Path, packages: list[str], node: Path | None = None, more: dict[str, str] | None = None) -> str:
     """Install into `folder`, once; what went wrong, or ''."""
     stamp = folder / ("installed " + " ".join(packages).replace("/", "_"))
     if stamp.exists():
@@ -62,7 +73,7 @@ def _install(folder: Path, packages: list[str], node: Path | None = None) -> str
         return "npm was not found"
     path = os.pathsep.join([*([str(node.parent)] if node else []), os.environ.get("PATH", "")])
     command = [npm, "install", "--no-audit", "--no-fund", "--loglevel=error", *packages]
-    done = subprocess.run(command, cwd=folder, env={**os.environ, "PATH": path}, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=folder, env={**os.environ, "PATH": path, **(more or {})}, capture_output=True, text=True)
     if done.returncode != 0:
         return next(iter(done.stderr.strip().splitlines()[-1:]), f"npm gave {done.returncode}")
     stamp.touch()
