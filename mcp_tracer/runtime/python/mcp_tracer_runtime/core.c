@@ -18,7 +18,7 @@
 #error "not for free-threaded builds: the runtime stays in Python there"
 #endif
 
-#define CORE_INTERFACE 8 /* native.py asks for the same number: a core left over from another version is not used */
+#define CORE_INTERFACE 9 /* native.py asks for the same number: a core left over from another version is not used */
 
 typedef uint8_t u8;
 typedef uint16_t u16;
@@ -86,6 +86,7 @@ static void note_fault(void);
 #include "core_probes.h"
 #include "core_failing.h"
 #include "core_flow.h"
+#include "core_library.h"
 
 /* Count the fault that is set as the current exception, and clear it. */
 static NEVER_INLINE void note_fault(void)
@@ -152,6 +153,10 @@ static PyMethodDef methods[] = {
     FAST("redaction", values_redaction),
     {"encode_error", errors_encode, METH_O, NULL},
     FAST("detail_rule", detail_rule),
+    {"plain", library_plain, METH_O, NULL},
+    {"attributes", library_attributes, METH_O, NULL},
+    FAST("begin_call", library_begin),
+    FAST("end_call", library_end),
     {"choose", span_choose, METH_O, NULL},
     FAST("charge", span_charge),
     FAST("opened", span_opened),

@@ -19,6 +19,7 @@ typedef struct {
     u64 seen_counted, seen_spent, seen_below; /* what tracing did within them: calls counted, ticks of recording, calls right below */
     u64 lent, crossed;            /* of what began with its probes on for good and calls dark functions: its time in dark calls while they had probes, and after that */
     char listed;                  /* in `ever_counted` */
+    char always;                  /* each call is recorded: of databases, HTTP and tests */
     char roots;                   /* some of its calls had no parent */
     char dark, off;               /* phases.py switches its probes off and on; they are off */
     char lends;                   /* in `lenders` */
@@ -62,6 +63,8 @@ static inline int governor_has_room(Governed *g)
 enum { COUNT_IT, RECORD_IT, ALONE };
 static NEVER_INLINE int governor_prefers(Governed *g, u32 trace)
 {
+    if (g->always)
+        return RECORD_IT;
     if (g->early) {
         g->early--;
         return RECORD_IT;

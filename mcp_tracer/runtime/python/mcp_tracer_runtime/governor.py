@@ -44,12 +44,13 @@ def adopt(fn):
     """A new function or site: recorded whole until it is looked at."""
     fn.period, fn.since, fn.cost = 1, 0, clock.ticks(150 if core is not None else 3000)
     fn.inner = fn.as_site
-    fn.left = FIRST_LOOK if fn.fields.get("kind") not in _UNGOVERNED else _FAR
+    governed = fn.fields.get("kind") not in _UNGOVERNED
+    fn.left = FIRST_LOOK if governed else _FAR
     fn.roots = False
     if core is None:
         fn.first, fn.times = {}, None
     else:
-        fn.early = FIRST_LOOK
+        fn.early, fn.always = FIRST_LOOK, not governed
 
 
 def configure():

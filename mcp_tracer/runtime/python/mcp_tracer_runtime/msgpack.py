@@ -2,6 +2,8 @@
 
 from struct import Struct
 
+from .native import core
+
 NIL, TRUE, FALSE = b"\xc0", b"\xc3", b"\xc2"
 _f64, _u8, _u16, _u32, _u64 = (Struct(form).pack for form in (">Bd", ">BB", ">BH", ">BI", ">BQ"))
 _i64 = Struct(">Bq").pack
@@ -90,3 +92,8 @@ def plain(value):
     if isinstance(value, dict):
         return map(len(value)) + b"".join(plain(key) + plain(item) for key, item in value.items())
     return array(len(value)) + b"".join(plain(item) for item in value)
+
+
+plain_in_python = plain
+if core is not None:
+    plain = core.plain

@@ -6,8 +6,9 @@ from contextvars import ContextVar
 from .. import exceptions, faults, msgpack, spans, state
 from ..clock import tick
 from ..definitions import Function
+from ..native import core
 from ..spans import Span, cover, current, finish, prepare
-from ..values import encode, type_name
+from ..values import encode, left_out, type_name
 
 _inside = ContextVar("mcp_tracer_library", default=None)  # the span of the library call that is running
 
@@ -32,12 +33,16 @@ def begin(fn):
         outer = _inside.get()
         if outer is not None and outer.up is up and outer.fn.fields["kind"] == fn.fields["kind"]:
             return None
-        span = prepare(Span(), fn, up)
-        span.start = tick()
-        return span if span.record else None
+        return _started(fn, up)
     except Exception as error:
         faults.note(error)
         return None
+
+
+def _started(fn, up):
+    span = prepare(Span(), fn, up)
+    span.start = tick()
+    return span if span.record else None
 
 
 def attributes(values):
@@ -47,18 +52,28 @@ def attributes(values):
 
 def end(span, values, error=None):
     """End a span of `begin` with its attributes and the exception that left the call, if one did."""
-    now = tick()
     try:
         if error is not None:
             values = {**values, "error.type": type_name(type(error))}
             exceptions.record(span, error)
-        if values:
-            span.payload += attributes(values)
-        if span.up is not None:
-            cover(span.up, span.start, now)
-        finish(span, now)
+        _ended(span, values)
     except Exception as fault:
         faults.note(fault)
+
+
+def _ended(span, values):
+    now = tick()
+    if values:
+        span.payload += attributes(values)
+        if left_out:
+            spans.note_left_out(span)
+    if span.up is not None:
+        cover(span.up, span.start, now)
+    finish(span, now)
+
+
+if core is not None:
+    attributes, _started, _ended = core.attributes, core.begin_call, core.end_call
 
 
 def _nothing(*_, **__):
