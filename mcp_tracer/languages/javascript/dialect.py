@@ -35,16 +35,20 @@ def is_typescript(path: str) -> bool:
 def parse(source: bytes, path: str) -> Node:
     """Return the root of the tree of `source`. Raises UserError with line and column where it cannot be parsed."""
     _refuse_unreadable(source, path)
-    parser = Parser(_grammar(path))
-    root = parser.parse(source).root_node
-    if root.has_error:
-        known = masking.read(source, is_typescript(path), lambda text: parser.parse(text).root_node)
-        if known is not None:
-            return known
-        broken = _first_error(root)
-        line, column = broken.start_point.row + 1, broken.start_point.column + 1
-        raise UserError(f"{path}:{line}:{column} cannot be parsed: fix the syntax there and try again.", code="syntax")
-    return root
+    parser, typed = Parser(_grammar(path)), is_typescript(path)
+
+    def tree(text: bytes) -> Node:
+        return parser.parse(text).root_node
+
+    root = tree(source)
+    if not root.has_error:
+        return (masking.read_again(source, tree) if typed else None) or root
+    known = masking.read(source, typed, tree)
+    if known is not None:
+        return known
+    broken = _first_error(root)
+    line, column = broken.start_point.row + 1, broken.start_point.column + 1
+    raise UserError(f"{path}:{line}:{column} cannot be parsed: fix the syntax there and try again.", code="syntax")
 
 
 def refuse_generated(source: bytes, path: str) -> None:

@@ -2,6 +2,8 @@
 
 Bytes are replaced one for one, so that every position stays. Only types and names of exports are hidden, never anything that runs, and each
 replacement is looked up in the tree that comes of it: where it does not stand in the kind of place that it is meant for, it is taken back.
+
+Some type arguments the grammar does know, as comparisons: `await f<typeof import('x')>(a)` and `await sql<Row>`…`` would be awaited half.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ _RESERVED = (
     rb"|new|null|return|super|switch|this|throw|true|try|typeof|var|void|while|with|yield"
 )
 _EXPORTED = re.compile(rb"\bas\s+(" + _RESERVED + rb")\s*[,}]")
+_IMPORT = re.compile(rb"\bimport\s*\(\s*['\"]")
 _ENDS_MEMBER = b";,{(<|&=:"
 _LOOKS_BACK = 20_000
 
@@ -41,7 +44,15 @@ class Mask:
 
 def read(source: bytes, typed: bool, parse: Callable[[bytes], Node]) -> Node | None:
     """The tree of `source` with what the grammar does not know hidden from it; None where it still cannot be read."""
-    masks = list(_masks(source, typed))
+    return _read(source, list(_masks(source, typed)), parse)
+
+
+def read_again(source: bytes, parse: Callable[[bytes], Node]) -> Node | None:
+    """The tree of TypeScript that the grammar could read, and took type arguments for comparisons in; None where it did not."""
+    return _read(source, list(_compared(source)), parse)
+
+
+def _read(source: bytes, masks: list[Mask], parse: Callable[[bytes], Node]) -> Node | None:
     while masks:
         root = parse(_masked(source, masks))
         kept = [mask for mask in masks if _is_in_place(root, mask)]
@@ -65,7 +76,44 @@ def _masks(source: bytes, typed: bool) -> Iterator[Mask]:
     for found in _MEMBER.finditer(source):
         if _ends_member(source, found.start()):
             yield Mask(found.start(1), b";", ("object_type", "interface_body"))
-    yield from _tags(source)
+    yield from _compared(source)
+
+
+def _compared(source: bytes) -> Iterator[Mask]:
+    """Type arguments that are read as comparisons."""
+    seen: set[int] = set()
+    for mask in (*_tags(source), *_imported(source)):
+        if mask.start not in seen:
+            seen.add(mask.start)
+            yield mask
+
+
+def _imported(source: bytes) -> Iterator[Mask]:
+    """Type arguments of calls that speak of `import('…')`."""
+    for found in _IMPORT.finditer(source):
+        start, end = _bracket(source, found.start(), -1), _bracket(source, found.start(), 1)
+        called = end > 0 and re.match(rb"\s*[(`]", source[end + 1 : end + 100])
+        if start > 0 and called and re.match(rb"[\w$\])]", source[start - 1 : start]):
+            yield Mask(start, _blank(source[start : end + 1]), ("call_expression", "new_expression"))
+
+
+def _bracket(source: bytes, at: int, step: int) -> int:
+    """Where the angle bracket around `at` is, to its left (step -1) or right; -1 if what is around it is something else."""
+    inward, outward, wanted = (b")]}>", b"([{<", b"<") if step < 0 else (b"([{<", b")]}>", b">")
+    depth = 0
+    while 0 <= at < len(source):
+        byte = source[at : at + 1]
+        if byte == b";" and depth == 0:
+            break
+        arrow = byte == b">" and source[at - 1 : at] == b"="
+        if byte in inward and not arrow:
+            depth += 1
+        elif byte in outward and not arrow:
+            if depth == 0:
+                return at if byte == wanted else -1
+            depth -= 1
+        at += step
+    return -1
 
 
 def _tags(source: bytes) -> Iterator[Mask]:

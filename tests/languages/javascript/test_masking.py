@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from mcp_tracer.languages.javascript import javascript, typescript
+from mcp_tracer.languages.javascript.dialect import parse
 from mcp_tracer.languages.javascript.markers import strip
 from mcp_tracer.model.errors import UserError
 from mcp_tracer.model.level import Level
@@ -53,3 +56,27 @@ def test_a_string_that_looks_like_hidden_syntax_is_recorded_as_it_is() -> None:
     source = b"interface A<out T> { x: T }\nfunction f() { return g('a, out b') }\n"
     written = typescript().plan(source, InstrumentRequest("a.ts", Level.DETAILED)).apply(source)
     assert b"['a, out b']" in written
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "vi.load<typeof import('./a')>('./a')",
+        "vi.load<typeof import('./a/b')>(\n    './a/b',\n  )",
+        "load<import('./a').B | Array<typeof import('./b')>>('./b')",
+        "sql<Row>`SELECT ${1}`",
+        "sql<Row[]>`SELECT <b>${1}</b>`",
+    ],
+)
+def test_an_awaited_call_with_type_arguments_is_awaited_whole(call: str) -> None:
+    source = f"async function f(vi, sql, load) {{ const a = await {call}; return a }}\n".encode()
+    written = typescript().plan(source, InstrumentRequest("a.ts", Level(1))).apply(source)
+    text = re.sub(r"/\*~mt.*?\*/|/\*mt~\*/", "", written.decode())
+    assert re.search(r"await\s*\$mt_\w+\.p\(" + re.escape(call) + ",", text), text
+
+
+@pytest.mark.parametrize("text", ["if (a < b) { import('./c') } else if (d > (e)) {}", "const x = a < b, y = c > (import('./d'))"])
+def test_comparisons_stay_comparisons(text: str) -> None:
+    source = (text + F).encode()
+    assert strip(typescript().plan(source, InstrumentRequest("a.ts", Level(3))).apply(source)) == source
+    assert b"binary_expression" in str(parse(source, "a.ts")).encode()
