@@ -51,8 +51,8 @@ def begin_call(plan: FilePlan, node: Node, scope: Scope) -> int | None:
         return None
     site = plan.site(scope, node, name_of(node), "call")
     values = _repeatable(arguments)
-    last = arguments.children[-2].type if len(arguments.children) > 2 else "("
-    comma = "" if last in ("(", ",") or not any(child.type != "comment" for child in arguments.named_children) else ","
+    last = [child.type for child in arguments.children[:-1] if child.type != "comment"][-1]
+    comma = "" if last in ("(", ",") else ","
     plan.edits.close(syntax.end_of(arguments) - 1, f"{comma}...{plan.probes}.b({site},{scope.span}{values})")
     return site
 

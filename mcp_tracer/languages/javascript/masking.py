@@ -14,7 +14,9 @@ from dataclasses import dataclass
 
 from tree_sitter import Node
 
-_VARIANCE = re.compile(rb"(?<=[<,])\s*(in[ \t]+out|in|out)[ \t]+(?!extends\b|in\b|instanceof\b|as\b|of\b|is\b|satisfies\b)(?=[\w$])")
+_BLANK = rb"(?:\s|/\*(?:[^*]|\*(?!/))*\*/|//[^\n]*\n)*"
+_NO_NAME = rb"(?!extends\b|in\b|instanceof\b|as\b|of\b|is\b|satisfies\b)"
+_VARIANCE = re.compile(rb"(?<=[<,])" + _BLANK + rb"(in[ \t]+out|in|out)[ \t]+" + _NO_NAME + rb"(?=[\w$])")
 _TYPE_STAR = re.compile(rb"\bexport\s+(type)\s+\*")
 _ATTRIBUTES = re.compile(rb"\bfrom\s*(['\"])[^'\"\n]*\1\s*(with\s*\{[^{}]*\})")
 _MEMBER = re.compile(rb"(?<=\n)[ \t]*([ \t])(?:<\s*[\w$]|in\??:)")

@@ -17,6 +17,7 @@ F = "\nfunction f(a) { return a }\n"
 TYPED = {
     "variance of an interface": "interface A<in out T, out U = never> { m(x: T): U }",
     "variance of a class over lines": "class A<\n  in T,\n  out U extends string\n> { m(): U | undefined { return undefined } }",
+    "variance behind comments": "interface A<\n  /** b */ out T,\n  // c\n  in out U\n> { m(x: U): T }",
     "types alone re-exported": "export type * from './types.js'; export type * as ns from './types.js'",
     "type arguments of a tag": "const x = sql<{ id: number; a: Array<string> }>`SELECT ${f(1)}`",
     "signatures without separators": "type F = {\n  <A>(x: A): Set<A>\n  /** b */\n  // c\n  <\n    const B\n  >(x: B, y: B): Set<B>\n}",

@@ -68,6 +68,14 @@ def test_the_call_behind_a_non_null_assertion_is_that_of_the_operand_alone(expre
     assert call in _applied(f"function f(a, b) {{ x({expression}) }}", 3, "a.ts")
 
 
+@pytest.mark.parametrize("arguments", ["1, // c\n", "1, /* c */", "1 /* c */", "/* c */", "...[1],"])
+def test_what_is_put_behind_arguments_minds_commas_and_comments(arguments: str) -> None:
+    done = _applied(f"function f() {{ g({arguments}) }}", 3)
+    behind = done[done.index("g(") + 2 :].split("...$mt.b(")[0]
+    code = re.sub(r"//.*\n|/\*.*?\*/|\s", "", behind)
+    assert code == code.replace(",,", ",") and (code == "" or code.endswith(",")), done
+
+
 def test_a_callback_knows_the_span_of_the_function_around_it() -> None:
     assert ".e1(1,$mts1,x)" in _applied("function f(xs) { return xs.map((x) => x) }")
 

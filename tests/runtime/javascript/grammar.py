@@ -16,7 +16,7 @@ class Program(Expressions):
     def text(self) -> str:
         """The whole program."""
         while self.budget > 0:
-            self.either(self.definition, self.definition, self.class_, self.guarded, self.scheduled)()
+            self.either(self.definition, self.definition, self.class_, self.guarded, self.scheduled, self.heat)()
         exported = "module.exports = {finished};" if self.kind == "cjs" else "export {finished};"
         typed = "declare function print(...values: any[]): void; declare function where(error: any): any;"
         prelude = f"{typed if self.typed else ''}{PRELUDE}"
@@ -282,6 +282,22 @@ class Program(Expressions):
             self.define(heads[kind], plain if kind != "arrow" else self.arrow_place(), "} }.m" if kind == "method" else "}")
             self.line(f";attempt('{name}', () => {name}({self.either(value, f'{{ a: {value} }}', f'[{value}], 2')}));")
             self.functions.append(name)
+
+    def heat(self) -> None:
+        """Call something so often that the tracer only counts its calls."""
+        kind, names = self.either(("plain", self.functions[3:]), ("generator", self.generators[1:]), ("async", self.coroutines[1:]))
+        if not names:
+            return
+        name = self.random.choice(names)
+        calls = {"plain": f"{name}(n % 3);", "generator": f"for (const x of {name}(n % 2)) total = x;", "async": f"await {name}(n % 3);"}[
+            kind
+        ]
+        body = f"for (let n = 0; n < 1500; n++) {{ try {{ {calls} }} catch (error) {{ if (n % 100 == 0) print(told(error)); }} }} return 'hot';"
+        self.line(
+            f"pending.push(settled('hot {name}', async () => {{ {body} }}));"
+            if kind == "async"
+            else f"attempt('hot {name}', () => {{ {body} }});"
+        )
 
     def arrow_place(self) -> Place:
         return replace(self.here, awaits=False, yields=False, loops=(), breaks=False)

@@ -11,7 +11,7 @@ from random import Random
 PRELUDE = """\
 let total = 0, spent = 0, maybe = null;
 const pending = [], items = [1, 2, 3], plain = { a: 1, b: { c: 2 }, f(x) { return [this === plain, x]; } };
-function step() { if (++spent > 1500) throw new RangeError('out of steps'); }
+function step() { if (++spent > 6000) throw new RangeError('out of steps'); }
 function told(error) { return error instanceof Error ? [error.name, error.message, where(error)] : ['no error', error]; }
 function attempt(name, work) { try { print(name, 'gave', work()); } catch (error) { print(name, 'threw', told(error)); } }
 async function settled(name, work) { try { print(name, 'became', await work()); } catch (error) { print(name, 'failed', told(error)); } }
