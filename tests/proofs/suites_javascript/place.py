@@ -86,6 +86,18 @@ def prepare(suite: Suite, cache: Path, node: str, clones: Path | None) -> NodePl
     return place
 
 
+def borrowed(suite: Suite, home: Path, node: str, modules: Path) -> NodePlace:
+    """The place of `suite` from an installation that holds the package, its tests and what these need: nothing is downloaded."""
+    place = NodePlace(suite, home, home / "project", Path(node), "", "")
+    shutil.copytree(modules / suite.name, place.project, ignore=shutil.ignore_patterns("node_modules"))
+    (place.project / "node_modules").mkdir()
+    for path in modules.iterdir():
+        if path.name not in (suite.name, ".vite", ".installed"):
+            (place.project / "node_modules" / path.name).symlink_to(path)
+    _add(suite, place)
+    return place
+
+
 def fill(place: NodePlace, clones: Path | None) -> None:
     """Fetch the source and its tests, and what they need."""
     suite = place.suite
@@ -93,10 +105,14 @@ def fill(place: NodePlace, clones: Path | None) -> None:
         _clone(suite, place.project, clones)
     else:
         _unpack(suite, place)
+    _add(suite, place)
+    _install(suite, place)
+
+
+def _add(suite: Suite, place: NodePlace) -> None:
     for name, text in suite.extra_files:
         (place.project / name).parent.mkdir(parents=True, exist_ok=True)
         (place.project / name).write_text(text)
-    _install(suite, place)
 
 
 def _clone(suite: Suite, project: Path, clones: Path | None) -> None:
