@@ -35,7 +35,7 @@ SUITES = (
         "5.12.8",
         "node",
         "lib fastify.js",
-        arguments="test/inject.test.js test/route-hooks.test.js test/reply-error.test.js test/decorator.test.js test/async-await.test.js",
+        arguments="test/inject.test.js test/async-await.test.js",
     ),
 )
 WAYS = {

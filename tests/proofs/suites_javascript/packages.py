@@ -11,7 +11,7 @@ RUNNERS = {
     "jest": "node_modules/.bin/jest --ci --json --outputFile={result}",
     "vitest": "node_modules/.bin/vitest run --reporter=json --outputFile={result}",
     "tape": "node_modules/.bin/tape",
-    "tap": "node_modules/.bin/tap --no-coverage --no-check-coverage --reporter=tap",
+    "tap": "node_modules/.bin/tap --timeout=240 --no-coverage --no-check-coverage --reporter=tap",
     "ava": "node_modules/.bin/ava --tap",
     "plain": "",
 }
