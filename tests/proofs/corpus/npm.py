@@ -16,13 +16,19 @@ PACKAGES = Path(__file__).with_name("packages_javascript.txt")
 SUFFIXES = (*javascript().suffixes, *typescript().suffixes)
 
 
-def packages(cache: Path) -> Iterator[File]:
-    """Every source file of the pinned releases."""
+def archives(cache: Path) -> Iterator[tuple[str, str, Path]]:
+    """Each pinned release, its package's name and its archive."""
     for line in PACKAGES.read_text(encoding="ascii").splitlines():
         if line and not line.startswith("#"):
             release, integrity = line.split()
-            for name, source in _unpacked(_archive(release, integrity, cache)):
-                yield File(Origin(release, ""), f"{release}/{name}", source)
+            yield release, release.rpartition("@")[0], _archive(release, integrity, cache)
+
+
+def packages(cache: Path) -> Iterator[File]:
+    """Every source file of the pinned releases."""
+    for release, _, archive in archives(cache):
+        for name, source in unpacked(archive):
+            yield File(Origin(release, ""), f"{release}/{name}", source)
 
 
 def folder(root: Path) -> Iterator[File]:
@@ -50,7 +56,8 @@ def _integrity(path: Path) -> str:
     return "sha512-" + base64.b64encode(hashlib.sha512(path.read_bytes()).digest()).decode()
 
 
-def _unpacked(archive: Path) -> Iterator[tuple[str, bytes]]:
+def unpacked(archive: Path) -> Iterator[tuple[str, bytes]]:
+    """Every source file of an archive, without the folder around all of them."""
     with tarfile.open(archive) as whole:
         for member in whole:
             if member.isfile() and member.name.endswith(SUFFIXES) and (file := whole.extractfile(member)):
