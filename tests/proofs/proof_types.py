@@ -1,7 +1,7 @@
 """TypeScript that compiled before compiles after: packages that publish their sources, under `strict` and `isolatedModules`.
 
-`python tests/proofs/proof_types.py [PACKAGE…]`: of these packages alone. What the compiler says of the sources as they are (dependencies may
-not be installed) it must say of the instrumented ones at every level, at the same lines, and nothing else.
+`python tests/proofs/proof_types.py [PACKAGE…]`: of these packages alone. What the compiler says of the sources as they are (it may miss
+dependencies) it must say of the instrumented ones at every level, at the same lines, and nothing else.
 """
 
 from __future__ import annotations

@@ -84,7 +84,7 @@ def render(
     colon = ":any" if typed else ""
     no_ops = ",".join(f"{name}:n" for name in _NO_OPS)
     return (
-        f"var $mt_{own}{':' + _PROBE_TYPES if typed else ''};function $mtl_{own}(){colon}{{if($mt_{own})return $mt_{own};"
+        f"var $mt_{own}{'!:' + _PROBE_TYPES if typed else ''};function $mtl_{own}(){colon}{{if($mt_{own})return $mt_{own};"
         f"var g{colon}=globalThis,t{colon}=g.__mcpTracer,n{colon}=function(v{colon}){{return v}};"
         f"try{{{_LOAD % {'any': colon}}if(t)$mt_{own}=t.file({text},g)}}catch(e){{}}"
         f"return $mt_{own}&&$mt_{own}.c?$mt_{own}:"

@@ -51,3 +51,5 @@ export const used = guardUse('a');
 export function pad(a: string, ...rest: Array<string | undefined>): string { return [a, ...rest].filter((s): s is string => !!s).join(); }
 export const lookup = (k: keyof typeof Color): number => Color[k];
 export function evolve(): string { let x = null; let y; y = 5; x = 'a'; const z = []; z.push(y); return x + z.length; }
+export const once = ((): number => { const a = make(true); return area(a); })();
+export const Made = class { static #n = 0; static { this.#n = ((n: number) => n + 1)(this.#n); } };
