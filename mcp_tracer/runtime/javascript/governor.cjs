@@ -168,6 +168,7 @@ class Budget {
 
   /** A call that has probes, between many that have none. @returns {number} */
   takeLit() {
+    if (this.cells !== null && this.cells[this.cell] > 0) return this.stayLit();
     this.settle();
     const calls = this.passed + 1;
     this.passed = 0;
@@ -175,6 +176,13 @@ class Budget {
     if (--this.left <= 0) this.review();
     this.grant(this.period - 1);
     return calls;
+  }
+
+  /** The text was instrumented by an earlier version: it does not count down. @returns {number} */
+  stayLit() {
+    this.light();
+    this.cells = null;
+    return 1;
   }
 
   /** Count the calls that ran without probes. */

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.runtime.javascript.project import Project
@@ -76,6 +78,18 @@ main();
     assert (spool.calls("hot", "coroutine"), spool.calls("numbers", "generator"), spool.calls("starts")) == (100000, 100000, 100000)
     assert len(spool.named("rare")) == 15
     assert {span.trace["traceId"] for span in spool.named("rare")} == {span.trace["traceId"] for span in spool.named("main")}
+
+
+def test_text_of_an_earlier_version_is_counted_as_before(project: Project) -> None:
+    project.write("main.cjs", "function hot(n) { return n }\nfunction main() { for (let n = 0; n < 300000; n++) hot(n) }\nmain();\n")
+    project.instrument(2)
+    path = project.root / "main.cjs"
+    text, changed = re.subn(r"\.c\[\d+\]-->0\?\$mt_\w+\.n:\$mt_\w+\.(e\d\()", r".\1", path.read_text())
+    path.write_text(text)
+    assert changed == 2 and project.run("main.cjs").returncode == 0
+    (spool,) = project.spools()
+    assert spool.calls("hot") == 300000 and len(spool.named("hot")) < 200000
+    assert estimated(spool) == set()
 
 
 def test_exact_counts_time_every_call(project: Project) -> None:
