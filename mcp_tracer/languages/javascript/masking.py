@@ -26,6 +26,12 @@ _RESERVED = (
 )
 _EXPORTED = re.compile(rb"\bas\s+(" + _RESERVED + rb")\s*[,}]")
 _IMPORT = re.compile(rb"\bimport\s*\(\s*['\"]")
+# `<Fade in={x} default>`, `<Fade in timeout={3}>`: what is no attribute after all is taken back.
+_ATTRIBUTE = re.compile(
+    rb"(?<=\s)(?:("
+    + _RESERVED
+    + rb")(?=\s*=\s*[{\"']|\s*/?>)|(case|default|enum|for|if|in|super|switch|this|with)(?=(?:\s+[\w-]+){1,4}\s*(?:=\s*[{\"']|/?>)))"
+)
 _ENDS_MEMBER = b";,{(<|&=:"
 _LOOKS_BACK = 20_000
 
@@ -69,6 +75,8 @@ def _masks(source: bytes, typed: bool) -> Iterator[Mask]:
         yield Mask(found.start(1), b"_" * len(found[1]), ("export_specifier", "import_specifier"))
     for found in _ATTRIBUTES.finditer(source):
         yield Mask(found.start(2), _blank(found[2]), ("export_statement", "import_statement", "program"))
+    for found in _ATTRIBUTE.finditer(source):
+        yield Mask(found.start(), b"_" * len(found[0]), ("jsx_attribute",))
     if not typed:
         return
     for found in _VARIANCE.finditer(source):
@@ -168,6 +176,6 @@ def _masked(source: bytes, masks: list[Mask]) -> bytes:
 
 def _is_in_place(root: Node, mask: Mask) -> bool:
     node = root.descendant_for_byte_range(mask.start, mask.end)
-    while node is not None and node.type in (";", "identifier", "ERROR"):
+    while node is not None and node.type in (";", "identifier", "property_identifier", "ERROR"):
         node = node.parent
     return node is not None and node.type in mask.places

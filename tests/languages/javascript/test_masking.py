@@ -81,3 +81,21 @@ def test_comparisons_stay_comparisons(text: str) -> None:
     source = (text + F).encode()
     assert strip(typescript().plan(source, InstrumentRequest("a.ts", Level(3))).apply(source)) == source
     assert b"binary_expression" in str(parse(source, "a.ts")).encode()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "const a = <Fade in={f(1)} timeout={3}>x</Fade>",
+        "const a = <Fade in>x</Fade>, b = <Group switch/>",
+        "const a = <Fade\n  in\n  default\n  timeout={3}\n>return x = {y}</Fade>",
+        "const a = <Fade in timeout='3'>{() => { switch (a) { default: return <b/> } }}</Fade>",
+    ],
+)
+@pytest.mark.parametrize("path", ["a.jsx", "a.tsx"])
+def test_attributes_may_be_called_as_keywords_are(path: str, text: str) -> None:
+    source = (text + F).encode()
+    language = typescript() if path == "a.tsx" else javascript()
+    written = language.plan(source, InstrumentRequest(path, Level(3))).apply(source)
+    assert strip(written) == source
+    assert b"__" not in re.sub(rb"__mcpTracer", b"", written)

@@ -179,6 +179,7 @@ NAMED = (
         "jest",
         "src",
         repository="reactstrap/reactstrap",
+        overrides={"cheerio": "1.0.0-rc.3"},
         tag="v9.2.2",
         needs="jest@28.1.3 jest-environment-jsdom@28.1.3 babel-jest@28.1.3 @babel/core@7.28.5 @babel/preset-env@7.28.5 "
         "@babel/preset-react@7.28.5 @babel/plugin-proposal-export-default-from@7.27.1 "
