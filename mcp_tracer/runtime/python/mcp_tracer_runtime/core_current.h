@@ -20,7 +20,7 @@ static PyTypeObject *bitmap_type, *array_type;
 static Py_ssize_t likely_index; /* where in its node our variable stood last: saves counting bits */
 
 /* The leaf of our variable in `trie`, or NULL. `sole`: whether nothing but its context holds it. */
-static inline PyObject **leaf(Trie *trie, int *sole)
+static NEVER_INLINE PyObject **leaf(Trie *trie, int *sole)
 {
     PyObject *node = trie->root;
     u32 hash = var_hash;
@@ -56,6 +56,17 @@ static inline PyObject **leaf(Trie *trie, int *sole)
     return NULL;
 }
 
+/* As leaf; where few variables are set, ours stands in the root. */
+static inline PyObject **leaf_at_once(Trie *trie, int *sole)
+{
+    BitmapNode *root = (BitmapNode *)trie->root;
+    if (likely(Py_TYPE(root) == bitmap_type && likely_index < Py_SIZE(root) && root->array[likely_index] == current_var)) {
+        *sole = Py_REFCNT(trie) == 1 && Py_REFCNT(root) == 1;
+        return &root->array[likely_index + 1];
+    }
+    return leaf(trie, sole);
+}
+
 /* The current span or None, borrowed; NULL with an exception set only where memory is out. */
 static inline PyObject *current_get(PyThreadState *ts)
 {
@@ -65,7 +76,7 @@ static inline PyObject *current_get(PyThreadState *ts)
         PyObject **slot;
         if (ts->context == NULL)
             return Py_None;
-        slot = leaf(((Context *)ts->context)->trie, &sole);
+        slot = leaf_at_once(((Context *)ts->context)->trie, &sole);
         if (likely(slot != NULL))
             return *slot;
     }
@@ -94,7 +105,7 @@ static inline PyObject **current_place(PyThreadState *ts)
     PyObject **slot;
     if (unlikely(!layout_known || ts->context == NULL))
         return NULL;
-    slot = leaf(((Context *)ts->context)->trie, &sole);
+    slot = leaf_at_once(((Context *)ts->context)->trie, &sole);
     return likely(sole) ? slot : NULL;
 }
 

@@ -88,14 +88,7 @@ static PyObject *probe_fail(PyObject *self, PyObject *const *args, Py_ssize_t co
         Py_INCREF(s); /* recording may run Python */
         if (record_failure(s) < 0)
             note_fault();
-        if (take_off(ts, s) < 0)
-            failed = 1;
-        else {
-            if (cover_up(s, s->start, now) < 0 || finish(s, now) < 0)
-                note_fault();
-            span_unlink(s);
-            Py_DECREF(s);
-        }
+        failed = end_span(ts, s, now) < 0;
         Py_DECREF(s);
     }
     if (unlikely(failed))

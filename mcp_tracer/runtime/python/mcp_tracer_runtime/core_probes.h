@@ -234,6 +234,18 @@ static inline int cover_up(Span *s, u64 start, u64 now)
     return cover(up, start, now);
 }
 
+/* End `s`, the current span, with what it has. -1: it is still current. */
+static inline int end_span(PyThreadState *ts, Span *s, u64 now)
+{
+    if (take_off(ts, s) < 0)
+        return -1;
+    if (cover_up(s, s->start, now) < 0 || finish(s, now) < 0)
+        note_fault();
+    span_unlink(s);
+    Py_DECREF(s);
+    return 0;
+}
+
 /* R(fn, value) -> value */
 static PyObject *probe_leave(PyObject *self, PyObject *const *args, Py_ssize_t count)
 {
@@ -298,16 +310,8 @@ static PyObject *probe_end(PyObject *self, PyObject *const *args, Py_ssize_t cou
     PyThreadState *ts = thread_state();
     int failed;
     Span *s = own_span(ts, fn, now, &failed);
-    if (s != NULL) {
-        if (take_off(ts, s) < 0)
-            failed = 1;
-        else {
-            if (cover_up(s, s->start, now) < 0 || finish(s, now) < 0)
-                note_fault();
-            span_unlink(s);
-            Py_DECREF(s);
-        }
-    }
+    if (s != NULL && end_span(ts, s, now) < 0)
+        failed = 1;
     if (failed)
         abandon(ts, fn);
     Py_RETURN_NONE;

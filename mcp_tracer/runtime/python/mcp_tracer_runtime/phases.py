@@ -190,12 +190,13 @@ def close():
 def _open():
     """A phase without probes ends, or the first one with probes begins."""
     global probing
-    if not probing:
-        elapsed, spent, calls = _passed()
+    passed = None if probing else _passed()
+    for fn in dark:
+        fn.off = False  # from here on no call is missed: what was is complete
+    if passed is not None:
+        elapsed, spent, calls = passed
         _phase["others"] = (spent + calls * _price[0]) / max(elapsed, 1)
         _learn(elapsed)
-    for fn in dark:
-        fn.off = False
     probing = True
     core.phase(max(int(CYCLE_NS * governor.fraction() / _price[0]), 50))
 
@@ -217,7 +218,8 @@ def _learn(elapsed):
         calls = missed[owner] if fn is owner else (seen[fn][0] - known.seen[0]) * (missed[owner] / met[owner] if met[owner] else 0.0)
         guesses.append((known, calls, *_each(known, seen[fn])))
         if fn is owner:
-            known.missed, known.share = fn.missed, (known.share * 3 + met[fn] * _price[0] / max(_phase["probed"], 1)) / 4
+            known.missed += missed[fn]  # and not what it is by now: the program may have run on
+            known.share = (known.share * 3 + met[fn] * _price[0] / max(_phase["probed"], 1)) / 4
         known.seen = seen[fn]
     _take_back(_take(guesses, clock.tick() - _phase["ended"]))
 

@@ -1,7 +1,8 @@
 """The encoder of the C core against the one in Python, on values of all kinds. Takes the runtime's folder."""
 import collections, datetime, decimal, enum, fractions, pathlib, random, re, sys, types, typing, uuid, zlib
 sys.path.insert(0, sys.argv[1])
-from mcp_tracer_runtime import exceptions, native, values
+from mcp_tracer_runtime import exceptions, msgpack, native, values
+from mcp_tracer_runtime.hooks import library
 core = native.core
 assert core is not None
 reference = values.encode_in_python
@@ -100,6 +101,14 @@ for value in [cycle, own, *rare] + [made(4) for _ in range(500)]:
             got, got_cut = core.encode(value, room, depth, brief), bool(values.left_out)
             assert (expected, expected_cut) == (got, got_cut), (room, depth, brief, type(value), expected, got)
     assert values.named_in_python("x", value) == core.named("x", value)
+ours = [None, True, False, 0, -1, -32, -33, 127, 128, 65536, 2**32, 2**63, 2**64 - 1, -(2**63), 1.5, "", "é\ud800", "x" * 70000, b"", b"y" * 300,
+        (), [1, [2]], list(range(20)), {}, {"a": {"b": [None]}, 3: "c"}, {n: n for n in range(20)}]
+for value in ours + [ours]:
+    assert msgpack.plain_in_python(value) == core.plain(value), value
+for keys in ([], ["db.query.text"], names + texts[:6]):
+    attributes = {str(key): made(2) for key in keys}
+    assert library.attributes_in_python(attributes) == core.attributes(attributes), attributes
+values.left_out.clear()
 for length in list(range(200)) + [65000]:
     data = random.getrandbits(8 * length + 1).to_bytes(length + 1, "little")
     assert core.crc32(data) == zlib.crc32(data), length

@@ -72,6 +72,7 @@ def _ended(span, values):
     finish(span, now)
 
 
+attributes_in_python = attributes
 if core is not None:
     attributes, _started, _ended = core.attributes, core.begin_call, core.end_call
 

@@ -1,0 +1,97 @@
+/* The governor for the Python side: governor.py and phases.py decide. */
+/* govern(first calls): how many calls of each function each trace records at least; 0: the governor is off and nothing is counted */
+static PyObject *governor_switch(PyObject *self, PyObject *first_calls)
+{
+    unsigned long number = PyLong_AsUnsignedLongMask(first_calls);
+    if (PyErr_Occurred())
+        return NULL;
+    governor.first_calls = (u32)number;
+    governor.on = number != 0;
+    if (!governor.on) {
+        governor.quota = UNLIMITED;
+        governor.tight = 0;
+        governor.look_at = ~(u64)0;
+    }
+    Py_RETURN_NONE;
+}
+
+/* window(number, quota, ticks, tight): the next window of so many ticks begins, in which each function records so many calls; UNLIMITED: all */
+static PyObject *governor_window(PyObject *self, PyObject *const *args, Py_ssize_t count)
+{
+    governor.window = (u32)PyLong_AsUnsignedLongMask(args[0]);
+    governor.quota = (u32)PyLong_AsUnsignedLongMask(args[1]);
+    governor.look_at = ticks() + PyLong_AsUnsignedLongMask(args[2]);
+    governor.tight = args[3] == Py_True;
+    if (PyErr_Occurred())
+        return NULL;
+    Py_RETURN_NONE;
+}
+
+/* usage() -> (ticks spent on recording, calls only counted), since loading */
+static PyObject *governor_usage(PyObject *self, PyObject *unused)
+{
+    return Py_BuildValue("KK", (unsigned long long)governor.spent, (unsigned long long)governor.counted);
+}
+
+/* write_counted(): a record for each function with counted calls */
+static PyObject *governor_flush(PyObject *self, PyObject *unused)
+{
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(ever_counted); i++) {
+        Function *fn = (Function *)PyList_GET_ITEM(ever_counted, i);
+        if (fn->governed.counted && write_counted(fn) < 0)
+            return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+/* counted_functions() -> list of the functions with calls that were only counted; not to be changed */
+static PyObject *governor_functions(PyObject *self, PyObject *unused)
+{
+    Py_INCREF(ever_counted);
+    return ever_counted;
+}
+
+/* forget_counted(functions): what was counted of them is not to be written */
+static PyObject *governor_forget(PyObject *self, PyObject *functions)
+{
+    for (Py_ssize_t i = 0; PyList_Check(functions) && i < PyList_GET_SIZE(functions); i++) {
+        Governed *g = &((Function *)PyList_GET_ITEM(functions, i))->governed;
+        g->counted = g->errors = 0;
+        g->total = g->self = g->most = 0;
+    }
+    Py_RETURN_NONE;
+}
+
+/* phase(counted calls): the probes of dark functions are on, until so many further calls were counted; 0: they are off */
+static PyObject *governor_phase(PyObject *self, PyObject *calls)
+{
+    u64 number = PyLong_AsUnsignedLongLong(calls);
+    if (PyErr_Occurred())
+        return NULL;
+    if (number == 0)
+        governor.ended[governor.phase++ % PHASES] = ticks();
+    governor.close_at = number ? governor.counted + number : ~(u64)0;
+    Py_RETURN_NONE;
+}
+
+/* lenders() -> list of the functions that called dark ones; not to be changed */
+static PyObject *governor_lenders(PyObject *self, PyObject *unused)
+{
+    Py_INCREF(lenders);
+    return lenders;
+}
+
+/* begin_dark(span) */
+static PyObject *span_begin_dark(PyObject *self, PyObject *span)
+{
+    if (IS_SPAN(span))
+        begin_dark((Span *)span);
+    Py_RETURN_NONE;
+}
+
+/* facts() -> what this core found out about its surroundings; for tests and reports */
+static PyObject *core_facts(PyObject *self, PyObject *unused)
+{
+    return Py_BuildValue("{s:O,s:O,s:d,s:K}", "context_in_place", layout_known ? Py_True : Py_False, "counter", use_counter ? Py_True : Py_False,
+                         "ns_per_tick", ns_per_tick, "dropped", (unsigned long long)spool.dropped);
+}
