@@ -18,6 +18,7 @@ from mcp_tracer.languages.javascript.syntax import text
 # Their text means something to a compiler or a bundler, or they read their own call site.
 _LEFT_ALONE = frozenset({"require", "eval", "import", "super", "Symbol", "define", "await"})
 _HOISTED_OWNERS = ("jest.", "vi.", "import.meta.", "require.")
+_PIPES = frozenset({"pipe", "flow", "compose"})
 _PLAIN_CALLEE = re.compile(r"[\w$.?!#]+\Z")
 _MAX_ARGUMENT = 200
 _SIMPLE = frozenset({"identifier", "this", "number", "string", "true", "false", "null", "undefined"})
@@ -35,6 +36,8 @@ def plan_call(plan: FilePlan, node: Node, scope: Scope) -> None:
     statement = node.parent
     if plan.typed and statement is not None and statement.type == "expression_statement" and statements.in_statement_list(statement):
         _plan_statement_call(plan, node, statement, scope)
+        return
+    if plan.typed and (_is_pipe(node) or _is_piped(node)):
         return
     order = len(plan.sites)
     if _can_begin(node):
@@ -79,6 +82,22 @@ def _plan_statement_call(plan: FilePlan, node: Node, statement: Node, scope: Sco
         return
     plan.edits.close(syntax.end_of(statement), f"{statements.separator(plan, statement)}{plan.probes}.d(0,{scope.span},{len(plan.sites)});")
     begin_call(plan, node, scope)
+
+
+def _is_piped(node: Node) -> bool:
+    """Whether a call makes one of the functions that `pipe(…)` and the like put together.
+
+    TypeScript infers their types from one another, and nothing through a call or a spread argument of ours.
+    """
+    arguments = node.parent
+    while arguments is not None and arguments.type in ("ternary_expression", "parenthesized_expression"):
+        arguments = arguments.parent
+    return arguments is not None and arguments.type == "arguments" and arguments.parent is not None and _is_pipe(arguments.parent)
+
+
+def _is_pipe(call: Node) -> bool:
+    callee = call.child_by_field_name("function")
+    return callee is not None and text(callee).rsplit(".", 1)[-1] in _PIPES
 
 
 def _can_begin(node: Node) -> bool:

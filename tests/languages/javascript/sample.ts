@@ -53,3 +53,8 @@ export const lookup = (k: keyof typeof Color): number => Color[k];
 export function evolve(): string { let x = null; let y; y = 5; x = 'a'; const z = []; z.push(y); return x + z.length; }
 export const once = ((): number => { const a = make(true); return area(a); })();
 export const Made = class { static #n = 0; static { this.#n = ((n: number) => n + 1)(this.#n); } };
+declare class Source<T> { value: T; pipe<A>(a: Step<T, A>): Source<A>; pipe<A, B>(a: Step<T, A>, b: Step<A, B>): Source<B>; }
+type Step<T, R> = (source: Source<T>) => Source<R>;
+declare function take<T>(n: number): Step<T, T>; declare function or<T, D = T>(d: D): Step<T, T | D>;
+export function firstOr<T, D>(d: D): Step<T, T | D> { return (source) => source.pipe(take(1), or(d)); }
+export function either<T, D>(d: D, some: boolean): Step<T, T | D> { return (source) => source.pipe(take(1), some ? or(d) : or(d)); }

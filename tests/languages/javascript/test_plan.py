@@ -76,6 +76,11 @@ def test_what_is_put_behind_arguments_minds_commas_and_comments(arguments: str) 
     assert code == code.replace(",,", ",") and (code == "" or code.endswith(",")), done
 
 
+def test_typed_calls_whose_types_are_inferred_from_one_another_stand_bare() -> None:
+    applied = _applied("function f(s) { return s.pipe(g(1), h()) }", 3, "a.ts")
+    assert "return $mt.r(s.pipe(g(1), h()),$mts1)" in applied
+
+
 def test_a_callback_knows_the_span_of_the_function_around_it() -> None:
     assert ".e1(1,$mts1,x)" in _applied("function f(xs) { return xs.map((x) => x) }")
 

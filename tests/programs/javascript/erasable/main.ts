@@ -10,3 +10,7 @@ export async function main(ids: number[]): Promise<string> {
   return `${sums.join()} ${new Error('x').stack!.split('\n')[1]!.match(/:(\d+):\d+/)![1]}`;
 }
 console.log(await main([1, 0, 2]));
+const pipe = (value: number, ...steps: ((n: number) => number)[]): number => steps.reduce((n, step) => step(n), value);
+const plus = (by: number) => (n: number): number => n + by;
+function piped(): number { return pipe(1, plus(2), plus.length > 0 ? plus(3) : plus(4), plus(5),); }
+console.log(piped());
