@@ -28,9 +28,8 @@ _EXPORTED = re.compile(rb"\bas\s+(" + _RESERVED + rb")\s*[,}]")
 _IMPORT = re.compile(rb"\bimport\s*\(\s*['\"]")
 # `<Fade in={x} default>`, `<Fade in timeout={3}>`: what is no attribute after all is taken back.
 _ATTRIBUTE = re.compile(
-    rb"(?<=\s)(?:("
-    + _RESERVED
-    + rb")(?=\s*=\s*[{\"']|\s*/?>)|(case|default|enum|for|if|in|super|switch|this|with)(?=(?:\s+[\w-]+){1,4}\s*(?:=\s*[{\"']|/?>)))"
+    rb"(?<=\s)(?:(" + _RESERVED + rb")(?=\s*=\s*[{\"']|\s*/?>)"
+    rb"|(case|default|enum|for|if|in|super|switch|this|with)(?=(?:\s+[\w-]+){0,4}\s*(?:=\s*[{\"']|/?>|{\s*\.{3})))"
 )
 _ENDS_MEMBER = b";,{(<|&=:"
 _LOOKS_BACK = 20_000

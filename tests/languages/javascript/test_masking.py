@@ -87,7 +87,7 @@ def test_comparisons_stay_comparisons(text: str) -> None:
     "text",
     [
         "const a = <Fade in={f(1)} timeout={3}>x</Fade>",
-        "const a = <Fade in>x</Fade>, b = <Group switch/>",
+        "const a = <Fade in>x</Fade>, b = <Group switch/>, c = <Fade in {...f(1)} />",
         "const a = <Fade\n  in\n  default\n  timeout={3}\n>return x = {y}</Fade>",
         "const a = <Fade in timeout='3'>{() => { switch (a) { default: return <b/> } }}</Fade>",
     ],
