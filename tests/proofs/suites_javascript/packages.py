@@ -132,6 +132,7 @@ NAMED = (
         "14.0.3",
         "jest",
         "lib index.js",
+        arguments="--maxWorkers=2",  # its tests read the command line of the process that they run in
         repository="tj/commander.js",
         tag="v14.0.3",
         needs="jest@30.2.0 ts-jest@29.4.5 typescript@5.9.3 @types/jest@30.0.0 @types/node@22.19.1",

@@ -141,7 +141,15 @@ def _install(suite: Suite, place: NodePlace) -> None:
     file = place.project / "package.json"
     text = file.read_text()
     package = json.loads(text)
-    for unwanted in ("devDependencies", "scripts", "workspaces", "packageManager", "optionalDependencies"):
+    for unwanted in (
+        "devDependencies",
+        "scripts",
+        "workspaces",
+        "packageManager",
+        "optionalDependencies",
+        "peerDependencies",
+        "peerDependenciesMeta",
+    ):
         package.pop(unwanted, None)
     file.write_text(json.dumps({**package, "overrides": suite.overrides}))
     try:
