@@ -13,7 +13,7 @@ import report
 def run(name: str, test: str, programs: str, title: str) -> int:
     """Pytest's exit code for `test` with so many `programs`; its outcomes go to `results/<name>.md`."""
     environment = {**os.environ, "MCP_TRACER_PROOF_PROGRAMS": programs}
-    command = [sys.executable, "-m", "pytest", "-v", "-n", "2", "-p", "no:cacheprovider", "--timeout", "0", test]
+    command = [sys.executable, "-m", "pytest", "-vv", "-n", "2", "-p", "no:cacheprovider", "--timeout", "0", test]
     root = Path(__file__).resolve().parents[2]
     done = subprocess.run(command, cwd=root, env=environment, stdout=subprocess.PIPE, text=True, check=False)
     print(done.stdout)
