@@ -23,6 +23,7 @@ const LIBRARIES = new Map([
   ['mongodb', { hook: './hooks/mongodb.cjs', files: ['lib/index.js'] }],
 ]);
 const ALWAYS = ['./hooks/http-server.cjs', './hooks/http-client.cjs', './hooks/fetch.cjs', './hooks/child-process.cjs', './hooks/source-text.cjs'];
+const JEST_HANDLERS = Symbol.for('EVENT_HANDLERS');
 /** What was patched: a program may load several versions of a package. @type {WeakSet<object>} */
 const patched = new WeakSet();
 
@@ -55,7 +56,7 @@ function look(tracer, global) {
   if (internal.includes('NativeModule internal/test_runner/test')) load('node:test', tracer);
   if (internal.includes('NativeModule http2')) load('node:http2', tracer);
   if (global.__vitest_worker__ !== undefined) return require('./hooks/vitest.cjs').look(tracer, global);
-  if (global[Symbol.for('EVENT_HANDLERS')] !== undefined) return require('./hooks/jest.cjs').look(tracer, global);
+  if (global[JEST_HANDLERS] !== undefined) return require('./hooks/jest.cjs').look(tracer, global);
   if (typeof global.it === 'function') patchLoaded(tracer);
 }
 

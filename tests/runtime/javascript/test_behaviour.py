@@ -131,3 +131,13 @@ def test_a_fault_is_shown_to_those_who_look_for_it(project: Project, told: dict[
     done = project.run("main.cjs", environment=told)
     assert done.stdout == "{}\n"
     assert ("broken here" in done.stderr) == bool(told)
+
+
+def test_a_file_that_is_loaded_while_a_global_is_away_is_traced(project: Project) -> None:
+    project.write("late.cjs", "module.exports = function late(x) { return x };\n")
+    project.instrument(2, "late.cjs")
+    spool = project.trace(
+        "const kept = Symbol; Symbol = undefined;\nconst late = require('./late.cjs');\nSymbol = kept;\nlate(1);\nfunction f() {}\n"
+    )
+    assert [span.name for span in spool.spans] == ["late"]
+    assert spool.end is not None and spool.end["faults"] == 0
