@@ -83,6 +83,16 @@ class SpoolReader:
             return None
         return self._batch(position, at, taken)
 
+    def reached(self, position: SpoolPosition) -> SpoolPosition:
+        """The place behind everything that can be read now, from `position` on."""
+        offset, records = max(position.slot_offset, spool.HEADER_SIZE), position.records
+        while (found := self._chunks.at(offset, False)) is not None:
+            if isinstance(found, Chunk) and not found.complete:
+                whole = found if found.whole.all() else _until_torn(found)
+                return SpoolPosition(offset, len(whole.records))
+            offset, records = found.next_offset, 0
+        return SpoolPosition(offset, records)
+
     def run_definition(self) -> dict[str, Any]:
         """The run's own description, the first record of every file; empty while it isn't there."""
         batch = self.read(SpoolPosition(), max_records=1)

@@ -23,7 +23,7 @@ _log: Final = logging.getLogger(__name__)
 
 BUSY_S: Final = 0.2
 IDLE_S: Final = 2.0
-_READER_PATIENCE_S: Final = 2.0
+_READER_PATIENCE_S: Final = 1.0
 
 
 @dataclass(slots=True)
@@ -69,13 +69,14 @@ class Ingester:
             self.close()
 
     async def catch_up(self) -> None:
-        """Return when everything is in the store that the files hold now. Where another process ingests, wait for it, 2 s at most."""
+        """Return when everything is in the store that the files hold now. Where another process ingests, wait for it, 1 s at most."""
         if self._lease.acquire():
             await self._take_turn()
             return
+        wanted = await anyio.to_thread.run_sync(_reached, await self._foreign_positions())
         with anyio.move_on_after(_READER_PATIENCE_S):
-            while not await anyio.to_thread.run_sync(self._nothing_new, await self._foreign_positions()):
-                await anyio.sleep(0.05)
+            while wanted := await self._untaken(wanted):
+                await anyio.sleep(0.02)
 
     def close(self) -> None:
         """Close all files and give the lease back."""
@@ -183,17 +184,26 @@ class Ingester:
             found.append((path, await self._store.position(path.name)))
         return found
 
-    @staticmethod
-    def _nothing_new(positions: list[tuple[Path, SpoolPosition]]) -> bool:
-        return not any(_has_more(*one) for one in positions)
+    async def _untaken(self, wanted: dict[Path, SpoolPosition]) -> dict[Path, SpoolPosition]:
+        """The files that weren't taken up to these places yet; one that is gone was."""
+        left: dict[Path, SpoolPosition] = {}
+        for path, place in wanted.items():
+            at = await self._store.position(path.name)
+            if (at.slot_offset, at.records) < (place.slot_offset, place.records) and path.exists():
+                left[path] = place
+        return left
 
 
-def _has_more(path: Path, position: SpoolPosition) -> bool:
-    try:
-        with SpoolReader(path) as reader:
-            return reader.read(position, max_records=1) is not None
-    except (FileNotFoundError, DamagedSpool):
-        return False
+def _reached(positions: list[tuple[Path, SpoolPosition]]) -> dict[Path, SpoolPosition]:
+    """Up to where files can be read now: a program that goes on writing keeps nobody waiting."""
+    found: dict[Path, SpoolPosition] = {}
+    for path, position in positions:
+        try:
+            with SpoolReader(path) as reader:
+                found[path] = reader.reached(position)
+        except (FileNotFoundError, DamagedSpool):
+            continue
+    return found
 
 
 def _spool_files(folder: Path) -> list[Path]:

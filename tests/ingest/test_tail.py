@@ -11,6 +11,7 @@ import pytest
 from mcp_tracer.ingest import process
 from mcp_tracer.ingest.lease import Lease
 from mcp_tracer.ingest.tail import Ingester
+from mcp_tracer.model.batch import SpoolPosition
 from mcp_tracer.model.query import SpanQuery
 from mcp_tracer.storage.sqlite import SqliteSpanStore
 from tests.spool_builder import SpoolBuilder
@@ -111,6 +112,28 @@ async def test_a_second_server_reads_what_the_first_one_takes(tmp_path: Path) ->
         assert (await second.size())[1] == 6
         tasks.cancel_scope.cancel()
     assert two.status.records == 0
+
+
+async def test_a_program_that_goes_on_writing_keeps_no_reader_waiting(tmp_path: Path) -> None:
+    """A reader waits for what was there when it asked, and not for what comes meanwhile."""
+    first, second = SqliteSpanStore(tmp_path / "traces"), SqliteSpanStore(tmp_path / "traces")
+    one, two = ingester_of(tmp_path, first), ingester_of(tmp_path, second)
+    builder, position, looks = living(5), second.position, 0
+    builder.write(tmp_path / "spool")
+    await one.catch_up()
+
+    async def another_call_at_each_look(spool_name: str) -> SpoolPosition:
+        nonlocal looks
+        looks += 1
+        if looks > 1:
+            await one.catch_up()
+        builder.span(seq=5 + looks, trace=1, fn=1, at=9, duration=5)
+        builder.write(tmp_path / "spool")
+        return await position(spool_name)
+
+    second.position = another_call_at_each_look  # type: ignore[method-assign]
+    await two.catch_up()
+    assert (looks, (await second.size())[1]) == (2, 6)
 
 
 def test_the_lease_is_held_by_one(tmp_path: Path) -> None:

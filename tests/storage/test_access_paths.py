@@ -10,8 +10,11 @@ from typing import Any
 
 import pytest
 
+from mcp_tracer.analysis.provenance import wanted
 from mcp_tracer.ingest.reader import SpoolReader
 from mcp_tracer.model.query import SpanQuery
+from mcp_tracer.model.sql import Scope, SqlQuery
+from mcp_tracer.service.operations.value_search import look
 from mcp_tracer.storage.sqlite import SqliteSpanStore, columns, frames, schema, seal
 from mcp_tracer.storage.sqlite.writer import Limits
 from tests.spool_builder import SpoolBuilder, sections
@@ -103,6 +106,37 @@ QUESTIONS: dict[str, tuple[Question, int, int]] = {
     "common text, newest first": (lambda store: store.search(SpanQuery(text="pending", limit=10)), 2, 10),
     "one function": (lambda store: store.search(SpanQuery(function="Part7.only")), 11, 2),
     "errors of a type, newest first": (lambda store: store.search(SpanQuery(error_type="KeyError", limit=2)), 4, 4),
+    "where a value appeared": (
+        lambda store: look(store, SpanQuery(text="parcel 7 of 123", descending=False), wanted("parcel 7 of 123", None), 1e12),
+        4,
+        12,
+    ),
+    "one span": (lambda store: store.span(SPAN), 2, 1),
+    "one span's lines": (lambda store: store.events(SPAN), 2, 0),
+    "a flame graph": (lambda store: store.call_paths(TRACE), 6, 0),
+    "a trace's first page": (lambda store: store.trace_spans(TRACE, limit=20), 6, 4),
+    "a comparison's samples of a function": (
+        lambda store: store.search(SpanQuery(run_id=TRACE, function="Part7.only", limit=200)),
+        2,
+        1,
+    ),
+    "a comparison's failures": (lambda store: store.search(SpanQuery(run_id=TRACE, has_error=True, limit=500)), 1, 1),
+    "SQL over one trace": (
+        lambda store: store.sql(SqlQuery("SELECT function, count(*) FROM spans GROUP BY 1", scope=Scope(trace_id=TRACE))),
+        6,
+        0,
+    ),
+    "SQL over one trace, values of one span": (
+        lambda store: store.sql(
+            SqlQuery(f"SELECT return_value FROM spans WHERE span_id = '{SPAN}'", scope=Scope(trace_id=TRACE)),
+        ),
+        6,
+        1,
+    ),
+    "hotspots, two parts of hours": (lambda store: store.hotspots(start_ns=START + 3 * HOUR, end_ns=START + 9 * HOUR), 6, 0),
+    "statistics": (lambda store: store.function_stats(function="step"), 0, 0),
+    "patterns of one run": (lambda store: store.findings(TRACE), 0, 0),
+    "new calls, for patterns": (lambda store: store.scan(None, lambda calls: len(calls.rows), limit=200), 3, 0),
     "two hours": (lambda store: store.search(SpanQuery(start_ns=START + 3 * HOUR, end_ns=START + 5 * HOUR, limit=20)), 12, 4),
 }
 
@@ -112,3 +146,18 @@ async def test_a_question_reads_little(store: SqliteSpanStore, reads: Reads, nam
     question, most_frames, most_blocks = QUESTIONS[name]
     await question(store)
     assert (len(reads.frames) <= most_frames, reads.blocks <= most_blocks) == (True, True), (len(reads.frames), reads.blocks)
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+async def test_statements_find_rows_by_keys(store: SqliteSpanStore, reads: Reads, name: str) -> None:
+    """Only what leads to frames and blocks is read whole: no statement goes through a table that holds their columns and values."""
+    await QUESTIONS[name][0](store)
+    sealed = sqlite3.connect(next((store._folder).glob("seg*.sealed.db")))  # pyright: ignore[reportPrivateUsage]
+    try:
+        for statement in reads.statements:
+            if not statement.startswith("SELECT") or not any(f"FROM {table} " in f"{statement} " for table in LARGE):
+                continue
+            for *_, detail in sealed.execute(f"EXPLAIN QUERY PLAN {statement}"):
+                assert not detail.startswith("SCAN") or "COVERING INDEX" in detail, (statement, detail)
+    finally:
+        sealed.close()

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from pydantic import Field, PrivateAttr
 
 from mcp_tracer.analysis.text import clock, counted, iso, left_out
-from mcp_tracer.model.patterns import Finding
+from mcp_tracer.model.patterns import Finding, Kind
 from mcp_tracer.service.context import Call
 from mcp_tracer.service.operation import READ, READING, Command, Operation, Params, Result, Route
 from mcp_tracer.service.operations.views import asked
@@ -16,18 +14,7 @@ from mcp_tracer.service.operations.views import asked
 class PatternsParams(Params):
     """Parameters of `find_patterns`."""
 
-    kind: (
-        Literal[
-            "n-plus-one-query",
-            "slow-database-query",
-            "error-burst",
-            "function-regression",
-            "retry-storm",
-            "unbounded-recursion",
-            "repeated-pure-call",
-        ]
-        | None
-    ) = Field(default=None, description="Only this kind.")
+    kind: Kind | None = Field(default=None, description="Only this kind.")
     run: str | None = Field(default=None, description="Run id, or last, previous, last-failed.")
     limit: int = Field(default=20, ge=1, le=200, description="How many findings.")
     cursor: str | None = Field(default=None, description="Continue after the page that gave this cursor.")

@@ -104,6 +104,7 @@ CREATE TABLE gram(h INTEGER PRIMARY KEY, bits BLOB);
 -- What leads to frames and blocks lies together, not beside their blobs: a first question reads few pages.
 CREATE INDEX frame_directory ON frame(id, n, min_start, max_start, max_end, min_dur, max_dur, nerr);
 CREATE INDEX payload_block ON payload(id, n);
+CREATE INDEX event_directory ON event_frame(id, src, min_seq, max_seq);
 """
 
 
