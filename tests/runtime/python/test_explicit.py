@@ -5,6 +5,8 @@ from __future__ import annotations
 import shutil
 from typing import Any
 
+import pytest
+
 SOURCE = '''"""t"""
 import asyncio, inspect, traceback
 
@@ -64,3 +66,38 @@ def test_without_the_runtime_the_probes_do_nothing(project: Any, python: str) ->
 def test_the_name_that_a_module_gains_is_neither_a_class_nor_callable(project: Any) -> None:
     project.write("program.py", "def f(): return 1\n\nf()\nprint([k for k, v in globals().items() if callable(v)])\n", 3, style="explicit")
     assert project.run("program.py").stdout == "['f']\n"
+
+
+@pytest.mark.parametrize("style", ["header", "explicit"])
+def test_a_program_that_replaces_import_and_asks_who_imports_is_traced(project: Any, style: str) -> None:
+    watched = """import builtins
+real = builtins.__import__
+def watching(name, globals=None, locals=None, fromlist=(), level=0):
+    assert globals is None or globals["__name__"]
+    return real(name, globals, locals, fromlist, level)
+builtins.__import__ = watching
+import lib
+print(lib.f())
+"""
+    project.write("program.py", watched, 0)
+    project.write("lib.py", "def f(): return 1\n", 2, style=style)
+    done = project.run("program.py")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "1\n", "")
+    assert set(project.runs()[0].paths()) == {"f"}
+
+
+def test_visible_probes_stay_quiet_where_nothing_can_be_imported(project: Any) -> None:
+    project.write("lib.py", "def f(): return 1\n", 2, style="explicit")
+    text = (project.root / "lib.py").read_text()
+    program = """import builtins
+def refuse(name, *rest):
+    raise RuntimeError("no imports")
+real, builtins.__import__ = builtins.__import__, refuse
+names = {"__name__": "lib", "__file__": "lib.py"}
+try: exec(compile(%r, "lib.py", "exec"), names)
+finally: builtins.__import__ = real
+print(names["f"]())
+"""
+    (project.root / "program.py").write_text(program % text)
+    done = project.run("program.py")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "1\n", "")

@@ -17,7 +17,8 @@ NOTHING = (
     "{'__module__':'_mt','call':staticmethod(lambda v,m:v),'checkpoint':staticmethod(lambda**v:None),'enter':staticmethod(lambda*a:None),"
     "'line':staticmethod(lambda n:None),'var':staticmethod(lambda**v:None)}"
 )
-DEFINITION = r"\nimport sys;sys._getframe(1).f_globals['_mt']=type('_mt',(),%s)();del sys" % NOTHING
+# The module's names are found through a running generator's frame: it needs no import, which the program may have replaced.
+DEFINITION = r"\ng=(g.gi_frame.f_back.f_back.f_globals for _ in(0,))\nfor d in g:d['_mt']=type('_mt',(),%s)()\ndel g,d" % NOTHING
 _NAMED = rb"_mt\.enter\('([^'\r\n]+)',([1-5])\)"
 _QUIET = rb"_mt\.(?:line\(\d+\)|(?:checkpoint|var)\([^()\r\n]*\))"
 _ENTER = rb"(?<!\w)" + _NAMED

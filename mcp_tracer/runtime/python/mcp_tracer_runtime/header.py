@@ -15,6 +15,7 @@ from . import explicit
 
 MARKER = "#mcp-tracer:1 "
 _CODE = (
+    r"\n__name__='_mt'"  # a program's own `__import__` may ask who imports
     r"\ntry:"
     r"\n import sys,os;p=os.path;r='.ai-agents/logging/runtime/python/mcp_tracer_runtime'"
     r";f=sys._getframe(1);d=p.abspath(f.f_code.co_filename)"
