@@ -33,6 +33,8 @@ def plan_call(plan: FilePlan, node: Node, scope: Scope) -> None:
         return  # `begin_call` was planned with the await around it
     if plan.typed and hazards.may_narrow(node) and (_is_test(node) or _is_inferred_from(node, scope)):
         return
+    if plan.typed and _has_optional_link(node) and (_is_test(node) or _is_operand(node)):
+        return  # `if (a?.f())` and `a?.f() === 1` tell TypeScript that there is an `a`
     statement = node.parent
     if plan.typed and statement is not None and statement.type == "expression_statement" and statements.in_statement_list(statement):
         _plan_statement_call(plan, node, statement, scope)
@@ -146,6 +148,10 @@ def _is_test(node: Node) -> bool:
     if parent.type == "unary_expression":
         return syntax.has_token(parent, "!")
     return parent.child_by_field_name("condition") == node
+
+
+def _is_operand(node: Node) -> bool:
+    return node.parent is not None and node.parent.type == "binary_expression"
 
 
 def _is_inferred_from(node: Node, scope: Scope) -> bool:

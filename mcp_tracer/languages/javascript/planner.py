@@ -160,7 +160,8 @@ def returning(plan: FilePlan, value: Node, scope: Scope) -> tuple[str, str]:
         return f"{plan.probes}.o({scope.span}).v=(", ")"
     if scope.level < Level.STANDARD or infers:
         return (" ", "") if value.type != "sequence_expression" else ("(", ")")
-    return _passing(plan, value, scope, "ra" if scope.found.is_async else "r")
+    typed = hazards.declared_result(scope.found) if plan.typed else ""
+    return _passing(plan, value, scope, "ra" if scope.found.is_async else f"r{typed}")
 
 
 def _passing(plan: FilePlan, value: Node, scope: Scope, probe: str) -> tuple[str, str]:

@@ -33,6 +33,17 @@ export function use(x: unknown, y: string | number) {
   if (isText(y)) console.log(y.length);
   return isSome(y) && isText(y);
 }
+interface Seen<T> { value: T }
+interface Sink<T> { next(value: T): void }
+function operate<T, R>(start: (source: Seen<T>, sink: Sink<R>) => void): (source: Seen<T>) => Seen<R> {
+  return (source) => { let last!: R; start(source, { next: (value) => { last = value } }); return { value: last } };
+}
+declare const NOTHING: Seen<never>;
+export function take<T>(count: number): (source: Seen<T>) => Seen<T> {
+  return count <= 0 ? () => NOTHING : operate((source, sink) => { sink.next(source.value) });
+}
+export function sized(names?: Set<string>): number { if (names?.has('a')) return names.size; return 0 }
+export function named(names?: string): string | 0 { if (names?.at(0) === 'a') return names; return 0 }
 if (isLoose('a')) use({ purr: 'loud' }, 'abc');
 new Box().holds('x');
 own({ a: 1 });
