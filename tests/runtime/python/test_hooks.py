@@ -156,6 +156,38 @@ def test_each_pytest_test_is_a_trace_with_its_id(project: Any) -> None:
     assert run.end == {"exitCode": 1, "dropped": 0, "faults": 0}
 
 
+FAILING = """import plain, pytest
+def check(n): assert n == 5, "sum"
+@pytest.fixture
+def broken(): raise LookupError("no fixture")
+def test_call(): check(4)
+def test_set_up(broken): pass
+@pytest.mark.xfail
+def test_expected(): check(4)
+@pytest.fixture
+def untidy():
+    yield
+    raise OSError("no tear-down")
+def test_tear_down(untidy): pass
+"""
+
+
+def test_a_failed_pytest_test_has_the_exception_that_failed_it(project: Any) -> None:
+    project.write("plain.py", "def untouched(): pass\n")
+    project.write("test_it.py", FAILING, 0)
+    project.run("-m", "pytest", "-q", "-p", "no:cacheprovider", "test_it.py", MCP_TRACER_DEBUG="1")
+    (run,) = project.runs()
+    errors = {span.sections["T"]["test.case.name"].partition("::")[2]: span.sections.get("E") for span in run.of("test")}
+    assert {test: error and error["type"] for test, error in errors.items()} == {
+        "test_call": "AssertionError",
+        "test_set_up": "LookupError",
+        "test_expected": None,
+        "test_tear_down": "OSError",
+    }
+    assert errors["test_call"]["message"] == "sum\nassert 4 == 5"
+    assert errors["test_call"]["stack"] == [["test_it.py", 5, "test_call"], ["test_it.py", 2, "check"]]
+
+
 @pytest.mark.parametrize("level", [2, 5])
 def test_assertion_messages_stay_as_pytest_writes_them(project: Any, level: int) -> None:
     arguments = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "--tb=short", "--show-capture=no", "test_it.py")

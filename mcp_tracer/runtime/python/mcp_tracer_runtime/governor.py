@@ -184,11 +184,11 @@ def _calibrate():
     _counted_ns = 1.0  # no further call of this one
     fn = Function({"file": "", "name": "", "line": 0, "kind": "function", "params": []}, 1)
     state.functions.remove(fn)
-    fn.defined, fn.period, fn.left = True, _FAR, _FAR
+    fn.defined, fn.period, fn.left, fn.min_ticks = True, _FAR, _FAR, 0
     if core is None:
         fn.times = []  # so it is not listed: these calls are nobody's
     else:
-        fn.listed = True
+        fn.listed, fn.early = True, 0
     _counted_ns, _inside_ns = Context().run(_ns_a_call, fn)
 
 
