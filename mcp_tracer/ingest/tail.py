@@ -22,8 +22,8 @@ from mcp_tracer.storage.port import SpanWriter
 _log: Final = logging.getLogger(__name__)
 
 BUSY_S: Final = 0.2
-IDLE_S: Final = 2.0
-_READER_PATIENCE_S: Final = 1.0
+IDLE_S: Final = 0.5  # well below a reader's patience: what another process follows late, a reader would not see
+_READER_PATIENCE_S: Final = 2.0
 
 
 @dataclass(slots=True)
@@ -69,7 +69,7 @@ class Ingester:
             self.close()
 
     async def catch_up(self) -> None:
-        """Return when everything is in the store that the files hold now. Where another process ingests, wait for it, 1 s at most."""
+        """Return when everything is in the store that the files hold now. Where another process ingests, wait for it, 2 s at most."""
         if self._lease.acquire():
             await self._take_turn()
             return
