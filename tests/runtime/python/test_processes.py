@@ -250,6 +250,22 @@ print("fine")
     assert len(run.of("leaf")) == 10000
 
 
+def test_the_run_of_a_program_ends_without_a_thread(project: Any, python: str) -> None:
+    """Not even a span that the collector makes during that end starts one: the interpreter would meet it while it shuts down."""
+    project.settings("TRACING_OVERHEAD_BUDGET=off\n")
+    project.write("program.py", "import gc\ndef collected(phase, info): pass\ngc.callbacks.append(collected)\ngc.set_threshold(1)\n")
+    last = """import atexit, os, time
+def alone():
+    end = time.monotonic() + 10
+    while len(os.listdir('/proc/self/task')) > 1 and time.monotonic() < end: pass
+    print(len(os.listdir('/proc/self/task')))
+atexit.register(alone)
+import program
+"""
+    done = project.run("-c", last, python=python)
+    assert (done.stdout, done.stderr, done.returncode) == ("1\n", "", 0)
+
+
 def test_errors_are_recorded_where_blocking_calls_are_forbidden(project: Any) -> None:
     source = '''"""t"""
 import os

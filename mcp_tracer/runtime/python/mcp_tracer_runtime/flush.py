@@ -14,12 +14,13 @@ _OPEN_AFTER_SECONDS = 0.05 if core is None else 0.5
 _wake = None
 _ended = None
 _orders = []  # of the thread that runs: its last one is to end
+_over = False
 
 
 def ensure():
-    """Start the thread if it does not run."""
+    """Start the thread if it does not run, and the run goes on."""
     global _wake, _ended, _orders
-    if _wake is not None:
+    if _wake is not None or _over:
         return
     wake, ended, orders = allocate_lock(), allocate_lock(), []
     wake.acquire()
@@ -65,6 +66,14 @@ def pause():
             sleep(0.0002)
 
 
+def stop():
+    """End the thread for good: CPython up to 3.11 crashes where a thread starts while the interpreter shuts down, and a finalizer's span
+    may come at any moment of the run's end."""
+    global _over
+    _over = True
+    pause()
+
+
 def _system_threads():
     if sys.version_info < (3, 12):
         return 0
@@ -77,8 +86,8 @@ def _system_threads():
 
 def after_fork():
     """In a child there is no thread."""
-    global _wake
-    _wake = None
+    global _wake, _over
+    _wake, _over = None, False
 
 
 def _loop(wake, ended, orders):

@@ -121,7 +121,7 @@ def finish():
     from . import flush, governor, spans
 
     try:
-        flush.pause()
+        flush.stop()
         if core is None:  # the C core's spool shows what is open
             flush.write_open(0)
         state.on = False
