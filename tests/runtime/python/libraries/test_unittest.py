@@ -50,3 +50,51 @@ def test_under_pytest_the_test_is_one_trace(project: Any) -> None:
     assert [trace["testId"] for trace in run.definitions[4].values()] == ["test_it.py::Plain::test_good"]
     assert "test > Plain.test_good > double" in run.paths()
     assert run.end["faults"] == 0
+
+
+FAILING = '''"""t"""
+import plain, unittest
+class It(unittest.TestCase):
+    def test_parts(self):
+        for n in range(3):
+            with self.subTest(n=n): self.assertEqual(n, 0)
+    def test_sum(self):
+        self.assertEqual(1 + 1, 3)
+    def tearDown(self):
+        if self._testMethodName == "test_good": raise OSError("untidy")
+    def test_good(self): pass
+    def setUp(self):
+        if self._testMethodName == "test_late": raise LookupError("early")
+    def test_late(self): pass
+    @unittest.expectedFailure
+    def test_expected(self): self.fail()
+'''
+
+
+def check_failures(project: Any, *runner: str, parts: tuple[str, str] | None = ("AssertionError", "1 != 0"), **options: str) -> None:
+    """A failed test has the exception that failed it, and where."""
+    project.write("plain.py", "def untouched(): pass\n")
+    project.write("test_it.py", FAILING, 0)
+    project.run("-m", *runner, MCP_TRACER_DEBUG="1", **options)
+    (run,) = project.runs()
+    errors = {span.sections["T"]["test.case.name"].rpartition("test_")[2]: span.sections.get("E") for span in run.of("test")}
+    assert {test: error and (error["type"], error["message"]) for test, error in errors.items()} == {
+        "expected": None,
+        "good": ("OSError", "untidy"),
+        "late": ("LookupError", "early"),
+        "parts": parts,
+        "sum": ("AssertionError", "2 != 3"),
+    }
+    file, line, name = errors["sum"]["stack"][0]
+    assert (file, line, name.rpartition(".")[2]) == ("test_it.py", 8, "test_sum")
+    assert run.end["faults"] == 0
+
+
+def test_a_failed_test_has_the_exception_that_failed_it(project: Any, python: str) -> None:
+    check_failures(project, "unittest", "test_it", python=python)
+
+
+def test_a_failed_test_of_unittest_has_its_exception_under_pytest(project: Any) -> None:
+    check_failures(
+        project, "pytest", "-q", "-p", "no:cacheprovider", "test_it.py", parts=None
+    )  # pytest reports the parts that failed, and calls their test passed

@@ -1,16 +1,14 @@
 """pytest: each test is a trace, with its node id, from its fixtures' set-up to their tear-down."""
 # ruff: noqa: TID252 - this package lives under two names; it must not know either
 
-import os
-
-from .. import exceptions, faults, run, spans, state
+from .. import faults, run, state
 from ..clock import tick
 from ..plain import close
 from ..spans import Span, current, prepare
-from . import library
+from . import failing, library
 
 _sessions = []
-_raised = {}  # {phase: exception} of the test that is running
+_phases = {}  # {phase: pytest's account of it} of the test that is running
 
 
 def install(module):
@@ -27,20 +25,20 @@ def install(module):
             return reports
         finally:
             _end(span, item, reports)
-            _raised.clear()
+            _phases.clear()
 
     module.runtestprotocol = library.dress(traced_protocol, protocol)
     run.exit_codes.append(lambda: int(_sessions[-1].exitstatus) if _sessions else None)
 
 
 def _hook_phases(calls):
-    """Learn what the phases of a test (set-up, call, tear-down) raise: reports hold only texts of it."""
+    """Keep what pytest knows of the phases of a test (set-up, call, tear-down) that raised: reports hold only texts of it. Which exception
+    it was stands there only later where unittest's machinery caught it first."""
     original = calls.__dict__["from_call"].__func__
 
     def from_call(cls, *arguments, **named):
         call = original(cls, *arguments, **named)
-        if call.excinfo is not None:
-            _raised[call.when] = call.excinfo.value
+        _phases[call.when] = call
         return call
 
     calls.from_call = classmethod(library.dress(from_call, original))
@@ -62,6 +60,11 @@ def _begin(function, item):
         return None
 
 
+def _raised(phase):
+    call = _phases.get(phase)
+    return call.excinfo.value if call is not None and call.excinfo is not None else None
+
+
 def _end(span, item, reports):
     if span is None:
         return
@@ -70,24 +73,9 @@ def _end(span, item, reports):
         failed = reports is None or any(report.failed for report in reports)
         skipped = not failed and any(report.skipped for report in reports)
         if failed:
-            _fail(span, next((_raised.get(report.when) for report in reports or () if report.failed), None))
+            failing.fail(span, next((_raised(report.when) for report in reports or () if report.failed), None))
         result = "fail" if failed else "skip" if skipped else "pass"
         span.payload += library.attributes({"test.case.name": item.nodeid, "test.case.result.status": result})
         close(span, now)
     except Exception as error:
         faults.note(error)
-
-
-def _fail(span, error):
-    """Note the failure of a test with the exception that its report is about, and the part of its stack that is the project's."""
-    span.flags |= spans.ERROR
-    if error is None:
-        return
-    whole = inner = error.__traceback__
-    while inner is not None and os.path.isabs(state.relative(inner.tb_frame.f_code.co_filename)):
-        inner = inner.tb_next
-    error.__traceback__ = inner or whole
-    try:
-        exceptions.record(span, error)
-    finally:
-        error.__traceback__ = whole

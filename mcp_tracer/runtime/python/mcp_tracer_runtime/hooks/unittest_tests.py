@@ -1,17 +1,18 @@
 """unittest: each test is a trace, with its id. Under pytest the test is pytest's."""
 # ruff: noqa: TID252 - this package lives under two names; it must not know either
 
-from .. import faults, spans, state
+from .. import faults, state
 from ..clock import tick
 from ..plain import close
 from ..spans import Span, current, prepare
-from . import library
+from . import failing, library
 
 _LISTS = ("errors", "failures", "unexpectedSuccesses", "skipped", "expectedFailures")
+_errors = {}  # {identity of a running test: the first exception that failed it, None so far}
 
 
 def install(module):
-    """Hook `TestCase.run`, from set-up to clean-up."""
+    """Hook `TestCase.run`, from set-up to clean-up, and what is told to a result, which keeps only the text."""
     function = library.function("test", "test")
 
     def make(run):
@@ -31,6 +32,28 @@ def install(module):
         return traced
 
     library.patch(module.TestCase, run=make)
+    library.patch(module.result.TestResult, addError=_told, addFailure=_told, addSubTest=_told_of_part)
+
+
+def _told(add):
+    def traced(self, test, error):
+        _note(test, error)
+        return add(self, test, error)
+
+    return traced
+
+
+def _told_of_part(add):
+    def traced(self, test, subtest, error):
+        _note(test, error)
+        return add(self, test, subtest, error)
+
+    return traced
+
+
+def _note(test, error):
+    if id(test) in _errors and _errors[id(test)] is None and error is not None:
+        _errors[id(test)] = error[1]
 
 
 def _begin(function, case):
@@ -46,6 +69,7 @@ def _begin(function, case):
         own = case.__dict__.get("_asyncioTestContext")
         if own is not None:
             own.run(current.set, span)
+        _errors[id(case)] = None
         span.start = tick()
         return span
     except Exception as error:
@@ -83,9 +107,10 @@ def _outcome(before, after):
 
 def _end(span, case, outcome):
     now = tick()
+    error = _errors.pop(id(case), None)
     try:
         if outcome == "fail":
-            span.flags |= spans.ERROR
+            failing.fail(span, error)
         span.payload += library.attributes({"test.case.name": _id(case), "test.case.result.status": outcome})
         close(span, now)
     except Exception as error:
