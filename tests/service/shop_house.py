@@ -90,3 +90,9 @@ async def traced(house: House) -> House:
     await house.ask("instrument", paths=["shop.py"], level=2)
     subprocess.run([sys.executable, "main.py"], cwd=house.project.root, check=True, capture_output=True)
     return house
+
+
+def run_main(house: House) -> str:
+    """What the project's main program prints."""
+    done = subprocess.run([sys.executable, "main.py"], cwd=house.project.root, capture_output=True, text=True, timeout=60, check=True)
+    return done.stdout

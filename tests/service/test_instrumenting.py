@@ -3,20 +3,13 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
-import sys
 
 import pytest
-from shop_house import SHOP, House
+from shop_house import SHOP, House, run_main
 
 from mcp_tracer.model.errors import NotFound, UserError
 
 pytestmark = pytest.mark.anyio
-
-
-def run_main(house: House) -> str:
-    done = subprocess.run([sys.executable, "main.py"], cwd=house.project.root, capture_output=True, text=True, timeout=60, check=True)
-    return done.stdout
 
 
 async def test_what_a_program_did_is_there_when_it_has_ended(house: House) -> None:
@@ -146,14 +139,6 @@ async def test_a_level_can_be_lowered_without_touching_the_file(house: House) ->
     assert house.read("shop.py") == written
     with pytest.raises(NotFound):
         await house.ask("get_stats", file="shop.py")
-
-
-async def test_errors_are_joined_to_where_they_were_born(house: House) -> None:
-    await house.ask("instrument", paths=["shop.py"], level=2)
-    (house.project.root / "main.py").write_text("from shop import *\ntry:\n    checkout(Cart(), 'BROKEN')\nexcept ValueError:\n    pass\n")
-    run_main(house)
-    text = (await house.ask("find_errors")).text
-    assert "✗ ValueError: unknown coupon" in text and "raised at shop.py:17" in text
 
 
 async def test_the_configuration_reads_like_the_specification(house: House) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import PurePath
+
 from pydantic import Field
 
 from mcp_tracer.analysis.text import counted
@@ -10,6 +13,8 @@ from mcp_tracer.service.context import Call
 from mcp_tracer.service.operation import READ, READING, Command, Operation, Params, Route
 from mcp_tracer.service.operations.spans import SpansResult, find
 from mcp_tracer.service.operations.views import SpanView, asked
+
+_FOREIGN = frozenset({"node_modules", "site-packages"})
 
 
 class ErrorsParams(Params):
@@ -95,8 +100,22 @@ def _distance(span: SpanView) -> tuple[bool, int]:
 def _line(result: SpansResult, numbers: list[int]) -> str:
     born, *passed = (result.spans[number] for number in numbers)
     through = f" | passed through {' ← '.join(span.function for span in passed)}" if passed else ""
-    at = f" | raised at {born.error.stack[-1][0]}:{born.error.stack[-1][1]}" if born.error and born.error.stack else ""
+    at = f" | raised at {_place(born.error.stack)}" if born.error and born.error.stack else ""
     return f"{result.lines[numbers[0]]}{at}{through}"
+
+
+def _place(stack: Sequence[tuple[str, int, str]]) -> str:
+    """Where an exception was raised; for a library's line also the project's line that led there."""
+    file, line, function = stack[-1]
+    if not _is_foreign(file):
+        return f"{file}:{line}"
+    ours = next((f", called at {at}:{number}" for at, number, _ in reversed(stack) if not _is_foreign(at)), "")
+    return f"{'/'.join(PurePath(file).parts[-2:])}:{line} in {function}{ours}"
+
+
+def _is_foreign(file: str) -> bool:
+    """Whether a stack's file is not the project's own; only those are relative."""
+    return PurePath(file).is_absolute() or not _FOREIGN.isdisjoint(PurePath(file).parts)
 
 
 FIND_ERRORS = Operation(
