@@ -22,7 +22,7 @@ from python_tracing.figures import Bench, Figure, progress  # noqa: E402
 from python_tracing.variants import VARIANTS, WORKLOADS, Variant  # noqa: E402
 
 SECONDS = 0.3
-PATIENCE_NS = 5e9  # what takes longer is measured in the first round alone
+PATIENCE_METERS = 3000  # what takes longer is measured in the first round alone
 Figures = dict[tuple[str, str], Figure]
 
 
@@ -33,7 +33,7 @@ def main() -> None:
     for python in asked.python or environment.interpreters():
         prepared = environment.prepare(python, asked.workloads, {variant.tool for variant in asked.variants})
         figures = measure(prepared, asked)
-        page = report.Page(prepared, commit, machine, asked.rounds, asked.quick, asked.variants, asked.workloads, figures)
+        page = report.Page(prepared, commit, machine, asked.rounds, SECONDS, asked.quick, asked.variants, asked.workloads, figures)
         missed += len(page.missed)
         pages += page.text
         print(page.text)
@@ -56,7 +56,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="one round of small runs: does everything work?")
     parser.add_argument("--out", type=Path, help="write the page here")
     asked = parser.parse_args()
-    asked.rounds = asked.rounds or (1 if asked.quick else 3)
+    asked.rounds = asked.rounds or (1 if asked.quick else 5)
     asked.workloads = [name for name in WORKLOADS if name in asked.workloads.split(",")]
     asked.variants = [names[name] for name in dict.fromkeys(["untraced", *asked.variants.split(",")])]
     asked.whole = not asked.quick and len(asked.variants) == len(VARIANTS) and len(asked.workloads) == len(WORKLOADS)
@@ -75,7 +75,7 @@ def measure(prepared: environment.Environment, asked: argparse.Namespace) -> Fig
                 started = time.monotonic()
                 for variant in turns(asked.variants, workload, number):
                     figure = figures.setdefault((variant.name, workload), Figure())
-                    if number == 0 or figure.best < PATIENCE_NS:
+                    if number == 0 or figure.typical < PATIENCE_METERS:
                         bench.measure(variant, workload, figure)
                 progress(f"CPython {prepared.version}, {workload}, round {number + 1}: {time.monotonic() - started:.0f} s")
     return figures

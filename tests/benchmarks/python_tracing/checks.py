@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from statistics import median
 
 from python_tracing.figures import Figure
 from python_tracing.variants import LEVELS, WORKLOADS
@@ -43,12 +44,17 @@ class Measured:
     def ratio(self, variant: str, workload: str, untraced: str = "untraced") -> float | None:
         """How many times the untraced run's CPU time."""
         one, base = self.figure(variant, workload), self.figure(untraced, workload)
-        return one.best / base.best if one and base else None
+        return one.typical / base.typical if one and base else None
+
+    @property
+    def meter_ns(self) -> float:
+        """What the speed meter takes while the machine is at its fastest: the unit of all times in ns."""
+        return min(one for figure in self._figures.values() for one in figure.meter)
 
     def wall_ratio(self, variant: str, workload: str) -> float | None:
         """How many times the untraced run's time on the clock."""
         one, base = self.figure(variant, workload), self.figure("untraced", workload)
-        return min(one.wall) / min(base.wall) if one and base else None
+        return median(one.wall) / median(base.wall) if one and base else None
 
     def made(self, variant: str, workload: str) -> float | None:
         """Calls that the run makes; for smaller runs, those that were recorded."""
@@ -62,7 +68,7 @@ class Measured:
         small = variant == "snoop" and workload == "fib"
         one, base = self.figure(variant, workload), self.figure("untraced-small" if small else "untraced", workload)
         made = self.made(variant, workload)
-        return (one.best - base.best) / made if one and base and made else None
+        return (one.typical - base.typical) * self.meter_ns / made if one and base and made else None
 
     def call_bytes(self, variant: str, workload: str) -> float | None:
         """Bytes on disk for each call made."""
@@ -72,7 +78,12 @@ class Measured:
 
 def all_checks(measured: Measured) -> list[Check]:
     """Every target, in the order of the specification."""
-    return [*_calls(measured), *_programs(measured), *_snoop(measured), *_governed(measured), *_complete(measured)]
+    return [*_null(measured), *_calls(measured), *_programs(measured), *_snoop(measured), *_governed(measured), *_complete(measured)]
+
+
+def _null(measured: Measured) -> Iterator[Check]:
+    off = [abs(ratio - 1) for workload in WORKLOADS if (ratio := measured.ratio("untraced-again", workload))]
+    yield _most("the method: untraced against untraced, the worst", max(off, default=None), 0.03, "of the untraced run")
 
 
 def _calls(measured: Measured) -> Iterator[Check]:

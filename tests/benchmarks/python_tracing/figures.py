@@ -10,6 +10,7 @@ import sys
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from python_tracing import projects, spools
@@ -22,10 +23,13 @@ LIMIT_SECONDS = 300
 
 @dataclass
 class Figure:
-    """One cell. `cpu` holds the best run of each round (ns); the rest is for one run: CPU ns of saving, records, bytes on disk."""
+    """One cell. `cpu` and `wall` hold what a run took in each round's process, as multiples of what the speed meter took around it; the
+    rest is for one run: CPU ns of saving, records, bytes on disk."""
 
     cpu: list[float] = field(default_factory=list[float])
     wall: list[float] = field(default_factory=list[float])
+    meter: list[float] = field(default_factory=list[float])  # ns, all that was read
+    dropped: int = 0  # blocks of runs within which the machine's speed changed
     save: list[float] = field(default_factory=list[float])
     calls: float = 0
     records: float = 0
@@ -36,14 +40,14 @@ class Figure:
     failed: str = ""
 
     @property
-    def best(self) -> float:
-        """The least CPU time of one run."""
-        return min(self.cpu, default=float("nan"))
+    def typical(self) -> float:
+        """The CPU time of a run, in meters: the middle one of the processes'."""
+        return median(self.cpu) if self.cpu else float("nan")
 
     @property
     def spread(self) -> float:
-        """How far the rounds' best runs lie apart."""
-        return max(self.cpu) / min(self.cpu) - 1 if self.cpu else 0.0
+        """How far half of the processes lie from the middle one, at most."""
+        return median(abs(one / self.typical - 1) for one in self.cpu) if self.cpu else 0.0
 
 
 @dataclass(frozen=True)
@@ -67,7 +71,7 @@ class Bench:
         try:
             _add(figure, self._run(variant, workload, root, out))
             if variant.level:
-                _add_spools(figure, spools.taken(projects.spools(root)), len(figure.more["runs"]) + 1)
+                _add_spools(figure, spools.taken(projects.spools(root)), figure.more["runs"])
         except Failed as problem:
             figure.failed = str(problem)
             if variant.tool in ("ours", "untraced"):
@@ -100,11 +104,13 @@ def _last_line(text: str) -> str:
 
 
 def _add(figure: Figure, told: dict[str, Any]) -> None:
-    figure.cpu.append(min(told["cpu"]))
-    figure.wall.append(min(told["wall"]))
+    figure.cpu.append(sum(told["cpu"]) / sum(told["meter"]))
+    figure.wall.append(sum(told["wall"]) / sum(told["meter"]))
+    figure.meter += told["meter"]
+    figure.dropped += told["dropped"]
     figure.save.append(told["save"])
     figure.calls, figure.bytes = told.get("spans", 0), told.get("bytes", 0)
-    figure.more = {**told, "runs": told["cpu"]}
+    figure.more = told
 
 
 def _add_spools(figure: Figure, contents: spools.Contents, runs: int) -> None:

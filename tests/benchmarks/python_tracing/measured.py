@@ -5,16 +5,17 @@ It imports nothing of ours (the instrumented project brings its own runtime) and
 
 import atexit
 import functools
-import gc
 import importlib
 import json
 import sys
 import time
 from pathlib import Path
 
+import speed
 import tools
 
 PATIENCE_SECONDS = 2  # a run that takes longer is measured once
+TRIES = 4  # so many times the blocks asked for, where the machine's speed changes within them
 
 
 def main():
@@ -26,37 +27,63 @@ def main():
     once = (
         workload.run if scale == 1 else functools.partial(workload.run, scale)
     )  # no frame of ours in between: VizTracer filters by callers
-    began = time.perf_counter()
-    expected = once()  # warms up, untraced where the tool can be switched
-    if time.perf_counter() - began > PATIENCE_SECONDS:
-        task["least"], task["seconds"] = 1, 0
+    expected, warm = warmed(once, task)
     if scale == 1 and expected != workload.EXPECT:
         raise SystemExit(f"{task['workload']} gives {expected!r}, not {workload.EXPECT!r}")
-    runs = measure(tool, once, expected, task)
+    told = measure(tool, once, expected, task)
     before = time.process_time_ns()
     tool.save()
     atexit._run_exitfuncs()  # what a tool leaves for the end belongs to it, too
-    runs["save"] = min(runs["stop"]) + time.process_time_ns() - before
-    print(json.dumps({**runs, **tool.recorded()}))
+    told["save"] = min(told.pop("stop")) + time.process_time_ns() - before
+    print(json.dumps({**told, "runs": warm + told["runs"], **tool.recorded()}))
+
+
+def warmed(once, task):
+    """Run for a while, untraced where the tool can be switched: (what a run gives, how many there were). Settles how many make a block."""
+    began, number = time.perf_counter(), 0
+    while not number or time.perf_counter() - began < task["warm"]:
+        again, number = time.perf_counter(), number + 1
+        expected = once()
+    took = time.perf_counter() - again
+    if took > PATIENCE_SECONDS:
+        task["least"], task["seconds"] = 1, 0
+    task["block"] = max(int(task["block_seconds"] / took), 1)
+    return expected, number
 
 
 def measure(tool, once, expected, task):
-    """CPU and wall ns of each run, and CPU ns of switching the tool off after it."""
-    cpu, wall, stop = [], [], []
-    until = time.perf_counter() + task["seconds"]
-    while len(cpu) < task["least"] or (time.perf_counter() < until and len(cpu) < task["most"]):
-        gc.collect()
-        tool.start()
-        started, started_cpu = time.perf_counter_ns(), time.process_time_ns()
+    """Of each block: CPU and wall ns of a run, the meter around it, and CPU ns of switching the tool off after it. Between blocks there is
+    next to nothing but the meter: to a governor, all that passes is the program's own time."""
+    told = {"cpu": [], "wall": [], "meter": [], "stop": [], "runs": 0, "dropped": 0}
+    until, after = time.perf_counter() + task["seconds"], speed.meter()
+    while len(told["cpu"]) < task["least"] or (time.perf_counter() < until and len(told["cpu"]) < task["most"]):
+        before = after
+        cpu, wall, stop = block(tool, once, expected, task)
+        after = speed.meter()
+        told["runs"] += task["block"]
+        agreed = speed.agreed(before, after)
+        if agreed is None and told["dropped"] < TRIES * task["least"]:
+            told["dropped"] += 1
+            continue
+        told["meter"].append(agreed or (before + after) / 2)
+        told["cpu"].append(cpu)
+        told["wall"].append(wall)
+        told["stop"].append(stop)
+    return told
+
+
+def block(tool, once, expected, task):
+    """CPU and wall ns of a run, the average of a block, and CPU ns of switching the tool off."""
+    tool.start()
+    started, started_cpu = time.perf_counter_ns(), time.process_time_ns()
+    for _ in range(task["block"]):
         result = once()
-        ended_cpu, ended = time.process_time_ns(), time.perf_counter_ns()
-        tool.stop()
-        stop.append(time.process_time_ns() - ended_cpu)
-        cpu.append(ended_cpu - started_cpu)
-        wall.append(ended - started)
         if result != expected:
             raise SystemExit(f"under {task['tool']} the result is {result!r}, not {expected!r}")
-    return {"cpu": cpu, "wall": wall, "stop": stop}
+    ended_cpu, ended = time.process_time_ns(), time.perf_counter_ns()
+    tool.stop()
+    stop = time.process_time_ns() - ended_cpu
+    return (ended_cpu - started_cpu) / task["block"], (ended - started) / task["block"], stop
 
 
 if __name__ == "__main__":

@@ -11,13 +11,20 @@ from functools import cached_property
 from python_tracing.checks import Check, Measured, all_checks
 from python_tracing.environment import LIBRARIES, PEERS, PROJECT_CODE, Environment
 from python_tracing.figures import Figure
+from python_tracing.speed import AGREE
 from python_tracing.variants import UNFILTERED, Variant
 
 HOW = """
 - One command, one run: in every round each variant has its turn as a process of its own, every other round in the opposite order. A
-  process calls the workload's `run()` once to warm up, then as often as fits 0.3 s (VizTracer with values, Kolo and snoop: once in each
-  of two rounds). CPU time is the process's, all threads; the least of all runs counts, and `±` tells how far the best runs of the rounds
-  lie apart. What is being measured is checked: each run's result, and the calls recorded against calls counted by a profile function.
+  process calls the workload's `run()` for {warm} s, at least once, to warm up, then for {seconds} s (VizTracer with values, Kolo and snoop:
+  once in each of two rounds). CPU time is the process's, all threads.
+- A virtual machine's processor changes its speed by half and more within seconds. So each process takes the time of a fixed piece of plain
+  Python (`speed.py`, about a millisecond) right before and right after each block of runs of about 50 ms (tools that are switched on: one
+  run), and the block's time is set against these two. Blocks around which they differ by more than {agree} are measured again: {dropped} of
+  {blocks}. A process counts as the sum of its blocks, so what a governor does now and then is a part of it, and a variant as the middle
+  one of its processes; `±` tells how far half of these lie from it, at most. ns and ms are those of the machine at its fastest.
+- "untraced, once more" is the method held against itself: it should be 1.00.
+- What is measured is checked: each run's result, and the calls recorded against calls counted by a profile function.
 - Ours writes its records to mapped files while the program runs, so that writing is a part of the time. VizTracer keeps records in memory
   and Kolo in buffers: what they do when they are switched off, and what every tool does at the end of the process, stands in a table of
   its own and is *not* in the others. VizTracer's is JSON, of one run.
@@ -38,6 +45,7 @@ class Page:
     commit: str
     machine: str
     rounds: int
+    seconds: float
     quick: bool
     variants: Sequence[Variant]
     workloads: Sequence[str]
@@ -63,7 +71,7 @@ class Page:
         """The whole page."""
         parts = [
             self._head(),
-            "## How\n" + HOW.replace("{unfiltered}", ", ".join(sorted(UNFILTERED))),
+            "## How\n" + self._how(),
             self._verdicts(),
             *self._tables(),
             self._floor(),
@@ -79,6 +87,18 @@ class Page:
             + ("**Small runs, to see that everything works: the figures mean nothing.**\n" if self.quick else "")
             + f"{self.machine}.\n{packages}."
         )
+
+    def _how(self) -> str:
+        figures = self.figures.values()
+        dropped, kept = sum(one.dropped for one in figures), sum(len(one.meter) for one in figures)
+        facts = {
+            "warm": self.seconds / 2,
+            "seconds": self.seconds,
+            "agree": f"{AGREE - 1:.0%}",
+            "dropped": dropped,
+            "blocks": dropped + kept,
+        }
+        return HOW.format(unfiltered=", ".join(sorted(UNFILTERED)), **facts)
 
     def _verdicts(self) -> str:
         passed = sum(check.ok is True for check in self.checks)
@@ -109,7 +129,7 @@ class Page:
         if figure is None or variant == "count":
             return "–"
         if variant == "untraced":
-            return f"{figure.best / 1e6:.1f} ms ±{figure.spread:.0%}"
+            return f"{figure.typical * self.measured.meter_ns / 1e6:.1f} ms ±{figure.spread:.0%}"
         small = variant == "snoop" and workload == "fib"
         return f"{_times(self.measured.ratio(variant, workload, 'untraced-small' if small else 'untraced'))} ±{figure.spread:.0%}"
 

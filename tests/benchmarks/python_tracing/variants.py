@@ -9,6 +9,8 @@ from typing import Any, Final
 WORKLOADS: Final = ("fib", "jinja", "mistune", "flask", "async", "numeric")
 LEVELS: Final = (1, 2, 3, 5)
 SMALL: Final = 0.1
+BLOCK_SECONDS: Final = 0.05
+"""So long are runs timed in one go, between two looks at the speed meter; tools that are switched on for each run: one run."""
 UNFILTERED: Final = frozenset({"jinja", "flask", "async"})
 """Where calls of the project come through libraries (Jinja2's through compiled templates): VizTracer's filter would lose them."""
 
@@ -37,6 +39,8 @@ class Variant:
             "workload": workload,
             "scale": SMALL if quick else self.scale.get(workload, 1),
             "seconds": 0 if self.slow or quick else seconds,
+            "warm": 0 if self.slow or quick else seconds / 2,
+            "block_seconds": BLOCK_SECONDS if self.tool in ("ours", "untraced", "empty-probes") and not quick else 0,
             "least": 1 if self.slow or quick else 2,
             "most": 5 if self.level == 5 else 1000,
             "options": {**self.options, **whole},
@@ -44,6 +48,7 @@ class Variant:
 
 
 UNTRACED: Final = Variant("untraced", "untraced", "untraced")
+AGAIN: Final = Variant("untraced-again", "untraced, once more", "untraced")
 COUNT: Final = Variant("count", "calls made", "count", slow=True, rounds=1)
 EMPTY: Final = Variant("empty-probes", "two empty C calls", "empty-probes", only=("fib",))
 
@@ -51,6 +56,7 @@ _KOLO_LIGHT: Final = {"config": {"lightweight_repr": True, "omit_return_locals":
 
 VARIANTS: Final[tuple[Variant, ...]] = (
     UNTRACED,
+    AGAIN,
     *(Variant(f"c{level}", f"level {level}", level=level) for level in LEVELS),
     *(Variant(f"governed{level}", f"level {level}, governor on", level=level, budget="auto") for level in LEVELS),
     Variant("python2", "level 2, pure Python", level=2, core="python"),

@@ -1,0 +1,49 @@
+"""How fast the processor is at the moment: that of a virtual machine changes by half and more within seconds. A piece of plain Python of a
+fixed kind takes its time right before and right after what is measured, which is then set against it.
+
+Runs inside the measured process, and imports nothing that is traced.
+"""
+
+import time
+
+AGREE = 1.10  # times: how far the two meters around a run may lie apart
+_WORDS = ("alpha", "beta", "gamma", "delta")
+
+
+class _Point:
+    __slots__ = ("x", "y")
+
+    def __init__(self, x, y):
+        self.x, self.y = x, y
+
+    def moved(self, by):
+        return _Point(self.x + by, self.y)
+
+
+def _piece(rounds):
+    """What programs in Python do: calls, attributes, dictionaries, lists, texts, numbers."""
+    known, point, total = {}, _Point(0, 1), 0
+    for number in range(rounds):
+        point = point.moved(number & 7)
+        word = _WORDS[number & 3]
+        known[word] = known.get(word, 0) + point.y
+        parts = [word, str(number)]
+        total += len("-".join(parts)) + (point.x % 7)
+    return total + len(known)
+
+
+def meter():
+    """CPU ns of this thread for the piece, whose time is not the program's: the lesser of two tries, so that one interruption is no matter."""
+    return min(_timed(), _timed())
+
+
+def _timed():
+    before = time.thread_time_ns()
+    _piece(1000)
+    return time.thread_time_ns() - before
+
+
+def agreed(before, after):
+    """What the meters around a run say together; None where the speed changed in between."""
+    low, high = min(before, after), max(before, after)
+    return (before + after) / 2 if high <= low * AGREE else None
