@@ -168,7 +168,7 @@ def _fetched(suite: Suite, folder: Path, interpreter: str) -> Path:
         if path.match(pattern) or path.name.lower() == f"{suite.name.replace('-', '_')}-{suite.version}.tar.gz"
     ]
     if not found:
-        download = [interpreter, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", ":all:", "-d", str(folder)]
+        download = [interpreter, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", suite.name, "-d", str(folder)]
         before = set(folder.iterdir())
         _run([*download, f"{suite.name}=={suite.version}"], folder)
         found = list(set(folder.iterdir()) - before)

@@ -40,9 +40,10 @@ def _instrumented(source, spec, frame):
     known = cache.load(key) if rewriter is None else None
     if known is not None:
         return known
-    from . import making  # only here: where the cache holds the code, a start needs none of what makes it
+    from . import making, warned  # only here: where the cache holds the code, a start needs none of what makes it
 
-    code, table, note = making.made(lambda: _parsed(source, name, rewriter), name, *header.parse(spec))
+    with warned.Quiet(name):
+        code, table, note = making.made(lambda: _parsed(source, name, rewriter), name, *header.parse(spec))
     if rewriter is None:
         cache.store(key, code, table, note)
     return code, table

@@ -62,7 +62,7 @@ def _made(source, spec, code):
         return known
     import ast
 
-    from . import making  # only here: where the cache holds the code, a start needs none of what makes it
+    from . import making, warned  # only here: where the cache holds the code, a start needs none of what makes it
 
     def parsed():
         tree = ast.parse(source, name)
@@ -70,7 +70,8 @@ def _made(source, spec, code):
             sys.modules["_pytest.assertion.rewrite"].rewrite_asserts(tree, source, name, rewriter[1])
         return tree
 
-    made, table, note = making.made(parsed, name, *_resolved(spec, parsed))
+    with warned.Quiet(name):
+        made, table, note = making.made(parsed, name, *_resolved(spec, parsed))
     cache.store(key, made, table, note)
     return made, table
 
