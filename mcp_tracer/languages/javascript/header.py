@@ -3,7 +3,8 @@
 `var $mt_x` is hoisted without a value and `$mtl_x` is a hoisted function, so a probe works before the module's own body ran (circular
 imports) and without a runtime (bundles, browsers): then every probe returns its first argument. The header ends with
 a call of `$mtl_x`, so that the hooks on libraries stand before the file requires them.
-A runtime of an earlier version, without `c`, counts as none.
+A runtime of an earlier version, without `c`, counts as none. Up to Node 20.15 the main module gives `require`; Jest's copy of `process`
+leaves it out, but what it does not replace are functions of the program's own realm.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 _LOAD = (
-    'if(!t){var P%(any)s=g.process,M%(any)s=P.getBuiltinModule?P.getBuiltinModule("module"):P.mainModule.require("module"),'
+    'if(!t){var P%(any)s=g.process,M%(any)s=P.getBuiltinModule?P.getBuiltinModule("module"):'
+    '(P.mainModule||P.binding.constructor("return process.mainModule")()).require("module"),'
     'R%(any)s=M.createRequire(P.cwd()+"/x.js"),F%(any)s=R("fs"),'
     r's%(any)s=/(?:file:\/\/)?((?:\/|[A-Za-z]:[\\/])[^\n()]*?):\d+:\d+/.exec(new Error().stack||""),'
     "q%(any)s=[P.env.MCP_TRACER_PROJECT,s&&decodeURI(s[1]),P.argv[1],P.cwd()];"

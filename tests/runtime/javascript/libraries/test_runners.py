@@ -141,6 +141,6 @@ def test_no_frame_of_ours_stands_in_a_test(project: Any, node: str, head: str, w
     no_frame_of_ours(project, node, head, *words)
 
 
-def test_no_frame_of_ours_stands_in_a_test_of_jest(project: Any) -> None:
+def test_no_frame_of_ours_stands_in_a_test_of_jest(project: Any, node: str) -> None:
     project.write("package.json", '{"jest": {"testMatch": ["**/*.test.cjs"], "watchman": false}}')
-    no_frame_of_ours(project, "node", "", "node_modules/jest/bin/jest.js", "--runInBand", "--no-cache")
+    no_frame_of_ours(project, node, "", "node_modules/jest/bin/jest.js", "--runInBand", "--no-cache")
