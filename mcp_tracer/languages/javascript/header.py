@@ -5,6 +5,7 @@ imports) and without a runtime (bundles, browsers): then every probe returns its
 a call of `$mtl_x`, so that the hooks on libraries stand before the file requires them.
 A runtime of an earlier version, without `c`, counts as none. Up to Node 20.15 the main module gives `require`; Jest's copy of `process`
 leaves it out, but what it does not replace are functions of the program's own realm.
+While the runtime is loaded, nothing that the program put before `require` sees it, as in `load/plain.cjs`.
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ _LOAD = (
     r's%(any)s=/(?:file:\/\/)?((?:\/|[A-Za-z]:[\\/])[^\n()]*?):\d+:\d+/.exec(new Error().stack||""),'
     "q%(any)s=[P.env.MCP_TRACER_PROJECT,s&&decodeURI(s[1]),P.argv[1],P.cwd()];"
     'for(var i=0;i<4&&!t;i++)for(var c%(any)s=q[i];c;c=c.replace(/[\\\\/]?[^\\\\/]*$/,"")){'
-    'var f=c+"/.ai-agents/logging/runtime/javascript/tracer.cjs";if(F.existsSync(f)){t=R(f);break}}}'
+    'var f=c+"/.ai-agents/logging/runtime/javascript/tracer.cjs";if(F.existsSync(f)){'
+    'var E%(any)s=M._extensions,o%(any)s=E[".cjs"];E[".cjs"]=function(m%(any)s,f%(any)s){m._compile(F.readFileSync(f,"utf8"),f)};'
+    'try{t=R(f)}finally{if(o)E[".cjs"]=o;else delete E[".cjs"]}break}}}'
 )
 _NO_OPS = ("e0", "e1", "e2", "e3", "en", "g", "h", "r", "ra", "t", "x", "p", "w", "k", "ai", "d", "v", "u", "l")
 _PROBE_TYPES = (

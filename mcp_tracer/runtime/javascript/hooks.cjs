@@ -3,6 +3,7 @@
 const process = require('node:process');
 const Module = require('node:module');
 const path = require('node:path');
+const { plainly } = require('./load/plain.cjs');
 
 /** @typedef {import('./tracer.cjs').Tracer} Tracer */
 
@@ -29,7 +30,7 @@ const patched = new WeakSet();
 
 /** @param {Tracer} tracer */
 function install(tracer) {
-  for (const hook of ALWAYS) tracer.guard(() => require(hook).install(tracer));
+  for (const hook of ALWAYS) tracer.guard(() => plainly(() => require(hook)).install(tracer));
   patchLoaded(tracer);
   watchLoads(tracer);
 }
@@ -55,8 +56,8 @@ function look(tracer, global) {
   const internal = /** @type {string[]} */ (/** @type {any} */ (process).moduleLoadList ?? []);
   if (internal.includes('NativeModule internal/test_runner/test')) load('node:test', tracer);
   if (internal.includes('NativeModule http2')) load('node:http2', tracer);
-  if (global.__vitest_worker__ !== undefined) return require('./hooks/vitest.cjs').look(tracer, global);
-  if (global[JEST_HANDLERS] !== undefined) return require('./hooks/jest.cjs').look(tracer, global);
+  if (global.__vitest_worker__ !== undefined) return plainly(() => require('./hooks/vitest.cjs')).look(tracer, global);
+  if (global[JEST_HANDLERS] !== undefined) return plainly(() => require('./hooks/jest.cjs')).look(tracer, global);
   if (typeof global.it === 'function') patchLoaded(tracer);
 }
 
@@ -66,7 +67,7 @@ function patch(name, tracer, library, file) {
   if (entry === undefined || library === null || (typeof library !== 'object' && typeof library !== 'function') || patched.has(library)) return;
   patched.add(library);
   const part = (/** @type {string} */ inner) => require.cache[path.join(file.slice(0, file.lastIndexOf('node_modules')), 'node_modules', name, inner)]?.exports;
-  tracer.guard(() => require(entry.hook).install(tracer, library, part));
+  tracer.guard(() => plainly(() => require(entry.hook)).install(tracer, library, part));
 }
 
 /** See every `require`, and every `import` of a CommonJS package. @param {Tracer} tracer */

@@ -50,6 +50,14 @@ export function total(lines: Line[]): number {
 }
 console.log(new Error('here').stack!.split('\\n')[1]);
 """
+COMPILER = """const Module = require('node:module');
+const path = require('node:path');
+const { '.js': read } = Module._extensions;
+Module._extensions['.js'] = (module, file) => {
+  console.error('seen', path.basename(file));
+  read(module, file);
+};
+"""
 
 
 def write(loaded: Loaded, files: dict[str, str], level: int = 2) -> None:
@@ -136,7 +144,9 @@ def test_es_modules_in_place_find_the_tracer_on_every_node(loaded: Loaded, node:
     assert loaded.traced("half.mjs", node=node) in (["half"], ["half", "half"])  # from 20.16 on they find it by themselves, too
 
 
-@pytest.mark.parametrize("damage", ["tracer.cjs", "load/forms.cjs", "load/commonjs.cjs", "load/modules.cjs", "load/thread.mjs"])
+@pytest.mark.parametrize(
+    "damage", ["tracer.cjs", "load/forms.cjs", "load/commonjs.cjs", "load/modules.cjs", "load/plain.cjs", "load/thread.mjs"]
+)
 @pytest.mark.parametrize("main", ["main.cjs", "main.mjs"])
 def test_with_a_damaged_runtime_programs_run_untraced(loaded: Loaded, damage: str, main: str) -> None:
     write(loaded, {"lib.cjs": LIBRARY, "half.mjs": HALF, "main.cjs": COMMONJS, "main.mjs": MODULE})
@@ -156,6 +166,19 @@ def test_a_loader_of_the_program_gets_the_instrumented_text(loaded: Loaded, node
     loaded.project.write("register.mjs", "import { register } from 'node:module';\nregister('./loader.mjs', import.meta.url);\n")
     write(loaded, {"lib.cjs": LIBRARY, "half.mjs": HALF, "main.mjs": MODULE})
     assert loaded.traced("--import", "./register.mjs", "main.mjs", node=node) == ["(anonymous:8)", "add", "add", "half", "main"]
+
+
+@pytest.mark.parametrize("in_place", [True, False], ids=["in place", "on load"])
+def test_what_the_program_puts_before_require_does_not_see_the_tracer(loaded: Loaded, node: str, in_place: bool) -> None:
+    loaded.project.write("compiler.cjs", COMPILER)
+    write(loaded, {"lib.cjs": LIBRARY, "main.cjs": COMMONJS})
+    if in_place:
+        loaded.project.instrument(2, "main.cjs", "lib.cjs")
+        done = loaded.project.run("--require", "./compiler.cjs", "main.cjs", node=node)
+    else:
+        done = loaded.run("--require", "./compiler.cjs", "main.cjs", node=node)
+    assert (done.returncode, done.stderr) == (0, "seen main.cjs\nseen lib.cjs\n")
+    assert loaded.names() == ["add", "main"]
 
 
 @pytest.mark.parametrize("node", ["22", "24"], indirect=True)

@@ -3,6 +3,8 @@
  * Preloaded by `NODE_OPTIONS=--require …` in every Node below `mcp-tracer run`, its worker threads included: turns the loading hooks on.
  * Whatever fails here, the program runs untraced. The tracer itself waits for the first file that is traced.
  */
+/** @template T @param {() => T} load @returns {T} */
+let plainly = (load) => load();
 
 /** A file's instrumented text finds the tracer here, whatever kind of module it is. */
 function offerTracer() {
@@ -13,7 +15,7 @@ function offerTracer() {
 function loadTracer() {
   replaceTracer(undefined);
   try {
-    require('../tracer.cjs');
+    plainly(() => require('../tracer.cjs'));
   } catch {
     return undefined;
   }
@@ -37,6 +39,9 @@ function attempt(work) {
 // Node's own thread for loading hooks runs what is preloaded, too: there is no program to trace.
 if (/** @type {any} */ (require('node:worker_threads')).isInternalThread) attempt(() => require('./modules.cjs').keepThread());
 else if (!('__mcpTracer' in globalThis)) {
+  attempt(() => {
+    plainly = require('./plain.cjs').plainly;
+  });
   offerTracer();
   attempt(() => require('./commonjs.cjs').install());
   attempt(() => require('./modules.cjs').install());
