@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from mcp_tracer.analysis.text import counted, duration, span_line
-from mcp_tracer.analysis.tree import Fold, Node, Recursion, collapsed, fold, slowest_path, walk
+from mcp_tracer.analysis.tree import Fold, Node, Recursion, collapsed, fold, joined, slowest_path, walk
 
 CHARACTERS_A_TOKEN = 3.5
 DEEPEST = 64
@@ -34,10 +34,11 @@ class _View:
 def tell(
     roots: Sequence[Node], *, budget_tokens: int, max_depth: int | None = None, min_duration_ns: int = 0, partial: bool = False
 ) -> Story:
-    """Tell the trees as deep as the budget allows, recursive calls as one line where they don't all fit.
+    """Tell the trees as deep as the budget allows: a call expression and its call as one line, recursive calls too where they don't fit.
 
     `partial`: deeper spans exist that were not fetched, so counts are lower bounds.
     """
+    roots = joined(roots)
     limit = int(budget_tokens * CHARACTERS_A_TOKEN)
     deepest = min(DEEPEST if max_depth is None else max_depth, max((_height(root) for root in roots), default=0))
     widest = _View(frozenset(_must_keep(roots)), deepest, min_duration_ns, SIBLINGS, partial)
@@ -151,7 +152,7 @@ class _Teller:
 
     def _line(self, depth: int, item: Fold) -> None:
         node = item.first
-        text = span_line(node.span)
+        text = span_line(node.span) + (f" called at line {node.site.line}" if node.site else "")
         if node.recursion is not None:
             text += f" [{self._recursion(node.recursion)}]"
         if len(item.nodes) > 1:

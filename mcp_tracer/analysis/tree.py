@@ -26,7 +26,8 @@ class Recursion:
 class Node:
     """A span with its children by start time. `size` counts the spans below and itself; `fails` says that an error lies at or below it.
 
-    With `recursion`, it stands for all those calls, and `children` are what they called besides.
+    With `recursion`, it stands for all those calls, and `children` are what they called besides. With `site`, it stands for that call
+    expression too.
     """
 
     span: Span
@@ -34,6 +35,7 @@ class Node:
     size: int = 1
     fails: bool = False
     recursion: Recursion | None = None
+    site: Span | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,29 @@ def walk(root: Node) -> Iterator[Node]:
         stack.extend(reversed(node.children))
 
 
+def joined(roots: Iterable[Node]) -> list[Node]:
+    """The trees with each call expression and the call that it made, where it made no other, as one node."""
+    made = [_joined(root) for root in roots]
+    stack = [*made]
+    while stack:
+        node = stack.pop()
+        node.children = [_joined(child) for child in node.children]
+        stack.extend(node.children)
+    return made
+
+
+def _joined(node: Node) -> Node:
+    if node.span.kind in SITES and len(node.children) == 1:
+        (called,) = node.children
+        if called.span.kind == "function" and _last_name(called.span) == _last_name(node.span):
+            return Node(called.span, called.children, node.size, node.fails, site=node.span)
+    return Node(node.span, node.children, node.size, node.fails)
+
+
+def _last_name(span: Span) -> str:
+    return span.function.rpartition(".")[2]
+
+
 def collapsed(roots: Iterable[Node]) -> list[Node]:
     """The trees with each larger recursion (a function that calls itself, directly) as one node; where something fails it stays."""
     made = [_collapsed(root) for root in roots]
@@ -107,9 +132,9 @@ def _collapsed(top: Node) -> Node:
             else:
                 others.append(child)
     if calls < RECURSION_FROM_CALLS or levels < RECURSION_FROM_LEVELS:
-        return Node(top.span, top.children, top.size, top.fails)
+        return Node(top.span, top.children, top.size, top.fails, site=top.site)
     others.sort(key=lambda node: node.span.start_ns)
-    return Node(top.span, others, top.size, False, Recursion(calls, levels, self_ns))
+    return Node(top.span, others, top.size, False, Recursion(calls, levels, self_ns), top.site)
 
 
 def _through_sites(children: Iterable[Node], top: Node) -> Iterator[Node]:

@@ -86,3 +86,21 @@ def test_recursive_calls_are_told_one_by_one_where_they_fit() -> None:
 def test_a_recursion_whose_depths_were_not_all_fetched_is_a_lower_bound() -> None:
     told = lines(("main", 0, 10, [recursive(12)]), partial=True)
     assert "[recursive: ×465+ (depth ≥ 12)]" in told[1]
+
+
+def test_a_call_expression_and_the_call_that_it_made_are_one_line() -> None:
+    spans = [
+        span(1, "checkout", 0, 100),
+        span(2, "cart.total", 10, 20, parent=1, depth=1, kind="call"),
+        span(3, "Cart.total", 11, 18, parent=2, depth=2),
+        span(4, "print", 40, 2, parent=1, depth=1, kind="call"),
+        span(5, "apply", 50, 20, parent=1, depth=1, kind="call"),
+        span(6, "discount", 51, 18, parent=5, depth=2),
+    ]
+    assert [*tell(build(spans), budget_tokens=2000).lines] == [
+        "100ms checkout src/shop.py:1 #0000000000000001",
+        "  18ms Cart.total src/shop.py:3 called at line 2",
+        "  2ms print src/shop.py:4",
+        "  20ms apply src/shop.py:5",
+        "    18ms discount src/shop.py:6",
+    ]
