@@ -12,7 +12,7 @@ const { setBrief, writeValue } = require('./values.cjs');
 const quoting = require('./quoting.cjs');
 const spans = require('./spans.cjs');
 
-const { NONE, state } = spans;
+const { NONE, BULK, state } = spans;
 /** @typedef {import('./frame.cjs').Frame} Frame */
 /** @typedef {import('./frame.cjs').Ghost} Ghost */
 /** @typedef {import('./definitions.cjs').FunctionDefinition} FunctionDefinition */
@@ -83,11 +83,15 @@ class Probes {
 
   /** @param {number} i @param {Frame | 0} outer */
   e0(i, outer) {
+    if (i < 0) state.bulk = [
+      ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK];
     return spans.enter(this.functions[i], outer);
   }
 
   /** @param {number} i @param {Frame | 0} outer @param {unknown} a */
   e1(i, outer, a) {
+    if (i < 0) state.bulk = [
+      ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK];
     const fn = this.functions[i];
     const frame = spans.enter(fn, outer);
     if (frame.level > 1 && fn.keepsParams) {
@@ -101,6 +105,8 @@ class Probes {
 
   /** @param {number} i @param {Frame | 0} outer @param {unknown} a @param {unknown} b */
   e2(i, outer, a, b) {
+    if (i < 0) state.bulk = [
+      ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK];
     const fn = this.functions[i];
     const frame = spans.enter(fn, outer);
     if (frame.level > 1 && fn.keepsParams) {
@@ -115,6 +121,8 @@ class Probes {
 
   /** @param {number} i @param {Frame | 0} outer @param {unknown} a @param {unknown} b @param {unknown} c */
   e3(i, outer, a, b, c) {
+    if (i < 0) state.bulk = [
+      ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK];
     const fn = this.functions[i];
     const frame = spans.enter(fn, outer);
     if (frame.level > 1 && fn.keepsParams) {
@@ -130,6 +138,8 @@ class Probes {
 
   /** @param {number} i @param {Frame | 0} outer @param {unknown[]} values */
   en(i, outer, values) {
+    if (i < 0) state.bulk = [
+      ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK];
     const fn = this.functions[i];
     const frame = spans.enter(fn, outer);
     if (frame.level > 1 && fn.keepsParams) {

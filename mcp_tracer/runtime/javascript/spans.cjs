@@ -16,6 +16,13 @@ const NONE = new Frame({ id: 0, defined: true, isSite: false, map: {}, budget: n
 const newest = new Frame(NONE.definition, null, NONE.root, null, 0, 0);
 newest.older = newest.newer = newest;
 
+/**
+ * V8 copies functions of up to 460 bytes of bytecode into each caller that is hot: with entry and exit copied into each function of the program, compiling
+ * took longer than running. So what instrumented text calls is made larger than that, by copies of this that are never made.
+ * @type {never[]}
+ */
+const BULK = [];
+
 const state = {
   /** @type {import('./recorder.cjs').Recorder | null} null while nothing is recorded */
   recorder: null,
@@ -30,6 +37,8 @@ const state = {
   counted: [],
   dropped: 0,
   faults: 0,
+  /** @type {never[]} */
+  bulk: [],
   /** @type {(isRoot: boolean, time: number) => void} called after recorded spans that end later than `quietUntil` */
   onEnd: () => {},
   quietUntil: -1,
@@ -127,6 +136,8 @@ const pass = (outer) => (current !== null || outer === 0 ? NONE : haunt(outer));
 
 /** A call without probes of a function that can be suspended, or in whose text callbacks stand. @param {Frame | Ghost | 0} outer @returns {Frame | Ghost} */
 function haunt(outer) {
+  if (outer === undefined) state.bulk = [
+      ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK];
   const previous = current;
   const parent = previous !== null ? previous : parentOf(outer);
   if (parent === null) return NONE;
@@ -136,6 +147,8 @@ function haunt(outer) {
 
 /** End the span of a function: its last probe. @param {Frame | Ghost} span */
 function exit(span) {
+  if (span === undefined) state.bulk = [
+      ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK];
   if (span instanceof Ghost) return leave(span);
   const frame = span;
   if (frame === NONE || frame.ended) return undefined;
@@ -292,6 +305,8 @@ function announceOpen(time, each) {
 
 /** The function gives up control: await or yield. @param {Frame | Ghost} span */
 function suspend(span) {
+  if (span === undefined) state.bulk = [
+      ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK];
   if (span instanceof Ghost) return leave(span);
   const frame = span;
   if (frame === NONE || frame.suspendedAt >= 0) return undefined;
@@ -304,6 +319,8 @@ function suspend(span) {
 
 /** The function goes on. @param {Frame | Ghost} span */
 function resume(span) {
+  if (span === undefined) state.bulk = [
+      ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK];
   if (span instanceof Ghost) {
     if (!span.isSuspended) return;
     span.isSuspended = false;
@@ -352,6 +369,8 @@ function waitFor(frame, promise, time) {
 
 /** Start the span of a call expression in the body of `frame`. @param {import('./recorder.cjs').Definition} site @param {Frame} frame @returns {Frame} NONE where it is not recorded */
 function beginCall(site, frame) {
+  if (frame === undefined) state.bulk = [
+      ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK];
   if (!frame.root.sampled || frame.depth + 1 > state.maxDepth) return NONE;
   const call = begin(site, frame, frame.root, frame, frame.level);
   call.call = frame.call;
@@ -362,6 +381,8 @@ function beginCall(site, frame) {
 
 /** @param {Frame} frame @param {import('./recorder.cjs').Definition} site @param {unknown} value @param {boolean} keeps whether the value is recorded */
 function endCall(frame, site, value, keeps) {
+  if (frame === undefined) state.bulk = [
+      ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK];
   const call = frame.call;
   if (call === null || call.definition !== site) return;
   frame.call = call.call;
@@ -385,6 +406,8 @@ function endCalls(frame, end, error, known) {
 
 /** The function goes on behind a throw, in its own catch or finally. @param {Frame | Ghost} span @param {unknown} error @param {boolean} known */
 function recover(span, error, known) {
+  if (span === undefined) state.bulk = [
+      ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK];
   if (span instanceof Ghost) {
     resume(span);
     current = span.parent;
@@ -414,4 +437,4 @@ governor.calibrate = () => {
   return best;
 };
 
-module.exports = { NONE, state, running, contextual, enter, pass, haunt, guard, fail, exit, beginAside, finish, newRoot, suspend, resume, beginCall, endCall, recover, announceOpen };
+module.exports = { NONE, BULK, state, running, contextual, enter, pass, haunt, guard, fail, exit, beginAside, finish, newRoot, suspend, resume, beginCall, endCall, recover, announceOpen };
