@@ -47,3 +47,29 @@ def test_a_files_directive_stays_first(tmp_path: Path, directive: str) -> None:
     assert written.startswith(source[: source.index(directive.encode()) + len(directive)])
     (tmp_path / "a.mjs").write_bytes(written)
     assert subprocess.run(["node", "--check", str(tmp_path / "a.mjs")], capture_output=True, check=False, timeout=30).stderr == b""
+
+
+SENDS_TEXTS = """import { runInNewContext } from 'node:vm';
+function outer(base: number) {
+  const inner = (a: number, b = 1): number => [a + b].map((one) => Math.max(one, 2))[0]!;
+  console.log(base, runInNewContext(`(${inner})(3)`));
+  return inner(1);
+}
+async function* later(n: number) { for (const i of [1, 2]) { await null; yield i * n } }
+class Box { get size(): number { return 4 } }
+console.log(outer(2), runInNewContext(`new (${Box})().size`), runInNewContext(`typeof (${later})(2).next`));
+"""
+
+
+@pytest.mark.parametrize("comments", ["--legal-comments=inline", "--minify-whitespace"], ids=["comments kept", "comments dropped"])
+@pytest.mark.parametrize("level", LEVELS)
+def test_texts_of_functions_that_a_compiler_printed_anew_run_elsewhere(
+    project: Project, node_modules: Path, level: int, comments: str
+) -> None:
+    project.write("main.ts", SENDS_TEXTS)
+    project.instrument(level)
+    words = [str(node_modules / ".bin" / "esbuild"), "main.ts", "--format=cjs", "--outfile=main.js", "--log-level=error", comments]
+    subprocess.run(words, cwd=project.root, check=True, timeout=60)
+    done = project.run("main.js")
+    assert (done.stdout, done.stderr) == ("2 4\n2 4 function\n", "")
+    assert project.spools()[0].named("outer")
