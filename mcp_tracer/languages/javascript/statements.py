@@ -108,12 +108,17 @@ def _capture(plan: FilePlan, node: Node, scope: Scope, names: tuple[str, ...]) -
 
 
 def _plan_property(plan: FilePlan, node: Node, scope: Scope) -> None:
-    """`this.total = x`: the value is passed through a probe, because reading the property again could run a getter."""
+    """`this.total = x`: the value is passed through a probe, because reading the property again could run a getter.
+
+    Not so `self.total = function () {…}` in TypeScript, which takes the type of `this` from `self` where nothing stands between.
+    """
     inner = node.named_children[0] if node.type == "expression_statement" else None
     if inner is None or inner.type != "assignment_expression":
         return
     target, value = inner.child_by_field_name("left"), inner.child_by_field_name("right")
     if target is None or value is None or target.type != "member_expression":
+        return
+    if plan.typed and value.type in ("function_expression", "generator_function"):
         return
     name = "".join(text(target).split())
     site = plan.site(scope, node, name, "variable", (name,))

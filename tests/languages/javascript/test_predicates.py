@@ -43,10 +43,19 @@ export function take<T>(count: number): (source: Seen<T>) => Seen<T> {
   return count <= 0 ? () => NOTHING : operate((source, sink) => { sink.next(source.value) });
 }
 export function sized(names?: Set<string>): number { if (names?.has('a')) return names.size; return 0 }
+interface Page { text(): string; keep(): void }
+export function page(): Page {
+  const self = {} as Page;
+  let kept: string;
+  self.text = function () { return 'page' };
+  self.keep = function () { kept = this.text(); console.assert(kept === 'page') };
+  return self;
+}
 export function named(names?: string): string | 0 { if (names?.at(0) === 'a') return names; return 0 }
 if (isLoose('a')) use({ purr: 'loud' }, 'abc');
 new Box().holds('x');
 own({ a: 1 });
+page().keep();
 """
 
 
