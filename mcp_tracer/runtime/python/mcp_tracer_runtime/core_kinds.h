@@ -141,18 +141,10 @@ static inline Plan *plan_of(PyTypeObject *type)
     return plan_make(&plans[plans[place].type == NULL ? place : place ^ 1], type);
 }
 
-/* The instance's dictionary (a new reference) or NULL where there is none. */
+/* The instance's dictionary (a new reference) or NULL where there is none: it is not made, as exceptions and `partial` behave otherwise with one. */
 static PyObject *instance_dict(PyObject *value)
 {
-#if PY_VERSION_HEX >= 0x030b0000
-    PyObject *dict = PyObject_GenericGetDict(value, NULL);
-    if (dict == NULL)
-        PyErr_Clear();
-    return dict;
-#else
-    PyObject **place = _PyObject_GetDictPtr(value);
-    PyObject *dict = place != NULL ? *place : NULL;
+    PyObject **place = _PyObject_GetDictPtr(value), *dict = place != NULL ? *place : NULL;
     Py_XINCREF(dict);
     return dict;
-#endif
 }

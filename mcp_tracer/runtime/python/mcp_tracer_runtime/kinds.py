@@ -12,6 +12,7 @@ OBJECT, SCALAR, ENUM, SEQUENCE, MAPPING, SUBDICT, NAMEDTUPLE, DESCRIBED, MOMENT 
 _mro = type.__dict__["__mro__"].__get__
 _namespace = type.__dict__["__dict__"].__get__
 _flags = type.__dict__["__flags__"].__get__
+_reduced = BaseException.__dict__["__reduce__"]
 _HEAP_TYPE, _TYPE_SUBCLASS = 0x200, 1 << 31  # in `__flags__`: made by a `class` statement; instances are classes
 VALUE, ARGS = "value", "args"  # pseudo-fields: what lies in a built-in base
 _plans = {}  # id of a class -> (weak reference to it, plan)
@@ -120,6 +121,8 @@ def instance_dict(value, fields):
     """The dictionary of an instance whose plan has one."""
     if None in fields:
         for base in _mro(type(value)):
+            if base is BaseException:
+                return next(iter(_reduced(value)[2:]), {})  # to read `__dict__` would make one, with which it pickles otherwise
             if _holds_dict(base):
                 return _namespace(base)["__dict__"].__get__(value)
     return {}

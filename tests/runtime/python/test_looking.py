@@ -1,0 +1,37 @@
+"""Looking at a value leaves it as it was: what never had a dictionary of its own gets none."""
+
+from __future__ import annotations
+
+from typing import Any
+
+ERROR = """
+def take(error):
+    return error
+
+class Bad(ValueError):
+    pass
+
+plain, noted = Bad(1), Bad(2)
+noted.hint = "why"
+assert len(take(plain).__reduce__()) == 2
+assert take(noted).__reduce__()[2] == {"hint": "why"}
+"""
+PARTIAL = """
+import functools
+def take(value):
+    return value
+
+once = take(functools.partial(max, 1))
+assert functools.partial(once, 2).func is max
+"""
+
+
+def test_an_exception_pickles_as_before(project: Any) -> None:
+    run = project.trace(ERROR)
+    shown = [span.params["error"][2] for span in run.of("take")]
+    assert [value[1] for value in shown] == [{"args": ("ext", 7, ["tuple", 1])}, {"args": ("ext", 7, ["tuple", 2]), "hint": "why"}]
+
+
+def test_a_partial_of_a_partial_is_one(project: Any) -> None:
+    if project.core == "c":  # Python alone reads no dictionary without making it
+        assert project.trace(PARTIAL).one("take").params["value"][2][0] == "functools.partial"
