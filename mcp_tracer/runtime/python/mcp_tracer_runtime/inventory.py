@@ -8,12 +8,16 @@ from bisect import bisect_left, bisect_right
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Any
 
     Node = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 
 MODULE, LAMBDA = "<module>", "<lambda>"
 FROM_ITSELF = 3  # level from which a file's own body and its lambdas are spans; below, only those that were chosen by name
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+_SCOPES = frozenset([*_FUNCTIONS, ast.Lambda, ast.ClassDef])
+_YIELDS = frozenset([ast.Yield, ast.YieldFrom])
+_LEAVES = frozenset([ast.Name, ast.Constant, str, type(None)])  # that hold no expression
 _COMPILED_ELSEWHERE = frozenset(
     [
         "jit",
@@ -144,20 +148,35 @@ def parameters(args: ast.arguments) -> list[str]:
     return names + ([args.kwarg.arg] if args.kwarg else [])
 
 
-def own_nodes(node: Node) -> Iterator[ast.AST]:
-    """The nodes that run in the scope of function `node` itself, without those of nested scopes."""
-    pending: list[ast.AST] = [node.body] if isinstance(node, ast.Lambda) else list(node.body)
+def own_statements(node: Node) -> Iterator[ast.AST]:
+    """The statements that run in the scope of function `node` itself, without those of nested scopes."""
+    pending: list[ast.AST] = [] if isinstance(node, ast.Lambda) else list(node.body)
     while pending:
         current = pending.pop()
         yield current
-        if isinstance(current, (*_FUNCTIONS, ast.Lambda, ast.ClassDef)):
-            pending += around(current)
-        else:
-            pending += ast.iter_child_nodes(current)
+        if type(current) not in _SCOPES:
+            for name in _BLOCKS.get(type(current), ()):
+                pending += getattr(current, name)
 
 
 def _yields(node: Node) -> bool:
-    return any(isinstance(child, (ast.Yield, ast.YieldFrom)) for child in own_nodes(node))
+    """Whether `node` is a generator. Every node of every function is looked at here: the fields without the detours of `ast`."""
+    pending: list[Any] = [node.body] if isinstance(node, ast.Lambda) else list(node.body)
+    while pending:
+        current = pending.pop()
+        kind = type(current)
+        if kind in _YIELDS:
+            return True
+        if kind in _SCOPES:
+            pending += around(current)
+        elif kind not in _LEAVES:
+            for name in kind._fields:
+                value = getattr(current, name, None)
+                if type(value) is list:
+                    pending += value
+                elif isinstance(value, ast.AST):
+                    pending.append(value)
+    return False
 
 
 def dotted(node: ast.expr) -> str:

@@ -8,7 +8,7 @@ from .link import SWITCH
 
 MOST_NODES = 400  # of a body that is kept twice: some fifty lines; in longer ones a call has more to do than to be counted
 _WHOLE = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef, ast.Global, ast.Nonlocal)
-_SHARED = (ast.expr_context, ast.operator, ast.unaryop, ast.boolop, ast.cmpop)
+_SHARED = frozenset(kind for base in (ast.expr_context, ast.operator, ast.unaryop, ast.boolop, ast.cmpop) for kind in base.__subclasses__())
 
 
 def copied(node, body):
@@ -30,18 +30,19 @@ def copied(node, body):
 
 def _shallow(item, pending):
     """A copy of `item` whose lists of nodes and nodes are still to be filled: they are put among `pending`."""
-    if not isinstance(item, ast.AST) or isinstance(item, _SHARED):
+    kind = type(item)
+    if kind in _SHARED or not isinstance(item, ast.AST):
         return item
-    new = type(item).__new__(type(item))
+    new = kind.__new__(kind)
     fields = new.__dict__
-    for name, value in item.__dict__.items():
+    fields.update(item.__dict__)
+    for name in kind._fields:
+        value = fields.get(name)
         if type(value) is list:
             fields[name] = []
             pending.append((value, fields[name]))
-        elif isinstance(value, ast.AST) and not isinstance(value, _SHARED):
+        elif isinstance(value, ast.AST) and type(value) not in _SHARED:
             pending.append(([value], _Field(fields, name)))
-        else:
-            fields[name] = value
     return new
 
 

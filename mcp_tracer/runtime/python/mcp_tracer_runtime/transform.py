@@ -8,6 +8,7 @@ from .blocks import Blocks
 
 _WITHS = (ast.With, ast.AsyncWith)
 _TRIES = tuple(getattr(ast, name) for name in ("Try", "TryStar") if hasattr(ast, name))
+_GUARDS = _TRIES + _WITHS
 
 
 class Table(list):
@@ -93,7 +94,7 @@ class File:
             return None
         scope = Scope(self.table.add(_description(entry, level)), entry.name, entry.kind, level)
         spare = spares.copied(entry.node, body)
-        scope.guarded = any(isinstance(child, _TRIES + _WITHS) and _wraps_return(child) for child in inventory.own_nodes(entry.node))
+        scope.guarded = any(isinstance(child, _GUARDS) and _wraps_return(child) for child in inventory.own_statements(entry.node))
         Blocks(self, scope, entry.name + ".", class_name).walk(body)
         outset = nodes.outset(entry.node)
         whole = _wrapped(scope, entry.params, body, first, last, outset)
