@@ -17,7 +17,8 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parents[1])]
 
 from suites import attempts, reporting  # noqa: E402
-from suites_javascript.packages import ALL, NAMED  # noqa: E402
+from suites_javascript.further import FURTHER  # noqa: E402
+from suites_javascript.packages import NAMED, UNNAMED  # noqa: E402
 from suites_javascript.place import prepare  # noqa: E402
 
 WAYS = "in_place:1235,on_load:1235,in_place+:2,on_load+:25"
@@ -26,7 +27,7 @@ WAYS = "in_place:1235,on_load:1235,in_place+:2,on_load+:25"
 def main() -> int:
     """Exit status 1 where a suite differs without a known reason, or could not be tried."""
     asked = _arguments()
-    table = runpy.run_path(asked.table)["ALL"] if asked.table else NAMED if asked.named else ALL
+    table = runpy.run_path(asked.table)["ALL"] if asked.table else NAMED if asked.named else NAMED + UNNAMED + FURTHER
     suites = [suite for suite in table if not asked.names or suite.name in asked.names]
     unknown = set(asked.names) - {suite.name for suite in suites}
     if unknown:

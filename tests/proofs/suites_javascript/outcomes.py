@@ -15,7 +15,7 @@ _TIME = re.compile(r"\b\d[\d.,]*\s?(?:ms|s|seconds|milliseconds)\b")
 
 def read(runner: str, result: Path, output: str) -> dict[str, str]:
     """Each test's outcome: `passed`, `failed`, `skipped`, … Where a runner tells no tests, the lines that it wrote."""
-    if runner in ("tape", "tap", "ava"):
+    if runner in ("tape", "tap", "ava", "lab", "qunit"):
         return tap(output)
     if runner == "plain":
         return plain(output)

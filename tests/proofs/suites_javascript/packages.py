@@ -13,6 +13,8 @@ RUNNERS = {
     "tape": "node_modules/.bin/tape",
     "tap": "node_modules/.bin/tap --timeout=240 --no-coverage --no-check-coverage --reporter=tap",
     "ava": "node_modules/.bin/ava --tap",
+    "lab": "node_modules/.bin/lab --reporter tap",
+    "qunit": "node_modules/.bin/qunit",
     "plain": "",
 }
 
