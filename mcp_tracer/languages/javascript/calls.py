@@ -31,10 +31,8 @@ def plan_call(plan: FilePlan, node: Node, scope: Scope) -> None:
     """Plan the child span of one call, unless it is one that must keep its shape."""
     if _is_awaited(node) and scope.suspends:
         return  # `begin_call` was planned with the await around it
-    if plan.typed and hazards.may_narrow(node) and (_is_test(node) or _is_inferred_from(node, scope)):
+    if plan.typed and _tells_types(node, scope):
         return
-    if plan.typed and _has_optional_link(node) and (_is_test(node) or _is_operand(node)):
-        return  # `if (a?.f())` and `a?.f() === 1` tell TypeScript that there is an `a`
     statement = node.parent
     if plan.typed and statement is not None and statement.type == "expression_statement" and statements.in_statement_list(statement):
         _plan_statement_call(plan, node, statement, scope)
@@ -47,6 +45,14 @@ def plan_call(plan: FilePlan, node: Node, scope: Scope) -> None:
         start = syntax.start_of_chain(node) if parenthesis is None else parenthesis.start_byte
         plan.edits.wrap(start, f"{plan.probes}.d(", syntax.end_of(node), f",{scope.span},{order})")
         begin_call(plan, node, scope)
+
+
+def _tells_types(node: Node, scope: Scope) -> bool:
+    """Whether TypeScript learns from this very call what some name holds: `if (isText(x))`, `if (a?.f())`, `a?.f() === 1`."""
+    narrows, is_optional = hazards.may_narrow(node), _has_optional_link(node)
+    if (narrows or is_optional) and (_is_test(node) or hazards.is_kept_test(node)):
+        return True
+    return (is_optional and _is_operand(node)) or (narrows and _is_inferred_from(node, scope))
 
 
 def begin_call(plan: FilePlan, node: Node, scope: Scope) -> int | None:

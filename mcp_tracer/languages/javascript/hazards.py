@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 
 from tree_sitter import Node
@@ -130,3 +131,16 @@ def may_narrow(call: Node) -> bool:
     if arguments is None:
         return False
     return any(child.type in ("identifier", "member_expression", "this", "subscript_expression") for child in arguments.named_children)
+
+
+def is_kept_test(call: Node) -> bool:
+    """In TypeScript: whether a test is kept in a constant first (`const isText = isString(x)`), and decides a branch by that name."""
+    declarator = call.parent
+    if declarator is None or declarator.type != "variable_declarator" or declarator.child_by_field_name("type") is not None:
+        return False
+    declaration, named = declarator.parent, declarator.child_by_field_name("name")
+    if declaration is None or named is None or declaration.parent is None or not syntax.has_token(declaration, "const"):
+        return False
+    name = re.escape(text(named))
+    pattern = rf"(?<![\w$.]){name}\s*(?:\?(?![.?])|&&|\|\|)|(?:!|&&|\|\||(?:if|while)\s*\()\s*{name}(?![\w$])"
+    return re.search(pattern, text(declaration.parent)) is not None

@@ -43,6 +43,7 @@ export function take<T>(count: number): (source: Seen<T>) => Seen<T> {
   return count <= 0 ? () => NOTHING : operate((source, sink) => { sink.next(source.value) });
 }
 export function sized(names?: Set<string>): number { if (names?.has('a')) return names.size; return 0 }
+export function first(x: string | string[]): string { const isMany = Array.isArray(x); return isMany ? x[0]! : x }
 interface Page { text(): string; keep(): void }
 export function page(): Page {
   const self = {} as Page;
@@ -56,6 +57,7 @@ if (isLoose('a')) use({ purr: 'loud' }, 'abc');
 new Box().holds('x');
 own({ a: 1 });
 page().keep();
+first(['a']);
 """
 
 
