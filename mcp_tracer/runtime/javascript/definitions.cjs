@@ -35,6 +35,8 @@ class FunctionDefinition {
     this.tracksAsync = true;
     this.keepsVars = true;
     this.budget = new Budget();
+    /** The call expressions, lines and variables in its text. @type {import('./recorder.cjs').Definition[]} */
+    this.sites = [];
     /** @type {Set<string> | null} the only variables to capture; null for all */
     this.variables = null;
   }
@@ -71,10 +73,13 @@ class FunctionDefinition {
   }
 }
 
-/** @param {Table} table @param {SiteRow} row @returns {import('./recorder.cjs').Definition} */
-function siteDefinition(table, row) {
-  const [fn, line, column, name, kind, names] = row;
-  return { id: nextId++, defined: false, isSite: true, map: { file: table.file, function: table.functions[fn][0], line, column, name, kind, names }, budget: new Budget() };
+/** @param {Table} table @param {SiteRow} row @param {FunctionDefinition} owner the function in whose text it stands @returns {import('./recorder.cjs').Definition} */
+function siteDefinition(table, row, owner) {
+  const [, line, column, name, kind, names] = row;
+  const site = { id: nextId++, defined: false, isSite: true, map: { file: table.file, function: owner.name, line, column, name, kind, names }, budget: new Budget() };
+  site.budget.owner = owner.budget;
+  owner.sites.push(site);
+  return site;
 }
 
 /** A call into a library or another system: it has no place in the project. @param {string} file the module's name @param {string} name @param {string} kind */

@@ -91,6 +91,8 @@ class Frame {
     /** How many calls it stands for. */
     this.calls = 1;
     this.isBrief = false;
+    /** Some of its lines, checkpoints or variables are only counted. */
+    this.leavesOut = false;
     /** Its times are those that such calls take on average. */
     this.isEstimate = false;
     this.ended = false;
@@ -124,6 +126,10 @@ class Ghost {
     /** @type {Frame | null} */
     this.previous = previous;
     this.isSuspended = false;
+    /** As a span has them: no call expression of it is recorded. @type {Frame | null} */
+    this.call = null;
+    /** @type {Definition | null} */
+    this.used = null;
   }
 }
 

@@ -135,11 +135,15 @@ class Budget {
     this.dark = this.passed = 0;
     /** Who calls it, while its calls run without probes: the nearest span above those that are seen. @type {Map<Definition, number> | null} */
     this.callers = null;
-    /** @type {Definition | null} */
+    /** @type {import('./definitions.cjs').FunctionDefinition | null} */
     this.definition = null;
+    /** Of a site: the budget of the function in whose text it stands. @type {Budget | null} */
+    this.owner = null;
+    /** Its calls that were seen since the program began. */
+    this.known = 0;
   }
 
-  /** Its calls may run without probes: `cells[cell]` is what the instrumented text looks at. @param {Definition} definition @param {Int32Array} cells @param {number} cell */
+  /** Its calls may run without probes: `cells[cell]` is what the instrumented text looks at. @param {import('./definitions.cjs').FunctionDefinition} definition @param {Int32Array} cells @param {number} cell */
   mayGoDark(definition, cells, cell) {
     this.definition = definition;
     this.cells = cells;
@@ -226,9 +230,10 @@ class Budget {
   /** What a call took that was seen. @param {number} total @param {number} self @param {import('./frame.cjs').Frame | null} caller */
   learn(total, self, caller) {
     const share = Math.max(1 / ++this.seen, 1 / 64);
+    this.known++;
     this.meanTotal += share * (total - this.meanTotal);
-    if (this.callers === null) this.meanSelf += share * (self - this.meanSelf);
-    else if (caller !== null) this.callers.set(caller.definition, (this.callers.get(caller.definition) ?? 0) + 1);
+    if ((this.owner ?? this).callers === null) this.meanSelf += share * (self - this.meanSelf);
+    else if (this.callers !== null && caller !== null) this.callers.set(caller.definition, (this.callers.get(caller.definition) ?? 0) + 1);
   }
 
   /** A call without probes failed, and is recorded itself. */
@@ -361,22 +366,47 @@ function showNext() {
 
 /**
  * Estimates for the calls that ran without probes since the last flush. What they took themselves was counted as their callers' own time, and is taken back from that.
- * @param {number} elapsed ms since the last flush: no more can have passed in these calls @param {(definition: Definition, calls: number, total: number, self: number) => void} each
+ * @param {number} elapsed ms since the last flush: no more can have passed in these calls
+ * @param {number} held so many calls of each function are left for later: they may be running, and are not to be counted here if they fail
+ * @param {(definition: Definition, calls: number, total: number, self: number) => void} each
  */
-function estimate(elapsed, each) {
-  const due = [...governor.dark].filter((budget) => (budget.settle(), budget.dark > 0));
-  const own = due.reduce((sum, budget) => sum + budget.dark * budget.ownTime(), 0);
+function estimate(elapsed, held, each) {
+  const due = [...governor.dark].filter((budget) => (budget.settle(), budget.dark > held));
+  for (const budget of due) budget.dark -= held;
+  const own = due.reduce((sum, budget) => sum + budget.dark * budget.ownTime() + siteTime(budget), 0);
   const scale = own > elapsed ? elapsed / own : 1;
   /** @type {Map<Definition, number>} */
   const taken = new Map();
   for (const budget of due) {
+    const definition = /** @type {import('./definitions.cjs').FunctionDefinition} */ (budget.definition);
+    for (const site of definition.sites) estimateSite(site, unseen(site), scale, each);
     const self = budget.ownTime() * scale * budget.dark;
-    each(/** @type {Definition} */ (budget.definition), budget.dark, Math.max(self, (budget.meanTotal - governor.clockCost) * budget.dark), self);
-    share(budget, self, taken);
-    budget.dark = 0;
+    each(definition, budget.dark, Math.max(self, (budget.meanTotal - governor.clockCost) * budget.dark), self);
+    share(budget, self + siteTime(budget) * scale, taken);
+    budget.dark = held;
   }
   for (const [definition, self] of taken) each(definition, 0, 0, -self);
-  for (const budget of governor.dark) if (budget.callers === null) governor.dark.delete(budget);
+  for (const budget of governor.dark) if (budget.callers === null && budget.dark <= 0) governor.dark.delete(budget);
+}
+
+/** @param {Definition} site @returns {number} how many times it was passed in calls without probes: as often in each as in those that were seen */
+function unseen(site) {
+  const { known, owner } = /** @type {Budget} */ (site.budget);
+  return owner === null || owner.known === 0 ? 0 : Math.round((owner.dark * known) / owner.known);
+}
+
+/** @param {Budget} budget of a function @returns {number} ms that the call expressions in its calls without probes took by themselves */
+function siteTime(budget) {
+  const sites = budget.definition?.sites ?? [];
+  return sites.reduce((sum, site) => sum + unseen(site) * /** @type {Budget} */ (site.budget).ownTime(), 0);
+}
+
+/** @param {Definition} site @param {number} calls @param {number} scale @param {(definition: Definition, calls: number, total: number, self: number) => void} each */
+function estimateSite(site, calls, scale, each) {
+  if (calls === 0) return;
+  const budget = /** @type {Budget} */ (site.budget);
+  const self = budget.ownTime() * scale * calls;
+  each(site, calls, Math.max(self, (budget.meanTotal - governor.clockCost) * calls), self);
 }
 
 /** @param {Budget} budget @param {number} self @param {Map<Definition, number>} taken */

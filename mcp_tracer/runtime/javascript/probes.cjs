@@ -9,6 +9,7 @@ const { pack } = require('./pack.cjs');
 const { now } = require('./clock.cjs');
 const { TAG, writeParam } = require('./recorder.cjs');
 const { setBrief, writeValue } = require('./values.cjs');
+const { governor } = require('./governor.cjs');
 const quoting = require('./quoting.cjs');
 const spans = require('./spans.cjs');
 
@@ -18,8 +19,10 @@ const { NONE, BULK, state } = spans;
 /** @typedef {import('./definitions.cjs').FunctionDefinition} FunctionDefinition */
 /** @typedef {import('./recorder.cjs').Definition} Definition */
 
-/** Of one span; further events are left out, and the span says so. */
+/** Of one span; further events are counted, and the span says so. */
 const MAX_EVENTS = 10000;
+/** Of one span, whatever the budget says. */
+const WHOLE_EVENTS = 100;
 /** @type {never[]} spread behind a call's arguments it adds nothing */
 const NOTHING = [];
 
@@ -68,7 +71,7 @@ class Probes {
     this.c = new Int32Array(functions.length);
     /** The span of such a call. */
     this.n = NONE;
-    for (const [i, fn] of functions.entries()) if (fn.instrumentedLevel < 3) fn.budget.mayGoDark(fn, this.c, i);
+    for (const [i, fn] of functions.entries()) fn.budget.mayGoDark(fn, this.c, i);
   }
 
   /** A call without probes. @param {Frame | Ghost | 0} outer @returns {Frame | Ghost} */
@@ -265,21 +268,33 @@ function record(frame, site, values) {
   const recorder = state.recorder;
   const fn = /** @type {FunctionDefinition} */ (frame.definition);
   if (recorder === null || !frame.root.sampled || (values !== null && !fn.keepsVariable(/** @type {string[]} */ (site.map.names)))) return;
-  if (frame.isCounted) return countEvent(site);
-  if (frame.events >= MAX_EVENTS) {
-    frame.isBrief = true;
-    return;
+  const budget = /** @type {import('./governor.cjs').Budget} */ (site.budget);
+  budget.known++;
+  if (frame.isCounted) return countEvent(site, budget);
+  if (isLeftOut(frame, budget)) {
+    frame.leavesOut = true;
+    return countEvent(site, budget);
   }
   try {
-    recorder.event(frame, site, now(), values);
+    const time = now();
+    recorder.event(frame, site, time, values);
+    if (governor.isOn && budget.measures()) budget.measured(now() - time);
   } catch (error) {
     state.onFailure(error);
   }
 }
 
-/** A line, checkpoint or variable of a call that is only counted. @param {Definition} site */
-function countEvent(site) {
-  const budget = /** @type {import('./governor.cjs').Budget} */ (site.budget);
+/** @param {Frame} frame that is recorded @param {import('./governor.cjs').Budget} budget of the line, checkpoint or variable @returns {boolean} whether it is only counted */
+function isLeftOut(frame, budget) {
+  if (frame.events >= MAX_EVENTS) return true;
+  if (!governor.isOn) return false;
+  if (frame.events >= WHOLE_EVENTS) return budget.take(0, false) === 0;
+  governor.spent += budget.cost;
+  return false;
+}
+
+/** A line, checkpoint or variable that is only counted. @param {Definition} site @param {import('./governor.cjs').Budget} budget of it */
+function countEvent(site, budget) {
   if (budget.count === 0) state.counted.push(site);
   budget.add(0, 0, false);
 }

@@ -70,7 +70,7 @@ class Recorder {
     pack.end = 0;
     this.payload(frame);
     if (frame.hasValue) this.returned(frame);
-    let flags = frame.isBrief ? FLAG.LEFT_OUT : 0;
+    let flags = frame.isBrief || frame.leavesOut ? FLAG.LEFT_OUT : 0;
     if (frame.isEstimate) flags |= FLAG.ESTIMATE;
     if (frame.threw) flags |= this.failure(frame);
     if (frame.resumes > 0) flags |= this.suspension(frame);

@@ -208,7 +208,7 @@ function count(frame, duration) {
   if (budget.count === 0) state.counted.push(frame.definition);
   const self = Math.max(0, duration - frame.covered);
   budget.add(duration, self, frame.threw);
-  if (budget.cells !== null) budget.learn(duration, self, frame.parent);
+  if (budget.cells !== null || budget.owner !== null) budget.learn(duration, self, frame.parent);
 }
 
 /** The calls that one exception has passed through and that are not written yet, innermost first: calls without probes among those above are known only as it passes them. @type {{frame: Frame, end: number}[]} */
@@ -264,7 +264,7 @@ function write(frame, end) {
     const measures = governor.isOn && budget !== null && !frame.threw && budget.measures();
     /** @type {import('./recorder.cjs').Recorder} */ (state.recorder).span(frame, end);
     if (measures) budget.measured(now() - end + frame.captured + COST_BEFORE);
-    if (budget !== null && budget.cells !== null && !frame.isEstimate) budget.learn(end - frame.start, Math.max(0, end - frame.start - frame.covered), frame.parent);
+    if (budget !== null && (budget.cells !== null || budget.owner !== null) && !frame.isEstimate) budget.learn(end - frame.start, Math.max(0, end - frame.start - frame.covered), frame.parent);
   } catch (error) {
     state.onFailure(error);
   }

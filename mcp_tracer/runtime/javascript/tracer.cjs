@@ -23,6 +23,7 @@ const ROOT_PAUSE_MS = 50;
 const SPAN_PAUSE_MS = 250;
 const LONG_LOOP_MS = 500;
 const OPEN_AFTER_MS = 100;
+const MOST_RUNNING = 64;
 const { state } = spans;
 const RUN_KEY = 'mcp-tracer.run';
 const timers = { setImmediate, setTimeout, setInterval };
@@ -72,7 +73,7 @@ class Tracer {
     for (const fn of functions) fn.configure(this.settings, this.isOn());
     this.functions.push(...functions);
     this.govern(governor.level, functions);
-    const sites = table.sites.map((row) => siteDefinition(table, row));
+    const sites = table.sites.map((row) => siteDefinition(table, row, functions[row[0]]));
     if (state.recorder !== null) this.guard(() => state.recorder?.define(this.nextFile(), CLASS.FILE, { path: table.file, sha256: table.sha256 }));
     for (const name of table.modules) hooks.load(name, this);
     const probes = new Probes(functions, sites);
@@ -121,7 +122,7 @@ class Tracer {
 
   /** @param {boolean} isRoot @param {number} time ms */
   afterSpan(isRoot, time) {
-    if (this.exiting || time - this.lastFlush > LONG_LOOP_MS) this.flush(this.exiting);
+    if (this.exiting || time - this.lastFlush > LONG_LOOP_MS) this.flush(this.exiting, this.exiting ? 0 : MOST_RUNNING);
     else if (!this.flushPlanned) {
       this.flushPlanned = true;
       state.quietUntil = this.lastFlush + LONG_LOOP_MS;
@@ -134,8 +135,8 @@ class Tracer {
     }
   }
 
-  /** Write what is recorded, and the spans that are open. @param {boolean} last whether all open ones are written, not only those that have lasted */
-  flush(last) {
+  /** Write what is recorded, and the spans that are open. @param {boolean} last whether all open ones are written, not only those that have lasted @param {number} [running] calls of each function that may be running unseen, at most */
+  flush(last, running = 0) {
     const time = now();
     const before = this.lastFlush;
     this.lastFlush = time;
@@ -146,7 +147,7 @@ class Tracer {
       spans.announceOpen(last ? time : time - OPEN_AFTER_MS, (frame) => recorder.open(frame));
       relax();
       for (const definition of state.counted.splice(0)) recorder.counted(definition, time);
-      if (governor.dark.size > 0) estimate(time - before, (definition, calls, total, self) => recorder.estimated(definition, time, calls, total, self));
+      if (governor.dark.size > 0) estimate(time - before, running, (definition, calls, total, self) => recorder.estimated(definition, time, calls, total, self));
       for (const cells of this.cells) keepFromWrapping(cells);
       recorder.spool.flush();
       governor.spent += now() - time;

@@ -204,6 +204,15 @@ def test_a_long_file_of_many_chunks_is_whole(project: Project) -> None:
 
 
 def test_a_span_with_very_many_events_keeps_the_first_ones_and_says_so(project: Project) -> None:
+    project.settings("TRACING_OVERHEAD_BUDGET=off")
     spool = project.trace("function f() {\n  let n = 0\n  while (n < 20000) {\n    n++\n  }\n}\nf();\n", level=5)
     assert len(spool.events) == 10000
+    assert spool.named("f")[0].flags & 4
+
+
+def test_events_beyond_the_budget_are_counted_and_the_span_says_so(project: Project) -> None:
+    spool = project.trace("function f() {\n  let n = 0\n  while (n < 200000) {\n    n++\n  }\n}\nf();\n", level=5)
+    recorded = [values["V"]["n"] for _, site, values in spool.events if values]
+    assert recorded[:50] == list(range(50)) and len(spool.events) <= 10000
+    assert len(recorded) + spool.calls("n", "variable") == 200001
     assert spool.named("f")[0].flags & 4

@@ -109,3 +109,46 @@ setTimeout(() => { for (let n = 0; n < 1000; n++) hot(n) }, 200);
     spool = project.trace(text)
     assert spool.calls("hot") == 501000 and "hot" in estimated(spool)
     assert [span.sections["P"] for span in spool.named("hot")[-1000:]] == [[n] for n in range(1000)]
+
+
+@pytest.mark.parametrize("level", [3, 4, 5])
+def test_sites_of_unseen_calls_are_estimated(project: Project, level: int) -> None:
+    text = """
+function leaf(n) { let twice = n * 2; return twice }
+function middle(n) { let sum = leaf(n); if (n % 2) sum += leaf(n + 1); return Math.max(sum, 1) }
+function main() { for (let n = 0; n < 400000; n++) middle(n) }
+main();
+"""
+    spool = project.trace(text, level=level)
+    assert (spool.calls("leaf"), spool.calls("middle")) == (600000, 400000)
+    assert {"leaf", "middle", "Math.max"} <= estimated(spool)
+    assert spool.calls("Math.max", "call") == pytest.approx(400000, rel=0.05)
+    assert spool.end is not None and spool.end["dropped"] == spool.end["faults"] == 0
+
+
+def test_self_times_stay_within_the_time_that_passed_where_sites_are_estimated(project: Project) -> None:
+    text = """
+function leaf(n) { let text = ''; for (let i = 0; i < 20; i++) text += JSON.stringify(n); return text }
+function main() { let sum = 0; for (let n = 0; n < 30000; n++) sum += leaf(n).length; return sum }
+main();
+"""
+    spool = project.trace(text, level=3)
+    (main,) = spool.named("main")
+    own = sum(span.self_time for span in spool.spans if not span.is_open) + sum(row.self_time for row in spool.counted)
+    assert "leaf" in estimated(spool) and own == pytest.approx(main.duration, rel=0.1)
+
+
+def test_a_call_of_what_is_no_function_is_quoted_as_without_probes_where_calls_are_unseen(project: Project) -> None:
+    text = """
+const wrong = { get: () => 1 };
+function quoted(n) { return n < 300000 ? n : wrong.get().missing() }
+function nested(n) { const later = () => n; return quoted(n) + later() }
+for (let n = 0; n < 300000; n++) nested(n);
+try { nested(300000) } catch (error) { console.log(error.message) }
+"""
+    project.write("plain.cjs", text)
+    plain = project.run("plain.cjs").stdout
+    project.write("main.cjs", text)
+    project.instrument(3, "main.cjs")
+    assert project.run("main.cjs").stdout == plain
+    assert "nested" in estimated(project.spools()[0])
