@@ -35,3 +35,26 @@ def test_an_exception_pickles_as_before(project: Any) -> None:
 def test_a_partial_of_a_partial_is_one(project: Any) -> None:
     if project.core == "c":  # Python alone reads no dictionary without making it
         assert project.trace(PARTIAL).one("take").params["value"][2][0] == "functools.partial"
+
+
+MAKING = """
+def take(value):
+    return value
+
+class Meta(type):
+    def mro(cls):
+        take(cls)
+        return type.mro(cls)
+
+class Made(metaclass=Meta):
+    def __init__(self):
+        self.field = 1
+
+take(Made())
+"""
+
+
+def test_a_class_that_is_being_made(project: Any) -> None:
+    first, second = project.trace(MAKING).of("take")
+    assert first.params["value"] == ("ext", 9, ["class", "__main__.Made"])
+    assert second.params["value"][2] == ["__main__.Made", {"field": 1}]

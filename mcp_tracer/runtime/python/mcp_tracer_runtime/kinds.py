@@ -39,6 +39,8 @@ def plan(cls):
     known = _plans.get(id(cls))
     if known is not None and known[0]() is cls:
         return known[1]
+    if _mro(cls) is None:
+        return told(cls)
     if len(_plans) > 5000:  # classes that are made at run time and forgotten
         _plans.clear()
     kind, name, characters, fields = told(cls)
@@ -62,6 +64,8 @@ def told(cls):
     if kind is not None and _is_original(cls):
         return _told(kind, cls.__name__ if kind == SEQUENCE else name, (cls,))
     bases = _mro(cls)
+    if bases is None:  # `mro()` of its metaclass runs just now: the class is being made
+        return _told(OBJECT, name, ())
     if _is_enum(cls):
         return _told(ENUM, name, tuple(field for field in _fields(bases) if field is None))
     names = next((_namespace(base)["_fields"] for base in bases if "_fields" in _namespace(base)), None)
