@@ -14,6 +14,9 @@ OWN_SOURCE = "formats a file of the package, where the header stands in place"
 ECHOES_HEADERS = (
     "reads a body that repeats the request's headers in pieces of 512 bytes; with `traceparent` a line less fits into the first"
 )
+READS_BYTECODE = (
+    "reads the instructions in front of the one that its caller stands at; traced at level 3 and above, a probe's are among them"
+)
 
 
 @dataclass(frozen=True)
@@ -134,6 +137,35 @@ UNNAMED = (
         needs="urllib3 idna certifi charset_normalizer pytest-httpbin==2.1.0 httpbin trustme==1.2.1 PySocks "
         "pytest-mock==3.14.0 setuptools<80",
         exceptions={"tests/test_requests.py::TestRequests::test_response_iter_lines_reentrant": ECHOES_HEADERS},
+    ),
+    Suite("mako", "1.4.3", "mako", tests="test", needs="markupsafe==3.0.2 babel lingua dogpile.cache beaker"),
+    Suite(
+        "lark",
+        "1.3.1",
+        "lark",
+        tests="tests/test_parser.py tests/test_trees.py tests/test_tools.py tests/test_cache.py tests/test_reconstructor.py "
+        "tests/test_lexer.py",
+        needs="regex interegular js2py",
+    ),
+    Suite("blinker", "1.9.0", "src", needs="pytest-asyncio==0.26.0"),
+    Suite("executing", "2.3.0", "executing", needs="asttokens littleutils"),
+    Suite("wrapt", "2.5.2", "src", environment={"WRAPT_DISABLE_EXTENSIONS": "1"}),
+    Suite("typeguard", "4.6.0", "src", needs="typing_extensions"),
+    Suite(
+        "zope.interface", "8.7", "src/zope", tests="src/zope/interface", needs="zope.event zope.testing", environment={"PURE_PYTHON": "1"}
+    ),
+    Suite("sly", "0.5", "src"),
+    Suite("decorator", "5.3.1", "src", tests="tests/test.py"),
+    Suite(
+        "varname",
+        "1.0.0",
+        "varname",
+        needs="executing asttokens pure_eval",
+        arguments="-o addopts=",
+        exceptions={
+            f"tests/test_bytecode_nameof.py::TestNameof::{name}": READS_BYTECODE
+            for name in ("test_original_nameof", "test_bytecode_pytest_nameof_fail", "test_nameof")
+        },
     ),
 )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -161,18 +162,18 @@ def borrowed(suite: Suite, home: Path, core: str) -> Place:
 def _fetched(suite: Suite, folder: Path, interpreter: str) -> Path:
     """The source distribution, downloaded once."""
     folder.mkdir(parents=True, exist_ok=True)
-    pattern = f"{suite.name.replace('-', '[-_.]')}-{suite.version}.tar.gz"
-    found = [
-        path
-        for path in folder.iterdir()
-        if path.match(pattern) or path.name.lower() == f"{suite.name.replace('-', '_')}-{suite.version}.tar.gz"
-    ]
+    wanted = _normal(f"{suite.name}-{suite.version}.tar.gz")
+    found = [path for path in folder.iterdir() if _normal(path.name) == wanted]
     if not found:
         download = [interpreter, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", suite.name, "-d", str(folder)]
         before = set(folder.iterdir())
         _run([*download, f"{suite.name}=={suite.version}"], folder)
         found = list(set(folder.iterdir()) - before)
     return found[0]
+
+
+def _normal(name: str) -> str:
+    return re.sub("[-_.]+", "-", name).lower()
 
 
 def _unpack(archive: Path, project: Path) -> None:
