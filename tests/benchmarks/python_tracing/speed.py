@@ -33,7 +33,7 @@ def _piece(rounds):
 
 
 def meter():
-    """CPU ns of this thread for the piece, whose time is not the program's: the lesser of two tries, so that one interruption is no matter."""
+    """CPU ns of this thread for the piece, whose time is not the program's: the lesser of two tries, so one interruption is no matter."""
     return min(_timed(), _timed())
 
 
