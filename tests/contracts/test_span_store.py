@@ -6,6 +6,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from unittest.mock import patch
 
 import anyio
 from hypothesis import HealthCheck, given, settings
@@ -17,7 +18,7 @@ from mcp_tracer.ingest.reader import SpoolReader
 from mcp_tracer.model.query import SpanQuery
 from mcp_tracer.service.operations.sides import Side, failed, sampled, stats_of
 from mcp_tracer.service.operations.value_search import look
-from mcp_tracer.storage.sqlite import SqliteSpanStore
+from mcp_tracer.storage.sqlite import SqliteSpanStore, dense
 from mcp_tracer.storage.sqlite.writer import Limits
 from tests.contracts.programs import RUNS, START, TEXTS, TRACES, programs
 from tests.contracts.reference import Reference, Row
@@ -120,16 +121,30 @@ def test_searches_find_what_matches(builders: list[SpoolBuilder], shape: tuple[i
     compare(builders, shape, check)
 
 
-@given(programs, shapes, st.none() | st.integers(START - HOUR, START + 3 * HOUR), st.none() | st.integers(START, START + 4 * HOUR))
+near = st.integers(START, START + 3000)  # within what one program recorded
+
+
+@given(
+    programs,
+    shapes,
+    st.none() | near | st.integers(START - HOUR, START + 3 * HOUR),
+    st.none() | near | st.integers(START, START + 4 * HOUR),
+    st.sampled_from([2, 5, dense.LEAST]),
+)
 @some
-def test_statistics_are_exact(builders: list[SpoolBuilder], shape: tuple[int, Limits, bool], start: int | None, end: int | None) -> None:
+def test_statistics_are_exact(
+    builders: list[SpoolBuilder], shape: tuple[int, Limits, bool], start: int | None, end: int | None, least: int
+) -> None:
+    """Whatever windows cut, and however many calls of an hour are added up at ingest."""
+
     async def check(store: SqliteSpanStore, reference: Reference) -> None:
         check_stats(await store.function_stats(), reference.stats())
         check_stats(await store.function_stats(run_id=RUNS[0]), reference.stats(RUNS[0]))
         check_stats(await store.hotspots(start_ns=start, end_ns=end, limit=100), reference.stats(None, start, end))
         check_stats(await store.hotspots(run_id=RUNS[0], start_ns=start, limit=100), reference.stats(RUNS[0], start))
 
-    compare(builders, shape, check)
+    with patch.object(dense, "LEAST", least), patch.object(dense, "_MOST", 3 * least):
+        compare(builders, shape, check)
 
 
 def path_of(row: Row, rows: dict[str, Row]) -> tuple[str, ...]:

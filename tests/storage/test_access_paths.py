@@ -15,7 +15,7 @@ from mcp_tracer.ingest.reader import SpoolReader
 from mcp_tracer.model.query import SpanQuery
 from mcp_tracer.model.sql import Scope, SqlQuery
 from mcp_tracer.service.operations.value_search import look
-from mcp_tracer.storage.sqlite import SqliteSpanStore, columns, frames, schema, seal
+from mcp_tracer.storage.sqlite import SqliteSpanStore, columns, dense, frames, schema, seal
 from mcp_tracer.storage.sqlite.writer import Limits
 from tests.spool_builder import SpoolBuilder, sections
 
@@ -23,7 +23,8 @@ pytestmark = pytest.mark.anyio
 RUNS, SPANS, SEGMENT, FRAME, BLOCK = 20, 500, 1000, 100, 25
 START = 1_700_000_000_000_000_000
 HOUR = 3600 * 10**9
-LARGE = ("frame", "payload", "trace_frame", "err_frame", "source_frame", "trace", "event_frame", "fn_frame", "gram", "aggregate")
+LARGE = ("frame", "payload", "trace_frame", "err_frame", "source_frame", "trace", "event_frame", "fn_frame", "gram", "aggregate", "dense",
+         "rollup")  # fmt: skip
 
 
 @dataclass
@@ -58,6 +59,8 @@ async def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncGenerat
     for module in (frames, seal):
         monkeypatch.setattr(module, "FRAME_SPANS", FRAME)
     monkeypatch.setattr(frames, "BLOCK_SPANS", BLOCK)
+    monkeypatch.setattr(dense, "LEAST", FRAME // 4)
+    monkeypatch.setattr(dense, "_MOST", 2 * FRAME)
     filled = SqliteSpanStore(tmp_path / "traces", limits=Limits(spans=SEGMENT + 1))
     for number in range(1, RUNS + 1):
         with SpoolReader(program(number).write(tmp_path / "spool")) as reader:
@@ -133,7 +136,8 @@ QUESTIONS: dict[str, tuple[Question, int, int]] = {
         6,
         1,
     ),
-    "hotspots, two parts of hours": (lambda store: store.hotspots(start_ns=START + 3 * HOUR, end_ns=START + 9 * HOUR), 6, 0),
+    "hotspots, two parts of hours": (lambda store: store.hotspots(start_ns=START + 3 * HOUR, end_ns=START + 9 * HOUR), 1, 0),
+    "hotspots, from the middle of a run on": (lambda store: store.hotspots(start_ns=START + 19 * HOUR + 250_000), 3, 0),
     "statistics": (lambda store: store.function_stats(function="step"), 0, 0),
     "patterns of one run": (lambda store: store.findings(TRACE), 0, 0),
     "new calls, for patterns": (lambda store: store.scan(None, lambda calls: len(calls.rows), limit=200), 3, 0),
@@ -161,3 +165,13 @@ async def test_statements_find_rows_by_keys(store: SqliteSpanStore, reads: Reads
                 assert not detail.startswith("SCAN") or "COVERING INDEX" in detail, (statement, detail)
     finally:
         sealed.close()
+
+
+async def test_a_process_first_reads_without_a_mapping(store: SqliteSpanStore, reads: Reads) -> None:
+    """Where the system reads ahead a lot, a mapping costs a first question the whole file."""
+    fresh = SqliteSpanStore(store._folder)  # pyright: ignore[reportPrivateUsage]
+    for number in range(20):
+        await fresh.function_stats(function="step")
+        mapped = any("mmap_size" in statement for statement in reads.statements)
+        assert mapped == (number >= 15)
+    await fresh.aclose()

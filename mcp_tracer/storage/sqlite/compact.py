@@ -42,12 +42,14 @@ def _merge_rollups(db: sqlite3.Connection) -> None:
 
 
 def merge_rollups(db: sqlite3.Connection, ids: list[int]) -> None:
-    """Replace rollup rows by one that says the same."""
+    """Replace rollup rows by one that says the same. It gets an id that no row had: readers keep what they read."""
     marks = ",".join("?" * len(ids))
     rows = db.execute(f"SELECT keys, sums, hist FROM rollup WHERE id IN ({marks})", ids).fetchall()
     merged = rollup.merged([rollup.decode(*row) for row in rows])
     db.execute(f"DELETE FROM rollup WHERE id IN ({marks})", ids)
-    db.execute("INSERT INTO rollup(id, n, min_hour, max_hour, keys, sums, hist) VALUES(?,?,?,?,?,?,?)", (max(ids), *rollup.encode(merged)))
+    db.execute(
+        "INSERT INTO rollup(id, n, min_hour, max_hour, keys, sums, hist) VALUES(?,?,?,?,?,?,?)", (max(ids) + 1, *rollup.encode(merged))
+    )
 
 
 def _merge_events(db: sqlite3.Connection) -> None:

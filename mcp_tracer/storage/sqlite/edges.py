@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mcp_tracer.storage.sqlite import rollup
+from mcp_tracer.storage.sqlite import dense, rollup
 from mcp_tracer.storage.sqlite.columns import Array
+from mcp_tracer.storage.sqlite.dense import Dense
 from mcp_tracer.storage.sqlite.rollup import BUCKETS, SUM_NAMES, SUMS, Rollup
 from mcp_tracer.storage.sqlite.snapshot import Segment, Snapshot
 
@@ -25,12 +26,22 @@ class Edge:
     run: int | None
 
 
-def rolled_up(snapshot: Snapshot, segment: Segment, edge: Edge, histograms: bool) -> Rollup:
-    """The edge as a rollup, with or without histograms."""
-    found = _Sums(edge.functions, histograms)
-    for part in _parts(snapshot, segment, edge):
+def rolled_up(snapshot: Snapshot, segment: Segment, edge: Edge, histograms: bool) -> list[Rollup]:
+    """The edge as rollups, with or without histograms."""
+    known = dense.inside(segment, edge.low, edge.high, histograms)
+    found: _Sums | None = None
+    for part in _parts(snapshot, segment, edge, known):
+        found = found or _Sums(edge.functions, histograms)
         found.add(part)
-    return rollup.merged([found.rollup(edge.run or 0), *_aggregates(segment, edge)])
+    counted = [found.rollup(edge.run or 0)] if found else []
+    return [*counted, *_aggregates(segment, edge), *(_chosen(part, edge) for part in known.rollups)]
+
+
+def _chosen(part: Rollup, edge: Edge) -> Rollup:
+    keep = edge.functions[part.keys["fn"]]
+    if edge.run is not None:
+        keep = keep & (part.keys["run"] == edge.run)
+    return part if bool(keep.all()) else rollup.kept(part, keep)
 
 
 class _Sums:
@@ -69,16 +80,20 @@ class _Sums:
         return Rollup(keys, sums, hist)
 
 
-def _parts(snapshot: Snapshot, segment: Segment, edge: Edge) -> Iterator[dict[str, Array]]:
-    """The columns of the spans that belong to the edge, frame by frame."""
+def _parts(snapshot: Snapshot, segment: Segment, edge: Edge, known: Dense) -> Iterator[dict[str, Array]]:
+    """The columns of the spans that belong to the edge and aren't known without, frame by frame."""
     there = segment.directory()
     there = there[(there["max_start"] >= edge.low) & (there["min_start"] < edge.high)]
+    there = there[~known.holds(there["id"], there["id"] + there["n"])]
     inside: list[bool] = ((there["min_start"] >= edge.low) & (there["max_start"] < edge.high)).tolist()
     ids: list[int] = there["id"].tolist()
     for frame, lies_inside in zip(ids, inside, strict=True):
+        left_out = known.left_out(frame, segment.frame_end(frame) - frame)
+        if not left_out.any():
+            continue
         more = {"start"} if not lies_inside else set[str]()
         columns = segment.read(frame, {*_COLUMNS, *more, *({"src"} if edge.run is not None else ())})
-        mask: Array = np.array(edge.functions[columns["fn"]])
+        mask: Array = edge.functions[columns["fn"]] & left_out
         if not lies_inside:
             mask &= (columns["start"] >= edge.low) & (columns["start"] < edge.high)
         if edge.run is not None:

@@ -14,23 +14,9 @@ from mcp_tracer.model.query import Page
 from mcp_tracer.storage.sqlite import schema, segments
 from mcp_tracer.storage.sqlite.snapshot import Snapshot
 
-# Made where they are missing: catalogs of version 1 may lack them.
-TABLES: Final = (
-    """CREATE TABLE IF NOT EXISTS finding(
-        id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, subject TEXT NOT NULL, run_id TEXT NOT NULL, sentence TEXT NOT NULL,
-        spans TEXT NOT NULL, count INT NOT NULL, first INT NOT NULL, last INT NOT NULL, UNIQUE(kind, subject, run_id))""",
-    # How far was looked: `place` is where, `run …` a run that was compared with the one before it.
-    "CREATE TABLE IF NOT EXISTS looked(what TEXT PRIMARY KEY, place TEXT NOT NULL) WITHOUT ROWID",
-)
 _KEEP: Final = """INSERT INTO finding(kind, subject, run_id, sentence, spans, count, first, last) VALUES(?,?,?,?,?,?,?,?)
     ON CONFLICT(kind, subject, run_id) DO UPDATE SET sentence=excluded.sentence, spans=excluded.spans, count=excluded.count,
     first=min(first, excluded.first), last=max(last, excluded.last) WHERE excluded.count > count"""
-
-
-def prepare(catalog: sqlite3.Connection) -> None:
-    """Make the tables. Use where the catalog is written."""
-    for statement in TABLES:
-        catalog.execute(statement)
 
 
 def keep(catalog: sqlite3.Connection, found: Sequence[Finding], place: str | None, compared: Sequence[str]) -> tuple[Finding, ...]:

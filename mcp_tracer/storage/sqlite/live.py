@@ -39,9 +39,7 @@ def open_newest(folder: Path, now_ns: int) -> Live:
     if newest.sealed:
         return following(folder, there, now_ns)
     db = schema.connect(newest.path)
-    schema.check_version(db, newest.path)
-    db.execute(schema.REMOTE_ROOT)
-    db.execute(schema.BLOCK_GRAM)
+    schema.migrate(db, newest.path, schema.SEGMENT_STEPS)
     return _loaded(newest.number, db, _older(there[:-1]))
 
 

@@ -1,17 +1,17 @@
-"""Statistics of whole sealed segments, decoded, for the next question: they never change."""
+"""Rows of statistics that never change, decoded, for the next question."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from threading import Lock
 from typing import Final
 
 from mcp_tracer.storage.sqlite.rollup import Rollup
 
 MAX_BYTES: Final = 32 << 20
-Key = tuple[int, int, bool]
-"""A segment (`Segment.file`), which of its rollups, and whether with histograms."""
+Key = tuple[int, str, int, bool]
+"""A segment (`Segment.file`), a table of it, a row's id, and whether with histograms."""
 
 
 class RollupCache:
@@ -19,10 +19,10 @@ class RollupCache:
 
     def __init__(self, max_bytes: int = MAX_BYTES) -> None:
         self._max_bytes, self._bytes = max_bytes, 0
-        self._kept: OrderedDict[Key, Sequence[Rollup]] = OrderedDict()
+        self._kept: OrderedDict[Key, Rollup] = OrderedDict()
         self._lock = Lock()
 
-    def read(self, key: Key, read: Callable[[], Sequence[Rollup]]) -> Sequence[Rollup]:
+    def read(self, key: Key, read: Callable[[], Rollup]) -> Rollup:
         """What is kept under the key, else what `read` gives."""
         with self._lock:
             if key in self._kept:
@@ -38,5 +38,5 @@ class RollupCache:
         return found
 
 
-def _bytes(parts: Sequence[Rollup]) -> int:
-    return sum(part.keys.nbytes + part.sums.nbytes + part.hist.nbytes for part in parts)
+def _bytes(part: Rollup) -> int:
+    return part.keys.nbytes + part.sums.nbytes + part.hist.nbytes

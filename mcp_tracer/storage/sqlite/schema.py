@@ -7,7 +7,7 @@ segment, so that one transaction settles it; the catalog is written before and o
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Generator
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -15,9 +15,15 @@ from urllib.parse import quote
 
 from mcp_tracer.model.errors import Unavailable
 
-VERSION: Final = 1
+VERSION: Final = 2
 
-CATALOG: Final = """
+FINDING: Final = """CREATE TABLE IF NOT EXISTS finding(
+    id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, subject TEXT NOT NULL, run_id TEXT NOT NULL, sentence TEXT NOT NULL,
+    spans TEXT NOT NULL, count INT NOT NULL, first INT NOT NULL, last INT NOT NULL, UNIQUE(kind, subject, run_id))"""
+# How far was looked: `place` is where, `run …` a run that was compared with the one before it.
+LOOKED: Final = "CREATE TABLE IF NOT EXISTS looked(what TEXT PRIMARY KEY, place TEXT NOT NULL) WITHOUT ROWID"
+
+CATALOG: Final = f"""
 -- A function or call site; a later version of the source gets a row of its own. `site`: 1 for call sites. `params`: JSON list.
 CREATE TABLE fn(
     id INTEGER PRIMARY KEY, file TEXT NOT NULL, name TEXT NOT NULL, line INT NOT NULL, kind TEXT NOT NULL, site INT NOT NULL,
@@ -30,7 +36,7 @@ CREATE TABLE run(id INTEGER PRIMARY KEY AUTOINCREMENT, run_id TEXT NOT NULL UNIQ
 -- Times: ns since the epoch. Ids are never used twice.
 CREATE TABLE source(
     id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, run INT NOT NULL, salt BLOB NOT NULL, language TEXT NOT NULL,
-    pid INT NOT NULL, start INT NOT NULL, definition TEXT NOT NULL DEFAULT '{}', state TEXT NOT NULL DEFAULT 'running',
+    pid INT NOT NULL, start INT NOT NULL, definition TEXT NOT NULL DEFAULT '{{}}', state TEXT NOT NULL DEFAULT 'running',
     end INT, exit_code INT, error TEXT, scale REAL NOT NULL DEFAULT 1,
     dropped INT NOT NULL DEFAULT 0, faults INT NOT NULL DEFAULT 0, damaged INT NOT NULL DEFAULT 0);
 CREATE INDEX source_run ON source(run);
@@ -39,12 +45,18 @@ CREATE INDEX source_salt ON source(salt);
 CREATE TABLE local(source INT, class INT, local INT, id INT NOT NULL, PRIMARY KEY(source, class, local)) WITHOUT ROWID;
 -- Source files as they ran.
 CREATE TABLE code(path TEXT, sha256 TEXT, source INT, PRIMARY KEY(path, sha256, source)) WITHOUT ROWID;
+{FINDING};
+{LOOKED};
 """
 
 FRAME_COLUMNS: Final = ("fn", "dur", "self", "err", "start", "trace", "src", "seq", "parent", "depth", "thread", "flags", "count")
 
 REMOTE_ROOT: Final = "CREATE TABLE IF NOT EXISTS remote_root(src INT, seq INT, parent BLOB NOT NULL, PRIMARY KEY(src, seq)) WITHOUT ROWID"
 BLOCK_GRAM: Final = "CREATE TABLE IF NOT EXISTS block_gram(id INTEGER PRIMARY KEY, n INT NOT NULL, bits BLOB NOT NULL)"
+# Statistics of `n` spans from ordinal `id` on, where those are many and all of one hour, as in `rollup`. They never change.
+DENSE: Final = """CREATE TABLE IF NOT EXISTS dense(
+    id INTEGER PRIMARY KEY, n INT NOT NULL, min_start INT NOT NULL, max_start INT NOT NULL, keys BLOB, sums BLOB, hist BLOB)"""
+DENSE_TIMES: Final = "CREATE INDEX IF NOT EXISTS dense_times ON dense(min_start, max_start, n)"
 
 SEGMENT: Final = f"""
 CREATE TABLE meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID;
@@ -82,6 +94,8 @@ CREATE TABLE rollup(
 -- failing calls have no part in. A row of no call corrects the self time of what called those.
 CREATE TABLE aggregate(at INT, run INT, fn INT, calls INT, errors INT, total INT, self INT, least INT, most INT);
 CREATE INDEX aggregate_at ON aggregate(at);
+{DENSE};
+{DENSE_TIMES};
 CREATE TABLE source_count(src INTEGER PRIMARY KEY, spans INT NOT NULL, errors INT NOT NULL);
 -- Only the newest segment's rows of the next two count; a new segment begins with those of the one before it.
 CREATE TABLE position(name TEXT PRIMARY KEY, src INT, slot_offset INT, records INT, finished INT NOT NULL DEFAULT 0) WITHOUT ROWID;
@@ -89,6 +103,10 @@ CREATE TABLE open_span(
     src INT, seq INT, trace_id BLOB, trace INT, fn INT, start INT, dur INT, self INT, parent INT, depth INT, thread INT, flags INT,
     err INT, count INT, payload BLOB, PRIMARY KEY(src, seq)) WITHOUT ROWID;
 """
+
+# Version -> what the next one added. Files of a version may have some of it already.
+CATALOG_STEPS: Final = {1: (FINDING, LOOKED)}
+SEGMENT_STEPS: Final = {1: (REMOTE_ROOT, BLOCK_GRAM, DENSE, DENSE_TIMES)}
 
 # Only while a segment takes spans: for each payload block one bit for each hashed 4-gram of its values in lower case, compressed. Segments
 # that an earlier version began lack some or all of it.
@@ -104,11 +122,12 @@ CREATE TABLE gram(h INTEGER PRIMARY KEY, bits BLOB);
 -- What leads to frames and blocks lies together, not beside their blobs: a first question reads few pages.
 CREATE INDEX frame_directory ON frame(id, n, min_start, max_start, max_end, min_dur, max_dur, nerr);
 CREATE INDEX payload_block ON payload(id, n);
+CREATE INDEX rollup_hours ON rollup(whole, max_hour, min_hour);
 CREATE INDEX event_directory ON event_frame(id, src, min_seq, max_seq);
 """
 
 
-def connect(path: Path, *, create: bool = False, sealed: bool = False, private: bool = False) -> sqlite3.Connection:
+def connect(path: Path, *, create: bool = False, sealed: bool = False, private: bool = False, mapped: bool = True) -> sqlite3.Connection:
     """Open a database file; a sealed one is read without locks, a private one is seen by nobody else until it is renamed.
 
     Raises sqlite3.OperationalError where it isn't there.
@@ -117,7 +136,8 @@ def connect(path: Path, *, create: bool = False, sealed: bool = False, private: 
     uri = f"file:{quote(str(path))}?mode={mode}"
     connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=10)
     connection.execute("PRAGMA cache_size=-16384")
-    connection.execute("PRAGMA mmap_size=1073741824")
+    if mapped:
+        map_into_memory(connection)
     if create:
         connection.execute("PRAGMA page_size=16384")
         connection.execute(f"PRAGMA journal_mode={'OFF' if private else 'WAL'}")
@@ -126,6 +146,15 @@ def connect(path: Path, *, create: bool = False, sealed: bool = False, private: 
     if not sealed:
         connection.execute(f"PRAGMA synchronous={'OFF' if private else 'NORMAL'}")
     return connection
+
+
+def map_into_memory(connection: sqlite3.Connection) -> None:
+    """Read the file through a mapping: fastest where the system has it in its cache.
+
+    Where it has not, each page that is missed may make the system read megabytes ahead: a first question does better without.
+    """
+    connection.execute(f"PRAGMA mmap_size={1 << 30}")
+    connection.execute("PRAGMA shrink_memory")
 
 
 def prepare(connection: sqlite3.Connection, script: str) -> None:
@@ -147,6 +176,18 @@ def check_version(connection: sqlite3.Connection, path: Path) -> int:
             "the file is left as it is."
         )
     return version
+
+
+def migrate(connection: sqlite3.Connection, path: Path, steps: Mapping[int, Sequence[str]]) -> None:
+    """Bring a file that is written to forward, one version after the other. Raises Unavailable for one of a newer version.
+
+    Sealed segments stay as they are: readers know what earlier versions lack.
+    """
+    for version in range(check_version(connection, path), VERSION):
+        with transaction(connection):
+            for statement in steps.get(version, ()):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version={version + 1}")
 
 
 @contextmanager

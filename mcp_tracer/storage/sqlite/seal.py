@@ -13,7 +13,7 @@ from typing import Final
 
 import numpy as np
 
-from mcp_tracer.storage.sqlite import events, frames, grams, indexes, rollup, schema, segments
+from mcp_tracer.storage.sqlite import dense, events, frames, grams, indexes, rollup, schema, segments
 from mcp_tracer.storage.sqlite.columns import FRAME_SPANS, Array, pack
 from mcp_tracer.storage.sqlite.rollup import Rollup
 from mcp_tracer.storage.sqlite.segments import SegmentFile
@@ -27,6 +27,7 @@ def write(folder: Path, segment: SegmentFile, compressed: bool) -> Path:
     writing = folder / f"seg{segment.number:05d}.sealing"
     segments.remove(writing)
     before = schema.connect(segment.path)
+    schema.migrate(before, segment.path, schema.SEGMENT_STEPS)
     db = schema.connect(writing, create=True, private=True)
     try:
         schema.prepare(db, schema.SEGMENT + schema.SEALED)
@@ -67,14 +68,13 @@ def _copy(before: sqlite3.Connection, db: sqlite3.Connection, compressed: bool) 
     for table, key in (("trace_frame", "trace"), ("err_frame", "err"), ("source_frame", "src")):
         query = f"SELECT * FROM old.{table} WHERE frame IN (SELECT id FROM same) ORDER BY {key}, frame"
         db.execute(f"INSERT INTO main.{table} {query}")
-    before.execute(schema.REMOTE_ROOT)
-    before.execute(schema.BLOCK_GRAM)
     for table in _WHOLE_TABLES:
         db.execute(f"INSERT INTO main.{table} SELECT * FROM old.{table}")
     unfinished = "SELECT src FROM old.position WHERE finished=0"
     db.execute(f"INSERT INTO main.trace_local SELECT * FROM old.trace_local WHERE src IN ({unfinished})")
     _copy_events(before, db)
     _copy_rollups(before, db)
+    dense.copy(before, db)
 
 
 def _groups(before: sqlite3.Connection) -> Iterator[list[tuple[int, int]]]:

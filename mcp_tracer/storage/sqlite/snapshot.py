@@ -23,6 +23,8 @@ from mcp_tracer.storage.sqlite.transform import Spans
 
 _DIRECTORY: Final = np.dtype([(name.strip(), "<i8") for name in frames.DIRECTORY.split(",")])
 OPEN_FRAME: Final = -1
+_UNMAPPED: Final = 16
+"""So many answers a connection gives before it reads through a mapping: a process's first questions find little in the system's cache."""
 
 
 @dataclass(slots=True)
@@ -40,6 +42,7 @@ class Segment:
     cache: ColumnCache | None = None
     rollups: RollupCache = field(default_factory=RollupCache)
     file: int = 0
+    answered: int = 0
 
     def read(self, frame: int, names: Iterable[str]) -> dict[str, Array]:
         """The named columns of a frame; `start` in wall ns. They must not be written to."""
@@ -179,6 +182,9 @@ class _Session:
                 segment.db.execute("COMMIT")
             if segment.sealed and segment.known_directory is not None:
                 directories[segment.path] = segment.known_directory
+            segment.answered += 1
+            if segment.answered == _UNMAPPED:
+                schema.map_into_memory(segment.db)
 
     def close(self) -> None:
         for segment in self._segments.values():
@@ -204,7 +210,7 @@ class _Session:
             self._segments.pop(path).db.close()
         for one in there:
             if one.path not in self._segments:
-                db = schema.connect(one.path, sealed=one.sealed)
+                db = schema.connect(one.path, sealed=one.sealed, mapped=False)
                 schema.check_version(db, one.path)
                 self._segments[one.path] = self._caches.segment(one, db)
         return [self._segments[one.path] for one in there]

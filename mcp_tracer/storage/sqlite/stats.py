@@ -114,7 +114,7 @@ def _collected(snapshot: Snapshot, wanted: Wanted) -> list[Rollup]:
         parts += [_chosen(part, wanted) for part in _stored(segment, wanted)]
         for low, high in wanted.window.edges():
             edge = edges.Edge(low, high, wanted.functions, wanted.run)
-            parts.append(edges.rolled_up(snapshot, segment, edge, wanted.histograms))
+            parts += edges.rolled_up(snapshot, segment, edge, wanted.histograms)
     return parts
 
 
@@ -126,16 +126,21 @@ def _stored(segment: Segment, wanted: Wanted) -> Sequence[Rollup]:
         return _read(segment, 0, wanted)
     # A segment that was sealed by an earlier version has no rollup over all runs.
     for whole in (2, 1) if wanted.run is None else (1,):
-        key = (segment.file, whole, wanted.histograms)
-        if found := segment.rollups.read(key, partial(_read, segment, whole, wanted)):
+        if found := _read(segment, whole, wanted):
             return found
     return []
 
 
 def _read(segment: Segment, whole: int, wanted: Wanted) -> Sequence[Rollup]:
-    query = f"SELECT keys, sums, {'hist' if wanted.histograms else 'NULL'} FROM rollup WHERE whole=? AND max_hour>=? AND min_hour<?"
-    rows = segment.db.execute(query, (whole, wanted.window.first_hour, wanted.window.end_hour)).fetchall()
-    return [rollup.decode(*row) for row in rows]
+    query = "SELECT id FROM rollup WHERE whole=? AND max_hour>=? AND min_hour<?"
+    ids = [row[0] for row in segment.db.execute(query, (whole, wanted.window.first_hour, wanted.window.end_hour))]
+    histograms = wanted.histograms
+    return [segment.rollups.read((segment.file, "rollup", id_, histograms), partial(_decoded, segment, id_, histograms)) for id_ in ids]
+
+
+def _decoded(segment: Segment, id_: int, histograms: bool) -> Rollup:
+    row = segment.db.execute(f"SELECT keys, sums, {'hist' if histograms else 'NULL'} FROM rollup WHERE id=?", (id_,)).fetchone()
+    return rollup.decode(*row)
 
 
 def _chosen(part: Rollup, wanted: Wanted) -> Rollup:

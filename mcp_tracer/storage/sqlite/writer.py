@@ -17,7 +17,7 @@ from mcp_tracer.model import spool
 from mcp_tracer.model.batch import SpoolBatch, SpoolPosition
 from mcp_tracer.model.errors import UserError
 from mcp_tracer.model.patterns import Finding
-from mcp_tracer.storage.sqlite import compact, events, findings, frames, live, opened, retention, rollup, schema, segments, transform
+from mcp_tracer.storage.sqlite import compact, dense, events, findings, frames, live, opened, retention, rollup, schema, segments, transform
 from mcp_tracer.storage.sqlite.catalog import CatalogWriter, SourceIds
 from mcp_tracer.storage.sqlite.columns import Array
 from mcp_tracer.storage.sqlite.live import Live
@@ -115,7 +115,7 @@ class Writer:
             db = schema.connect(path, create=True)
             if schema.check_version(db, path) == 0:
                 schema.prepare(db, schema.CATALOG)
-            findings.prepare(db)
+            schema.migrate(db, path, schema.CATALOG_STEPS)
             self._catalog_db, self._catalog = db, CatalogWriter(db)
         return self._catalog_db
 
@@ -192,13 +192,15 @@ class Writer:
 
     def _add_placed(self, segment: Live, spans: Spans, source: int, run: int) -> Rollup:
         columns = spans.columns
+        part = rollup.of_spans(run, columns, columns["start"])
         frames.write(segment.db, segment.next_ordinal, spans, self._compressed)
+        dense.write(segment.db, segment.next_ordinal, columns["start"], part)
         segment.traces.count(columns)
         segment.next_ordinal += len(spans)
         errors = int(np.count_nonzero(columns["err"]))
         segment.db.execute("INSERT OR IGNORE INTO source_count VALUES(?,0,0)", (source,))
         segment.db.execute("UPDATE source_count SET spans=spans+?, errors=errors+? WHERE src=?", (len(spans), errors, source))
-        return rollup.of_spans(run, columns, columns["start"])
+        return part
 
     def _take_open(self, segment: Live, batch: SpoolBatch, chosen: Array, ids: SourceIds) -> None:
         if not len(chosen):
