@@ -64,8 +64,10 @@ class Frame {
     this.b = undefined;
     /** @type {unknown} */
     this.c = undefined;
-    /** @type {Buffer | null} */
+    /** These, encoded: where they stand (pack.cjs). @type {Uint8Array | null} */
     this.bytes = null;
+    this.from = 0;
+    this.length = 0;
     /** @type {Record<string, unknown> | null} */
     this.attributes = null;
     /** ms that encoding its parameters took, where that is measured. */
@@ -140,7 +142,7 @@ function showKinds() {
     frame.a = frame.b = frame.c = frame.value = frame.error = value;
   }
   frame.since = frame.covered = frame.suspendedAt = frame.suspended = frame.captured = 0.5;
-  frame.bytes = Buffer.alloc(0);
+  frame.bytes = new Uint8Array(0);
   frame.attributes = {};
   frame.late = [];
   frame.awaited = Promise.resolve();

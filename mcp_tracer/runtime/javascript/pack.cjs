@@ -170,4 +170,39 @@ function asciiText(value, length) {
   return true;
 }
 
-module.exports = { pack, CAPACITY };
+/** Where parameters wait for the end of their calls: a view of its own for each would take longer to make than to fill. */
+const SHELF = 8192;
+let shelf = new Uint8Array(SHELF);
+let used = 0;
+
+/** Keep what is packed. @param {import('./frame.cjs').Frame} frame */
+function keep(frame) {
+  const length = pack.end;
+  if (length > SHELF / 4) return keepLong(frame, length);
+  if (used + length > SHELF) {
+    shelf = new Uint8Array(SHELF);
+    used = 0;
+  }
+  for (let i = 0; i < length; i++) shelf[used + i] = buffer[i];
+  frame.bytes = shelf;
+  frame.from = used;
+  frame.length = length;
+  used += length;
+  return undefined;
+}
+
+/** @param {import('./frame.cjs').Frame} frame @param {number} length */
+function keepLong(frame, length) {
+  frame.bytes = new Uint8Array(buffer.subarray(0, length));
+  frame.from = 0;
+  frame.length = length;
+}
+
+/** Pack what is kept, first of all. @param {Uint8Array} bytes @param {number} from @param {number} length */
+function take(bytes, from, length) {
+  if (length > SHELF / 4) buffer.set(bytes, 0);
+  else for (let i = 0; i < length; i++) buffer[i] = bytes[from + i];
+  pack.end = length;
+}
+
+module.exports = { pack, keep, take, CAPACITY };

@@ -3,9 +3,8 @@
  * What instrumented text calls: one object a file, `$mt_…`. Every probe takes the value that it passes through as its first argument, and none throws.
  * Probes: e0…en entry, r, ra and o return, t throw, x exit, p suspend, w resume, k catch and finally, ai for await, b and d call, v variables, u property, l line.
  */
-const { Buffer } = require('node:buffer');
 const types = require('node:util').types;
-const { pack } = require('./pack.cjs');
+const { keep, pack } = require('./pack.cjs');
 const { now } = require('./clock.cjs');
 const { TAG, writeParam } = require('./recorder.cjs');
 const { setBrief, writeValue } = require('./values.cjs');
@@ -42,7 +41,7 @@ function keepValues(frame, fn, values) {
     setBrief(frame.isBrief);
     for (let i = 0; i < count; i++) writeParam(names[i], values[i], fn.maxBytes);
     setBrief(false);
-    frame.bytes = Buffer.from(pack.buffer.subarray(0, pack.end));
+    keep(frame);
     if (start > 0) frame.captured = now() - start;
   } catch (error) {
     state.onFailure(error);
@@ -56,7 +55,7 @@ function keepArguments(frame, site, values) {
     pack.byte(TAG.PARAMS);
     pack.array(values.length);
     for (const value of values) writeValue(value, state.recorder?.maxBytes ?? 0);
-    frame.bytes = Buffer.from(pack.buffer.subarray(0, pack.end));
+    keep(frame);
   } catch (error) {
     state.onFailure(error);
   }

@@ -1,6 +1,6 @@
 'use strict';
 /** Turns what happened into records: definitions, spans, events, the run's end. It owns the spool and the numbers that stand in it. */
-const { pack } = require('./pack.cjs');
+const { pack, take } = require('./pack.cjs');
 const { toTicks } = require('./clock.cjs');
 const { EXT, setBrief, writeValue } = require('./values.cjs');
 const { isSecretName } = require('./redaction.cjs');
@@ -122,10 +122,8 @@ class Recorder {
       writeShort(frame.a, this.maxBytes);
       if (frame.inline > 1) writeShort(frame.b, this.maxBytes);
       if (frame.inline > 2) writeShort(frame.c, this.maxBytes);
-    } else if (frame.bytes !== null) {
-      pack.buffer.set(frame.bytes, 0);
-      pack.end = frame.bytes.length;
-    } else if (frame.late !== null) this.late(frame, frame.late);
+    } else if (frame.bytes !== null) take(frame.bytes, frame.from, frame.length);
+    else if (frame.late !== null) this.late(frame, frame.late);
     else if (frame.inline > 0) this.late(frame, [frame.a, frame.b, frame.c].slice(0, frame.inline));
     if (frame.attributes !== null) {
       pack.byte(TAG.ATTRIBUTES);
