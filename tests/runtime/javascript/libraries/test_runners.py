@@ -104,7 +104,8 @@ def test_vitest(project: Any) -> None:
     spool = run(project, "sum.test.mjs", head, {"told": told}, "node_modules/vitest/vitest.mjs", "run", "sum.test.mjs")
     assert results(spool) == expected("sum.test.mjs")
     assert below(spool) == [sorted(["test", *names]) for names in PREPARED]
-    assert spool.end == {"dropped": 0, "faults": 0}
+    # Vitest kills its worker: only a slow machine lets it come to its end, and tell an exit code.
+    assert {"exitCode": 0, **spool.end} == {"exitCode": 0, "dropped": 0, "faults": 0}
 
 
 STACK = """
