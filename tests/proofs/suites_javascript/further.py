@@ -159,7 +159,8 @@ JEST = (
         arguments="-c test/jest.config.unit.js --runInBand",
         repository="winstonjs/winston",
         tag="v3.19.0",
-        needs="jest@29.7.0 abstract-winston-transport@0.5.1 assume@2.3.0 cross-spawn-async@2.2.5 hock@1.4.1 rimraf@5.0.10 "
+        needs="jest@29.7.0 @babel/core@7.28.5 @babel/preset-env@7.28.5 abstract-winston-transport@0.5.1 "
+        "assume@2.3.0 cross-spawn-async@2.2.5 hock@1.4.1 rimraf@5.0.10 "
         "split2@4.2.0 std-mocks@2.0.0 through2@4.0.2 winston-compat@0.1.5",
     ),
 )
