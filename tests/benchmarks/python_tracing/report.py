@@ -12,12 +12,13 @@ from python_tracing.checks import Check, Measured, all_checks
 from python_tracing.environment import LIBRARIES, PEERS, PROJECT_CODE, Environment
 from python_tracing.figures import Figure
 from python_tracing.speed import AGREE
-from python_tracing.variants import UNFILTERED, Variant
+from python_tracing.variants import SETTLE_SECONDS, UNFILTERED, WARM_SECONDS, Variant
 
 HOW = """
 - One command, one run: in every round each variant has its turn as a process of its own, every other round in the opposite order. A
-  process calls the workload's `run()` for {warm} s, at least once, to warm up, then for {seconds} s (VizTracer with values, Kolo and snoop:
-  once in each of two rounds). CPU time is the process's, all threads.
+  process calls the workload's `run()` for {warm} s ({settle} s with the governor on, which settles in that time; its promise is not for
+  the first calls of functions), at least once, to warm up, then for {seconds} s (VizTracer with values, Kolo and snoop: once in each of two
+  rounds). CPU time is the process's, all threads.
 - A virtual machine's processor changes its speed by half and more within seconds. So each process takes the time of a fixed piece of plain
   Python (`speed.py`, about a millisecond) right before and right after each block of runs of about 50 ms (tools that are switched on: one
   run), and the block's time is set against these two. Blocks around which they differ by more than {agree} are measured again: {dropped} of
@@ -92,7 +93,8 @@ class Page:
         figures = self.figures.values()
         dropped, kept = sum(one.dropped for one in figures), sum(len(one.meter) for one in figures)
         facts = {
-            "warm": self.seconds / 2,
+            "warm": WARM_SECONDS,
+            "settle": SETTLE_SECONDS,
             "seconds": self.seconds,
             "agree": f"{AGREE - 1:.0%}",
             "dropped": dropped,

@@ -9,6 +9,8 @@ from typing import Any, Final
 WORKLOADS: Final = ("fib", "jinja", "mistune", "flask", "async", "numeric")
 LEVELS: Final = (1, 2, 3, 5)
 SMALL: Final = 0.1
+WARM_SECONDS: Final = 0.15
+SETTLE_SECONDS: Final = 1.0
 BLOCK_SECONDS: Final = 0.05
 """So long are runs timed in one go, between two looks at the speed meter; tools that are switched on for each run: one run."""
 UNFILTERED: Final = frozenset({"jinja", "flask", "async"})
@@ -39,7 +41,7 @@ class Variant:
             "workload": workload,
             "scale": SMALL if quick else self.scale.get(workload, 1),
             "seconds": 0 if self.slow or quick else seconds,
-            "warm": 0 if self.slow or quick else seconds / 2,
+            "warm": 0 if self.slow or quick else SETTLE_SECONDS if self.budget == "auto" else WARM_SECONDS,
             "block_seconds": BLOCK_SECONDS if self.tool in ("ours", "untraced", "empty-probes") and not quick else 0,
             "least": 1 if self.slow or quick else 2,
             "most": 5 if self.level == 5 else 1000,

@@ -141,6 +141,7 @@ class Counted(NamedTuple):
     most: int
     errors: int
     flags: int  # 16: estimated
+    line: int
 
 
 class Run:
@@ -177,7 +178,7 @@ class Run:
             definition = functions.get(int(record["fn"])) or sites[int(record["fn"])]
             if kind == layout.KIND_AGGREGATE:
                 who = (definition["name"], definition["kind"])
-                self.counted.append(Counted(*who, int(record["count"]), *sections(payload)["A"], int(record["flags"])))
+                self.counted.append(Counted(*who, int(record["count"]), *sections(payload)["A"], int(record["flags"]), definition["line"]))
             elif kind == layout.KIND_EVENT:
                 self.events.append((int(record["seq"]), definition, sections(payload)))
             else:

@@ -265,6 +265,30 @@ main()
     assert {span.parent.name for span in run.of("leaf") if span.definition["kind"] == "call"} == {"hot"}
 
 
+def test_lines_of_one_long_call_are_sampled_and_every_one_counts(project: Any) -> None:
+    source = """
+def long(n):
+    total = 0
+    for i in range(n):
+        total += i
+    return total
+def main():
+    long(150000)
+main()
+"""
+    project.settings("TRACING_OVERHEAD_BUDGET=20\n")
+    run = project.trace(source, level=5)
+    expected = {("line", 5): 150000, ("variable", 5): 150000, ("checkpoint", 4): 150000, ("line", 3): 1, ("line", 6): 1}
+    passed = collections.Counter((definition["kind"], definition["line"]) for _, definition, _ in run.events)
+    written = sum(passed.values())
+    for row in run.counted:
+        passed[row.kind, row.line] += row.calls
+    assert {key: passed[key] for key in expected} == expected
+    assert 16 * 3 < written < 40000
+    assert run.of("long")[0].flags & 4
+    assert run.end["faults"] == 0
+
+
 def test_counts_reach_the_spool_while_the_program_runs(project: Any) -> None:
     project.settings(EXACT + "TRACING_FLUSH_INTERVAL=50\n")
     project.write("program.py", DENSE % 50000 + "print('done', flush=True)\nsys.stdin.readline()\n")

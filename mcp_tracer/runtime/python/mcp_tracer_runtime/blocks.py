@@ -62,8 +62,9 @@ class Blocks:
 
     def event(self, probe, statement, kind, names):
         entry = {"site": kind, "line": statement.lineno, "name": kind, "function": self.scope.name, "names": names}
-        site = nodes.constant(self.file.table.add(entry), statement)
-        return nodes.statement(probe, [site] + [nodes.load(name, statement) for name in names], statement)
+        number = self.file.table.add(entry)
+        arguments = [nodes.constant(number, statement)] + [nodes.load(name, statement) for name in names]
+        return nodes.asked(number, nodes.statement(probe, arguments, statement), statement)
 
     def bound(self, node, names):
         """The event that says what `names` are, if any, now that a block begins."""

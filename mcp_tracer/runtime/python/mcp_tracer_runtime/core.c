@@ -18,7 +18,7 @@
 #error "not for free-threaded builds: the runtime stays in Python there"
 #endif
 
-#define CORE_INTERFACE 9 /* native.py asks for the same number: a core left over from another version is not used */
+#define CORE_INTERFACE 10 /* native.py asks for the same number: a core left over from another version is not used */
 
 typedef uint8_t u8;
 typedef uint16_t u16;
@@ -50,6 +50,7 @@ static struct {
     PyObject *review;        /* governor.review(fn) */
     PyObject *look;          /* governor.end_window() */
     PyObject *close;         /* phases.close() */
+    PyObject *assigned;      /* sites.show_assigned(span, site, value) */
     PyObject *delegates;     /* flow's dict of frames under `yield from` */
     PyObject *encode;        /* values.encode(value, room, depth, brief) -> bytes */
     PyObject *plan;          /* kinds.told(cls) -> how instances are read */
@@ -119,7 +120,7 @@ static PyObject *connect(PyObject *self, PyObject *args, PyObject *named)
 {
     static const struct { const char *name; PyObject **place; } slots[] = {
         {"note", &py.note}, {"prepare", &py.prepare}, {"own", &py.own}, {"wake", &py.wake}, {"thread_id", &py.thread_id},
-        {"covered_by", &py.covered_by}, {"merged", &py.merged}, {"undecided", &py.undecided}, {"counted", &py.counted}, {"review", &py.review}, {"look", &py.look}, {"close", &py.close}, {"delegates", &py.delegates},
+        {"covered_by", &py.covered_by}, {"merged", &py.merged}, {"undecided", &py.undecided}, {"counted", &py.counted}, {"review", &py.review}, {"look", &py.look}, {"close", &py.close}, {"assigned", &py.assigned}, {"delegates", &py.delegates},
         {"encode", &py.encode}, {"plan", &py.plan}, {"shape", &py.shape}, {"left_out", &py.left_out}, {"message", &py.message}, {"record", &py.record}, {"revisit", &py.revisit}, {"error_id", &py.error_id}, {"shown", &py.shown}, {"paths", &py.paths}, {"stopped", &py.stopped}, {"current", &current_var}, {NULL, NULL},
     };
     PyObject *key, *value;
@@ -178,6 +179,8 @@ static PyMethodDef methods[] = {
     FAST("window", governor_window),
     {"govern", governor_switch, METH_O, NULL},
     {"usage", governor_usage, METH_NOARGS, NULL},
+    {"noted", governor_noted, METH_NOARGS, NULL},
+    {"hush", governor_hush, METH_O, NULL},
     {"write_counted", governor_flush, METH_NOARGS, NULL},
     {"counted_functions", governor_functions, METH_NOARGS, NULL},
     {"forget_counted", governor_forget, METH_O, NULL},
@@ -195,6 +198,7 @@ static PyMethodDef methods[] = {
     FAST("P", probe_open_call),
     FAST("A", probe_close_call),
     FAST("V", probe_values),
+    FAST("VA", probe_assigned),
     FAST("L", probe_line),
     FAST("EC", probe_enter_coroutine),
     FAST("EG", probe_enter_generator),

@@ -76,6 +76,17 @@ static int define(Function *fn)
     return answer == NULL ? -1 : 0;
 }
 
+/* The window has ended: let governor.py judge it. Runs Python. */
+static NEVER_INLINE int end_window(void)
+{
+    PyObject *answer;
+    governor.look_at = ~(u64)0;
+    python_ran++;
+    answer = py.look != NULL ? PyObject_CallNoArgs(py.look) : NULL;
+    Py_XDECREF(answer);
+    return answer == NULL && PyErr_Occurred() ? -1 : 0;
+}
+
 /* --- calls that are only counted --- */
 static PyObject *ever_counted; /* list of the Functions with such calls */
 
@@ -114,11 +125,28 @@ static inline int count_call(Function *fn, u64 duration, u64 own, int failed)
     return unlikely(fn->governed.counted % COUNTED_AT_ONCE == 0) && fn->governed.counted ? write_counted(fn) : 0;
 }
 
+/* An event that is only counted. A call may be long and have nothing but these: now and then they look at the clock. Runs Python. */
+static inline int count_event(Function *site)
+{
+    Governed *g = &site->governed;
+    g->least = 0;
+    g->counted++;
+    governor.noted++;
+    if (unlikely(!g->listed) && list_counted(site) < 0)
+        return -1;
+    if (unlikely(governor.noted % EVENTS_A_LOOK == 0)) {
+        detail.now = ticks();
+        if (detail.now >= governor.look_at && end_window() < 0)
+            return -1;
+    }
+    return unlikely(g->counted % COUNTED_AT_ONCE == 0) ? write_counted(site) : 0;
+}
+
 /* --- functions whose probes are off at times (phases.py) --- */
 static inline void begin_dark(Span *s)
 {
     s->phase = governor.phase;
-    s->counted_before = governor.counted;
+    s->counted_before = governor_counted();
     s->spent_before = governor.spent;
 }
 
@@ -164,7 +192,7 @@ static NEVER_INLINE u64 end_dark(Span *s, u64 now, u64 duration, u64 own)
         g->seen_self += own;
         g->seen_below += s->below;
         if (!FLOWS(s)) { /* while those wait, others run */
-            g->seen_counted += governor.counted - s->counted_before;
+            g->seen_counted += governor_counted() - s->counted_before;
             g->seen_spent += governor.spent - s->spent_before;
         }
     }

@@ -100,27 +100,34 @@ static inline int finish(Span *s, u64 now)
     return failed;
 }
 
-/* An event of `s` at `site` with whole sections as payload. */
-static int event(Span *s, Function *site, const u8 *data, size_t length)
+/* Whether an event of `s` at `site` is written. Where not, it is counted, if its span is. Runs Python. -1 with an exception set. */
+static inline int event_wanted(Span *s, Function *site)
 {
-    Record *r;
     if (site->level == 0)
         return 0;
     site->governed.seen += site->governed.dark && (s->record || s->counted);
     if (!s->record)
-        return s->counted ? count_call(site, 0, 0, 0) : 0;
-    if (++s->events > MAX_EVENTS) {
-        s->flags |= FLAG_LEFT_OUT;
-        return governor.on ? count_call(site, 0, 0, 0) : 0;
-    }
+        return s->counted ? count_event(site) : 0;
+    if (likely(s->events < MAX_EVENTS && governor_takes(&site->governed)))
+        return 1;
+    s->flags |= FLAG_LEFT_OUT;
+    return governor.on ? count_event(site) : 0;
+}
+
+/* Write an event of `s` at `site` with whole sections as payload. */
+static int event_write(Span *s, Function *site, const u8 *data, size_t length)
+{
+    Record *r;
+    s->events++;
     governor.spent += site->governed.cost;
     if (!site->defined && define(site) < 0)
         return -1;
     r = spool_place(length);
+    detail.now = ticks();
     if (r != NULL) {
         memcpy(spool.top - length, data, length);
-        *r = (Record){ticks(), 0, 0, s->seq, s->events, s->trace_id, site->id, (u32)length, 0, 0, KIND_EVENT, 0, 0, 1};
+        *r = (Record){detail.now, 0, 0, s->seq, s->events, s->trace_id, site->id, (u32)length, 0, 0, KIND_EVENT, 0, 0, 1};
         spool_commit(length);
     }
-    return 0;
+    return likely(detail.now < governor.look_at) ? 0 : end_window();
 }

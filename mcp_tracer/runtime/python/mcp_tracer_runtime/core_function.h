@@ -45,6 +45,7 @@ static PyMemberDef function_members[] = {
     {"period", T_UINT, offsetof(Function, governed.period), 0, NULL},
     {"early", T_UINT, offsetof(Function, governed.early), 0, NULL},
     {"always", T_BOOL, offsetof(Function, governed.always), 0, NULL},
+    {"event", T_BOOL, offsetof(Function, governed.event), 0, NULL},
     {"roots", T_BOOL, offsetof(Function, governed.roots), 0, NULL},
     {"left", T_INT, offsetof(Function, governed.left), 0, NULL},
     {"listed", T_BOOL, offsetof(Function, governed.listed), 0, NULL},

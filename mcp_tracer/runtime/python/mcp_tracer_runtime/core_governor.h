@@ -1,6 +1,6 @@
 /* The governor's fast half: whether a call is recorded or only counted, and the counts. governor.py decides how much is recorded; this file
  * does what it decided at every call. Counted calls lose nothing but their span: count, times and errors are written as records of kind 5. */
-enum { WAYS = 8, COUNTED_AT_ONCE = 4096, MEASURED = 32 /* of so many recorded calls one is timed */, PHASES = 16, DEAR = 2000 /* ticks */ };
+enum { WAYS = 8, COUNTED_AT_ONCE = 4096, MEASURED = 32 /* of so many recorded calls one is timed */, PHASES = 16, DEAR = 2000 /* ticks */, EVENTS_A_LOOK = 256, PROBES_NS = 60 };
 enum { MOST = 1024 /* one call in so many is always recorded */, INTERRUPTED = 1000000 /* ticks: so long takes no capture */ };
 #define UNLIMITED 0xFFFFFFFFu
 
@@ -20,6 +20,8 @@ typedef struct {
     u64 lent, crossed;            /* of what began with its probes on for good and calls dark functions: its time in dark calls while they had probes, and after that */
     char listed;                  /* in `ever_counted` */
     char always;                  /* each call is recorded: of databases, HTTP and tests */
+    char event;                   /* a site of lines or values: what comes there takes no time of its own; `off`: it is only numbered, as `missed` */
+    u64 before;                   /* of such a site: `written` and `counted` when the last window ended */
     char roots;                   /* some of its calls had no parent */
     char dark, off;               /* phases.py switches its probes off and on; they are off */
     char lends;                   /* in `lenders` */
@@ -28,13 +30,16 @@ typedef struct {
 
 static struct {
     u64 spent;   /* ticks that recording took, by what calls of each function cost lately */
-    u64 counted; /* calls and events that were only counted */
+    u64 counted; /* calls that were only counted */
+    u64 noted;   /* events likewise */
     u32 first_calls; /* of each function, recorded in each trace */
     u32 window, quota; /* of each function so many calls are recorded in a window; UNLIMITED: all */
+    u32 others;      /* of so many windows and one, a power of two, each function has one that is its own */
     u64 look_at;     /* the tick at which the window ends */
     char on, tight;  /* tight: the last window cost more than it might */
     u32 phase;       /* how often the probes of dark functions were switched off; `ended`: when, of the last few */
     u64 ended[PHASES];
+    u32 aside;       /* ticks that a recorded call takes beside what can be measured */
     u64 close_at;    /* so many counted calls end the phase that is on */
 } governor = {.phase = 1, .quota = UNLIMITED, .look_at = ~(u64)0, .close_at = ~(u64)0};
 
@@ -54,7 +59,7 @@ static inline int governor_has_room(Governed *g)
 {
     if (g->window != governor.window) {
         g->window = governor.window;
-        g->used = 0;
+        g->used = (governor.window + (u32)((size_t)g >> 8)) & governor.others ? governor.quota : 0;
     }
     return g->used < governor.quota && ++g->used;
 }
@@ -101,6 +106,36 @@ static inline void governor_add(Governed *g, u64 duration, u64 own, int failed)
     governor.counted++;
 }
 
+/* What was only counted, in calls: an event takes about a quarter of what a call does, which has two ends and a time. */
+static inline u64 governor_counted(void)
+{
+    return governor.counted + governor.noted / 4;
+}
+
+/* Whether an event is written and not only counted: the first ones of its site, then as many in a window as the budget has room for. */
+static inline int governor_takes(Governed *g)
+{
+    if (likely(!governor.on || governor.quota == UNLIMITED) || g->always)
+        return 1;
+    if (g->early) {
+        g->early--;
+        return 1;
+    }
+    return governor_has_room(g);
+}
+
+/* What was only numbered of an event's site is counted like the rest: exact, as events take no time. */
+static inline void governor_fold(Governed *g)
+{
+    if (g->event && g->missed) {
+        g->least = 0;
+        g->counted += (unsigned int)g->missed;
+        if (g->dark)
+            g->seen += g->missed;
+        g->missed = 0;
+    }
+}
+
 /* When recording a call of `g` begins: the time, where this one is measured; else 0. Dear ones are measured every time, and so are first
  * calls, whose values are whole. */
 static inline u64 governor_begins(const Governed *g, u32 number)
@@ -109,10 +144,12 @@ static inline u64 governor_begins(const Governed *g, u32 number)
 }
 
 /* Recording took `took` ticks; it was charged with what it takes on average. What the scheduler did in between is no cost of ours: one
- * measurement counts as nine times the average at most in that. */
+ * measurement counts as nine times the average at most in that. Beside what is measured a probe's call takes its time, and what the program
+ * had in the caches is gone. */
 static inline void governor_measured(Governed *g, u64 took)
 {
     u64 most = 9 * (u64)g->cost + 1;
+    took += governor.aside;
     if (took > INTERRUPTED)
         took = g->cost;
     governor.spent += took - g->cost;

@@ -7,30 +7,72 @@ static PyObject *governor_switch(PyObject *self, PyObject *first_calls)
         return NULL;
     governor.first_calls = (u32)number;
     governor.on = number != 0;
+    governor.aside = (u32)(PROBES_NS / ns_per_tick);
     if (!governor.on) {
         governor.quota = UNLIMITED;
+        governor.others = 0;
         governor.tight = 0;
         governor.look_at = ~(u64)0;
     }
     Py_RETURN_NONE;
 }
 
-/* window(number, quota, ticks, tight): the next window of so many ticks begins, in which each function records so many calls; UNLIMITED: all */
+/* window(number, quota, ticks, tight, stride): the next window of so many ticks begins, in which each function records so many calls; UNLIMITED:
+ * all. `stride`, a power of two: one in so many functions does, which are others in the next window. */
 static PyObject *governor_window(PyObject *self, PyObject *const *args, Py_ssize_t count)
 {
     governor.window = (u32)PyLong_AsUnsignedLongMask(args[0]);
     governor.quota = (u32)PyLong_AsUnsignedLongMask(args[1]);
     governor.look_at = ticks() + PyLong_AsUnsignedLongMask(args[2]);
     governor.tight = args[3] == Py_True;
+    governor.others = (u32)PyLong_AsUnsignedLongMask(args[4]) - 1;
     if (PyErr_Occurred())
         return NULL;
+    Py_RETURN_NONE;
+}
+
+/* noted() -> events that were only counted, since loading */
+static PyObject *governor_noted(PyObject *self, PyObject *unused)
+{
+    return PyLong_FromUnsignedLongLong(governor.noted);
+}
+
+static inline u64 governor_since(Governed *g)
+{
+    u64 now = g->written + g->counted, since = now - g->before;
+    g->before = now;
+    return since;
+}
+
+/* hush(events): of the sites of events that counted more in this window than their part of so many, nothing but the number is kept from now
+ * on. -1: all count again. */
+static PyObject *governor_hush(PyObject *self, PyObject *events)
+{
+    long long limit = PyLong_AsLongLong(events);
+    Py_ssize_t active = 0;
+    if (limit == -1 && PyErr_Occurred())
+        return NULL;
+    for (int pass = 0; pass < 2; pass++)
+        for (Py_ssize_t i = 0; i < PyList_GET_SIZE(ever_counted); i++) {
+            Governed *g = &((Function *)PyList_GET_ITEM(ever_counted, i))->governed;
+            if (!g->event)
+                continue;
+            if (limit < 0) {
+                g->off = 0;
+                g->before = g->written + g->counted;
+            }
+            else if (pass == 0)
+                active += g->written + g->counted != g->before;
+            else if (governor_since(g) > (u64)(limit / (active + 1)))
+                g->off = 1;
+        }
     Py_RETURN_NONE;
 }
 
 /* usage() -> (ticks spent on recording, calls only counted), since loading */
 static PyObject *governor_usage(PyObject *self, PyObject *unused)
 {
-    return Py_BuildValue("KK", (unsigned long long)governor.spent, (unsigned long long)governor.counted);
+    return Py_BuildValue("KK", (unsigned long long)(governor.spent + spool_took), (unsigned long long)governor_counted());
 }
 
 /* write_counted(): a record for each function with counted calls */
@@ -38,6 +80,7 @@ static PyObject *governor_flush(PyObject *self, PyObject *unused)
 {
     for (Py_ssize_t i = 0; i < PyList_GET_SIZE(ever_counted); i++) {
         Function *fn = (Function *)PyList_GET_ITEM(ever_counted, i);
+        governor_fold(&fn->governed);
         if (fn->governed.counted && write_counted(fn) < 0)
             return NULL;
     }
@@ -58,6 +101,8 @@ static PyObject *governor_forget(PyObject *self, PyObject *functions)
         Governed *g = &((Function *)PyList_GET_ITEM(functions, i))->governed;
         g->counted = g->errors = 0;
         g->total = g->self = g->most = 0;
+        if (g->event)
+            g->missed = 0;
     }
     Py_RETURN_NONE;
 }

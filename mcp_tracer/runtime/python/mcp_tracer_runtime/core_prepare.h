@@ -1,15 +1,4 @@
 /* How a call begins: recorded, counted, or neither. As spans.prepare. */
-/* The window has ended: let governor.py judge it. Runs Python. */
-static NEVER_INLINE int end_window(void)
-{
-    PyObject *answer;
-    governor.look_at = ~(u64)0;
-    python_ran++;
-    answer = py.look != NULL ? PyObject_CallNoArgs(py.look) : NULL;
-    Py_XDECREF(answer);
-    return answer == NULL && PyErr_Occurred() ? -1 : 0;
-}
-
 /* Let governor.py look at `fn`. Runs Python. */
 static NEVER_INLINE int review(Function *fn)
 {

@@ -333,6 +333,7 @@ static PyObject *probe_open_call(PyObject *self, PyObject *const *args, Py_ssize
     Function *site = (Function *)args[0];
     PyThreadState *ts = thread_state();
     Span *up = current_span(ts), *s;
+    u64 before;
     if (unlikely(site->level < 3)) {
         s = span_plain(site, up);
         if (s == NULL || current_set(ts, (PyObject *)s) < 0)
@@ -342,6 +343,7 @@ static PyObject *probe_open_call(PyObject *self, PyObject *const *args, Py_ssize
         return returned(args[1]);
     }
     s = span_new(&Span_Type);
+    before = governor_begins(&site->governed, last_seq);
     if (unlikely(s == NULL || span_prepare(s, site, up, ts) < 0))
         enter_lightly(ts, site, s);
     else if (unlikely(current_set(ts, (PyObject *)s) < 0))
@@ -349,6 +351,8 @@ static PyObject *probe_open_call(PyObject *self, PyObject *const *args, Py_ssize
     else {
         s->start = ticks();
         open_show(s);
+        if (unlikely(before && s->record))
+            s->took = (u32)(s->start - before);
     }
     return returned(args[1]);
 }
@@ -377,6 +381,36 @@ static PyObject *probe_close_call(PyObject *self, PyObject *const *args, Py_ssiz
     return returned(args[1]);
 }
 
+/* Whether this site of lines or values is only numbered; then it is. Code that asks (`-site`) does not get here. */
+static inline int is_off(Function *site)
+{
+    site->governed.missed += (u64)site->governed.off;
+    return site->governed.off;
+}
+
+/* VA(site, value) -> value: it is about to become an attribute or the like; what is written is sites.assigned's business */
+static PyObject *probe_assigned(PyObject *self, PyObject *const *args, Py_ssize_t count)
+{
+    Function *site = (Function *)args[0];
+    Span *s = current_span(thread_state());
+    if (!is_off(site) && s != NULL && site->level >= 4 && site->variables != NULL && site->variables != Py_False) {
+        int wanted;
+        Py_INCREF(s);
+        wanted = event_wanted(s, site);
+        if (wanted > 0 && py.assigned != NULL) {
+            u64 before = ticks();
+            PyObject *answer = PyObject_CallFunctionObjArgs(py.assigned, (PyObject *)s, (PyObject *)site, args[1], NULL);
+            Py_XDECREF(answer);
+            wanted = answer == NULL ? -1 : 0;
+            governor_measured(&site->governed, ticks() - before);
+        }
+        if (wanted < 0)
+            note_fault();
+        Py_DECREF(s);
+    }
+    return returned(args[1]);
+}
+
 /* V(site, *values) */
 static PyObject *probe_values(PyObject *self, PyObject *const *args, Py_ssize_t count)
 {
@@ -388,14 +422,17 @@ static PyObject *probe_values(PyObject *self, PyObject *const *args, Py_ssize_t 
     int failed = 0, pairs = 0, depth, chosen;
     u64 before, charged;
     PyObject *names = site->names, *wanted = site->variables;
-    if (s == NULL || site->level < 4 || wanted == NULL || wanted == Py_False || names == NULL || !PyTuple_Check(names))
+    if (is_off(site) || s == NULL || site->level < 4 || wanted == NULL || wanted == Py_False || names == NULL || !PyTuple_Check(names))
         Py_RETURN_NONE;
-    if (!s->record || s->events >= MAX_EVENTS) { /* it will not be written: no need to look at the values */
-        if (event(s, site, NULL, 0) < 0)
+    Py_INCREF(s);
+    failed = event_wanted(s, site);
+    if (failed <= 0) { /* it will not be written: no need to look at the values */
+        if (failed < 0)
             note_fault();
+        Py_DECREF(s);
         Py_RETURN_NONE;
     }
-    Py_INCREF(s);
+    failed = 0;
     before = governor_begins(&site->governed, s->events);
     chosen = detail_choose(&site->detail);
     depth = detail_depth(&r, chosen);
@@ -420,7 +457,7 @@ static PyObject *probe_values(PyObject *self, PyObject *const *args, Py_ssize_t 
         Bytes h = {head, 1, sizeof head, head};
         failed = put_head(&h, 0x80, 0xDE, (size_t)pairs) < 0;
         memcpy(b.data + 6 - h.length, head, h.length);
-        failed = failed || event(s, site, b.data + 6 - h.length, b.length - 6 + h.length) < 0;
+        failed = failed || event_write(s, site, b.data + 6 - h.length, b.length - 6 + h.length) < 0;
     }
     if (failed)
         note_fault();
@@ -436,7 +473,13 @@ static PyObject *probe_line(PyObject *self, PyObject *const *args, Py_ssize_t co
 {
     Function *site = (Function *)args[0];
     Span *s = current_span(thread_state());
-    if (s != NULL && site->level >= 5 && event(s, site, (const u8 *)"", 0) < 0)
-        note_fault();
+    if (!is_off(site) && s != NULL && site->level >= 5) {
+        int wanted = event_wanted(s, site);
+        u64 before = wanted > 0 ? governor_begins(&site->governed, s->events) : 0;
+        if (wanted < 0 || (wanted > 0 && event_write(s, site, (const u8 *)"", 0) < 0))
+            note_fault();
+        if (unlikely(before))
+            governor_measured(&site->governed, ticks() - before);
+    }
     Py_RETURN_NONE;
 }

@@ -42,11 +42,12 @@ static PyObject *span_cover(PyObject *self, PyObject *const *args, Py_ssize_t co
     Py_RETURN_NONE;
 }
 
+/* event(span, site, bytes): write an event that is wanted */
 static PyObject *span_event(PyObject *self, PyObject *const *args, Py_ssize_t count)
 {
     if (!IS_SPAN(args[0]) || !PyObject_TypeCheck(args[1], &Function_Type) || !PyBytes_Check(args[2]))
         return PyErr_Format(PyExc_TypeError, "event(span, site, bytes)");
-    if (event((Span *)args[0], (Function *)args[1], (u8 *)PyBytes_AS_STRING(args[2]), (size_t)PyBytes_GET_SIZE(args[2])) < 0)
+    if (event_write((Span *)args[0], (Function *)args[1], (u8 *)PyBytes_AS_STRING(args[2]), (size_t)PyBytes_GET_SIZE(args[2])) < 0)
         return NULL;
     Py_RETURN_NONE;
 }

@@ -285,11 +285,21 @@ static NEVER_INLINE Record *spool_room(size_t length)
     return NULL;
 }
 
+static u64 spool_took; /* ticks that making room took: rare and dear, so measured every time */
+
+static NEVER_INLINE Record *spool_new_room(size_t length)
+{
+    u64 before = ticks();
+    Record *r = spool_room(length);
+    spool_took += ticks() - before;
+    return r;
+}
+
 static inline Record *spool_place(size_t length)
 {
     if (likely((size_t)(spool.top - spool.at) >= RECORD_BYTES + length && spool.at != NULL))
         return (Record *)spool.at;
-    return spool_room(length);
+    return spool_new_room(length);
 }
 
 /* The record at spool.at and its payload are written: let them count. */

@@ -122,7 +122,9 @@ class Expressions:
         """`VA(site, value)`: the value that `names` are about to get."""
         kind = "variable" if self.scope.level >= 5 else "checkpoint"
         entry = {"site": kind, "line": node.lineno, "name": kind, "function": self.scope.name, "names": names}
-        return nodes.call("VA", [nodes.constant(self.table.add(entry), node), value], value)
+        number = self.table.add(entry)
+        told = nodes.call("VA", [nodes.constant(number, node), value], value)
+        return nodes.unless_off(number, told, value) if isinstance(value, (ast.Name, ast.Constant)) else told
 
     def give(self, node, nested, site):
         """`yield v` becomes `GR(s, (yield GY(s, v)))`."""

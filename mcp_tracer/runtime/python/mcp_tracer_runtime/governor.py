@@ -13,6 +13,7 @@ from . import clock, detail, msgpack, state
 from .native import core
 
 FIRST_LOOK = 100 if core is None else 64  # calls of a function that are recorded in any case
+FIRST_EVENTS = 16  # of each line, assignment and call site likewise
 WHOLE_CALLS = 1000  # and so many from one look to the next, while the budget has room
 SAMPLES = 64  # recorded calls of a function that is sampled, until it is looked at again
 FIRST_CALLS = 4  # of each function in each trace; one where these alone are too much
@@ -20,11 +21,15 @@ MOST = 1024  # one call in so many is always recorded
 DEAR = 20_000  # ticks of recording one call
 WINDOW_NS = 5_000_000  # of CPU time: what the budget is compared with; within one a function's period changes once
 AMPLE = 64  # calls of each function in a window: where there is room for more, all are recorded
+RAREST = 256  # windows; where one call of each function in each window is too much, it has one in so many
 _ALL = 0xFFFFFFFF
+LOUD_NS = 400_000_000  # of CPU time, after which sites that were hushed are counted again
 CYCLES_NS = 60_000_000  # the same while functions are dark: some of their phases
+EVENTS_A_CALL = 4  # so many events are counted in the time that a call takes
 AT_ONCE = 512  # counted calls that wait for one record
 BUDGETS = (0.0, 0.05, 0.15, 0.30, 0.50, 1.0)  # by level: the upper bounds of the promise
 _FAR = 0x7FFFFFFF
+_EVENTS = frozenset(("line", "variable", "checkpoint"))
 _UNGOVERNED = frozenset(("db", "http-client", "http-server", "test"))  # few, dear, and each one is looked for
 
 on = False
@@ -34,6 +39,8 @@ used = [0, 0]  # ticks spent on recording in Python, calls counted in Python
 _window = [0, 0, 0, 0]  # number, and at its start: CPU ns, ns spent on recording, calls counted
 _verdict = 2.0  # how many times what the last window recorded the budget had room for; below 1: too much was recorded
 _quota = _ALL  # calls of each function that a window may record (C core)
+_noted = [0, 0]  # events counted until the last window ended; CPU time when all were last counted
+_stride = 1  # of so many functions, others in each window, one may record calls (C core)
 _level = [0, 0]  # number of functions, the highest level among them
 _first = FIRST_CALLS  # as it is now
 _counted_ns = 0.0  # what counting a call takes; measured before anything is counted
@@ -50,7 +57,8 @@ def adopt(fn):
     if core is None:
         fn.first, fn.times = {}, None
     else:
-        fn.early, fn.always = FIRST_LOOK, not governed
+        fn.event = fn.fields.get("kind") in _EVENTS and fn.as_site
+        fn.early, fn.always = FIRST_EVENTS if fn.as_site else FIRST_LOOK, not governed
 
 
 def configure():
@@ -66,6 +74,8 @@ def configure():
         for fn in sampled:
             fn.period, fn.left = 1, _FAR
         sampled.clear()
+    if core is not None:
+        core.hush(-1)
     if not on or state.config.exact_counts:
         phases.end()
 
@@ -122,6 +132,7 @@ def look(now):
         detail.tight[0] = _verdict < 1
         _ration()
         _begin_window(lasts)
+        _hush(counting, fraction() * own)
         phases.judge(counting - fraction() * own, own)
 
 
@@ -134,18 +145,30 @@ def end_window():
 
 def _ration():
     """How many calls of each function the next window may record, as the last one wants it: what is called now and then stays."""
-    global _quota
-    if _verdict < 1:
+    global _quota, _stride
+    if _verdict < 1 and _quota == 1:
+        _stride = min(_stride * (2 if _verdict > 0.5 else 4), RAREST)
+    elif _verdict < 1:
         _quota = max(int(min(_quota, AMPLE) * max(_verdict, 1 / 8)), 1)
+    elif _verdict > 1.2 and _stride > 1:
+        _stride //= 2
     elif _verdict > 1.2 and _quota != _ALL:
         _quota = int(_quota * min(_verdict, 2)) + 1
         if _quota > AMPLE:
             _quota = _ALL
 
 
+def _hush(counting, room):
+    """Where counting takes more than half of the `room`, sites of lines and values that are passed often are only numbered from now on."""
+    noted = core.noted() if core is not None else 0
+    events, _noted[0] = noted - _noted[0], noted
+    if events and counting > room / 2 and state.config.sample_rate >= 1:
+        core.hush(int(room / 2 / _counted_ns * EVENTS_A_CALL))
+
+
 def _begin_window(lasts_ns):
     if core is not None and on:
-        core.window(_window[0], _quota, clock.ticks(lasts_ns), _verdict < 1)
+        core.window(_window[0], _quota, clock.ticks(lasts_ns), _verdict < 1, _stride)
 
 
 def review(fn):
@@ -308,6 +331,9 @@ def relax():
     if not on:
         return
     look(process_time_ns())
+    if core is not None and process_time_ns() - _noted[1] > LOUD_NS:
+        _noted[1] = process_time_ns()
+        core.hush(-1)  # for the next window, all are written and counted again
     phases.review()
     for fn in list(sampled):
         if fn.period > 1:

@@ -4,7 +4,7 @@
 import os
 import sys
 
-INTERFACE = 9  # CORE_INTERFACE of core.c
+INTERFACE = 10  # CORE_INTERFACE of core.c
 
 
 def _files():

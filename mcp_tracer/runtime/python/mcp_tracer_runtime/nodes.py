@@ -4,7 +4,7 @@ shadow it, and it still stands when the interpreter clears modules at exit. The 
 import ast
 import sys
 
-from .link import PREFIX
+from .link import PREFIX, SWITCH
 
 SPAN = "_mt_s"
 
@@ -92,6 +92,16 @@ def asks(key, node):
     place = where(node)
     linked = ast.IfExp(ast.Constant(True, **place), constant(key, node), ast.Constant(None, **place), **place)
     return ast.UnaryOp(ast.USub(), linked, **place)
+
+
+def asked(number, probe, node):
+    """The statement `probe` of site `number`, which may say that its number of times is enough."""
+    return either(asks(SWITCH + str(number), node), [probe], [], node)
+
+
+def unless_off(number, told, value):
+    """`told if -site else value`: of the two one is evaluated, and the value is so simple that it may stand twice."""
+    return ast.IfExp(asks(SWITCH + str(number), value), told, value, **where(value))
 
 
 def either(test, body, other, node):

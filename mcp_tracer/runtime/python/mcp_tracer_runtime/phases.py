@@ -85,6 +85,8 @@ def _darken(own_ns, limit_ns):
 
     loads = {}
     for fn in core.counted_functions():
+        if fn.event:  # those are hushed
+            continue
         owner = fn.owner or fn
         loads[owner] = loads.get(owner, 0.0) + (fn.written + fn.counted - _before.get(fn, 0)) * governor.price()
     left, fresh = sum(loads.values()), not dark
@@ -111,7 +113,9 @@ def _with_sites(owner):
 def _lighten(owner):
     """Count every call of `owner` whole again."""
     for fn in _with_sites(owner):
-        fn.dark = fn.off = False
+        fn.dark = False
+        if fn is owner:
+            fn.off = False
         known = dark.pop(fn, None)
         if known is not None:
             _write(fn, known)
@@ -145,7 +149,7 @@ def forget():
     """In a child after a fork: what was missed is the parent's to write, and there is no thread that would end a phase."""
     global probing
     for fn in dark:
-        fn.dark = fn.off = False
+        fn.dark = fn.off = False  # sites of events, too: what was hushed counts again
     dark.clear()
     callers.clear()
     probing = True
@@ -180,7 +184,7 @@ def close():
     cost = _phase["counted"] * _price[0]
     room = max(governor.fraction() * 0.9 - _phase["others"], governor.fraction() * 0.2)
     _phase["lasts"] = min(max(cost / room - max(_phase["probed"] - cost, 0), CYCLE_NS / 10), CYCLE_NS * 10)
-    for fn in dark:
+    for fn in _owners():
         fn.off = True
     probing = False
     _pause[0] = SHORT
@@ -191,7 +195,7 @@ def _open():
     """A phase without probes ends, or the first one with probes begins."""
     global probing
     passed = None if probing else _passed()
-    for fn in dark:
+    for fn in _owners():
         fn.off = False  # from here on no call is missed: what was is complete
     if passed is not None:
         elapsed, spent, calls = passed
@@ -280,7 +284,7 @@ def resume():
 
 
 def _seen(fn):
-    return fn.seen, fn.seen_total, fn.seen_self, fn.seen_counted, fn.seen_spent, fn.seen_below
+    return fn.seen + (fn.missed if fn.event else 0), fn.seen_total, fn.seen_self, fn.seen_counted, fn.seen_spent, fn.seen_below
 
 
 def mean(fn):

@@ -39,7 +39,7 @@ def linked(entries, file, source):
             made.owner = owners.get(fields["function"])
         else:
             owners[fields["name"]] = made
-            objects[SWITCH + str(number)] = made if core is not None else 1
+        objects[SWITCH + str(number)] = made if core is not None else 1
     _define_file(file, source)
     return objects
 
@@ -49,7 +49,7 @@ def install():
     for module in (plain, flow, sites):
         table.update(module.PROBES)
     if core is not None:
-        core.connect(own=plain.own, wake=flow.wake, delegates=flow.delegates)
+        core.connect(own=plain.own, wake=flow.wake, delegates=flow.delegates, assigned=sites.show_assigned)
         table.update({name: core.bound(name, home) for name in table if hasattr(core, name)})
     table.update(carried.housed(home, table))
 

@@ -67,13 +67,21 @@ def assigned(site, value):
     try:
         wanted = site.variables
         span = _get()
-        if wanted and span is not None and span.record and site.level >= 4:
-            names = [(name, name.rpartition(".")[2]) for name in site.fields["names"]]
-            shown = [(name, last, value) for name, last in names if wanted is True or name in wanted or last in wanted]
-            _show(span, site, shown)
+        if wanted and span is not None and site.level >= 4:
+            if span.record and span.events < spans.MAX_EVENTS:
+                show_assigned(span, site, value)
+            else:
+                event(span, site, b"")
     except Exception as error:
         faults.note(error)
     return value
+
+
+def show_assigned(span, site, value):
+    """Write the event of VA."""
+    wanted = site.variables
+    names = [(name, name.rpartition(".")[2]) for name in site.fields["names"]]
+    _show(span, site, [(name, last, value) for name, last in names if wanted is True or name in wanted or last in wanted])
 
 
 def _show(span, site, shown):
