@@ -21,8 +21,8 @@ from python_tracing import environment, projects, report  # noqa: E402
 from python_tracing.figures import Bench, Figure, progress  # noqa: E402
 from python_tracing.variants import VARIANTS, WORKLOADS, Variant  # noqa: E402
 
-SECONDS = 0.3
-PATIENCE_METERS = 3000  # what takes longer is measured in the first round alone
+SECONDS = 0.25
+PATIENCE_NS = 5e9  # what takes longer is measured in the first round alone
 Figures = dict[tuple[str, str], Figure]
 
 
@@ -56,7 +56,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="one round of small runs: does everything work?")
     parser.add_argument("--out", type=Path, help="write the page here")
     asked = parser.parse_args()
-    asked.rounds = asked.rounds or (1 if asked.quick else 5)
+    asked.rounds = asked.rounds or (1 if asked.quick else 7)
     asked.workloads = [name for name in WORKLOADS if name in asked.workloads.split(",")]
     asked.variants = [names[name] for name in dict.fromkeys(["untraced", *asked.variants.split(",")])]
     asked.whole = not asked.quick and len(asked.variants) == len(VARIANTS) and len(asked.workloads) == len(WORKLOADS)
@@ -69,13 +69,13 @@ def measure(prepared: environment.Environment, asked: argparse.Namespace) -> Fig
     with tempfile.TemporaryDirectory(prefix="mcp-tracer-benchmark-") as folder:
         levels = sorted({variant.level for variant in asked.variants} | {0})
         made = {level: projects.make(Path(folder) / str(level), level, prepared) for level in levels}
-        bench = Bench(prepared, made, SECONDS, asked.quick)
+        bench = Bench(prepared, made, SECONDS, environment.fastest(prepared.python), asked.quick)
         for workload in asked.workloads:
             for number in range(asked.rounds):
                 started = time.monotonic()
                 for variant in turns(asked.variants, workload, number):
                     figure = figures.setdefault((variant.name, workload), Figure())
-                    if number == 0 or figure.typical < PATIENCE_METERS:
+                    if number == 0 or not figure.typical > PATIENCE_NS:
                         bench.measure(variant, workload, figure)
                 progress(f"CPython {prepared.version}, {workload}, round {number + 1}: {time.monotonic() - started:.0f} s")
     return figures

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from statistics import median
 
-from python_tracing.figures import Figure
+from python_tracing.figures import Figure, low
 from python_tracing.variants import LEVELS, WORKLOADS
 
 OVERHEAD = {1: 0.05, 2: 0.15, 3: 0.30, 5: 1.00}
@@ -39,22 +38,17 @@ class Measured:
     def figure(self, variant: str, workload: str) -> Figure | None:
         """The figure, if that was measured."""
         found = self._figures.get((variant, workload))
-        return found if found is not None and found.cpu else None
+        return found if found is not None and found.wall else None
 
     def ratio(self, variant: str, workload: str, untraced: str = "untraced") -> float | None:
         """How many times the untraced run's CPU time."""
         one, base = self.figure(variant, workload), self.figure(untraced, workload)
         return one.typical / base.typical if one and base else None
 
-    @property
-    def meter_ns(self) -> float:
-        """What the speed meter takes while the machine is at its fastest: the unit of all times in ns."""
-        return min(one for figure in self._figures.values() for one in figure.meter)
-
     def wall_ratio(self, variant: str, workload: str) -> float | None:
         """How many times the untraced run's time on the clock."""
         one, base = self.figure(variant, workload), self.figure("untraced", workload)
-        return median(one.wall) / median(base.wall) if one and base else None
+        return low(one.wall) / low(base.wall) if one and base else None
 
     def made(self, variant: str, workload: str) -> float | None:
         """Calls that the run makes; for smaller runs, those that were recorded."""
@@ -68,7 +62,7 @@ class Measured:
         small = variant == "snoop" and workload == "fib"
         one, base = self.figure(variant, workload), self.figure("untraced-small" if small else "untraced", workload)
         made = self.made(variant, workload)
-        return (one.typical - base.typical) * self.meter_ns / made if one and base and made else None
+        return (one.typical - base.typical) / made if one and base and made else None
 
     def call_bytes(self, variant: str, workload: str) -> float | None:
         """Bytes on disk for each call made."""

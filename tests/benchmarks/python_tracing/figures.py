@@ -10,7 +10,7 @@ import sys
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
-from statistics import median
+from statistics import fmean, median
 from typing import Any
 
 from python_tracing import projects, spools
@@ -23,13 +23,16 @@ LIMIT_SECONDS = 300
 
 @dataclass
 class Figure:
-    """One cell. `cpu` and `wall` hold what a run took in each round's process, as multiples of what the speed meter took around it; the
-    rest is for one run: CPU ns of saving, records, bytes on disk."""
+    """One cell. `cpu` and `wall` hold what a run took in each round's process (ns); the rest is for one run: CPU ns of saving, records,
+    bytes on disk."""
 
     cpu: list[float] = field(default_factory=list[float])
     wall: list[float] = field(default_factory=list[float])
-    meter: list[float] = field(default_factory=list[float])  # ns, all that was read
-    dropped: int = 0  # blocks of runs within which the machine's speed changed
+    blocks: int = 0  # of runs, all that were timed
+    good: int = 0  # those that counted: the machine was at its fastest
+    slow: list[float] = field(
+        default_factory=list[float]
+    )  # CPU ns in processes that never found it so; they count where there are no others
     save: list[float] = field(default_factory=list[float])
     calls: float = 0
     records: float = 0
@@ -41,13 +44,13 @@ class Figure:
 
     @property
     def typical(self) -> float:
-        """The CPU time of a run, in meters: the middle one of the processes'."""
-        return median(self.cpu) if self.cpu else float("nan")
+        """CPU ns of a run: a low one of the processes'. What an unlucky place in memory does to a process only ever adds to it."""
+        return low(self.cpu or self.slow)
 
     @property
     def spread(self) -> float:
-        """How far half of the processes lie from the middle one, at most."""
-        return median(abs(one / self.typical - 1) for one in self.cpu) if self.cpu else 0.0
+        """How far half of the processes lie from that, at most."""
+        return median(abs(one / self.typical - 1) for one in self.cpu or self.slow) if self.cpu or self.slow else 0.0
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,7 @@ class Bench:
     environment: Environment
     projects: dict[int, Path]
     seconds: float
+    fast: float  # what the speed meter takes with the machine at its fastest
     quick: bool = False
 
     def measure(self, variant: Variant, workload: str, figure: Figure) -> None:
@@ -80,7 +84,7 @@ class Bench:
             shutil.rmtree(out, ignore_errors=True)
 
     def _run(self, variant: Variant, workload: str, root: Path, out: Path) -> dict[str, Any]:
-        task = {**variant.task(workload, self.seconds, self.quick), "project": str(root), "out": str(out)}
+        task = {**variant.task(workload, self.seconds, self.quick), "project": str(root), "out": str(out), "fast": self.fast}
         task["options"] = {**task["options"], "floor": str(self.environment.floor)}
         clean = {key: value for key, value in os.environ.items() if not key.startswith(("MCP_TRACER", "TRACEPARENT", "PYTHON", "KOLO"))}
         environment = {**clean, "MCP_TRACER_CORE": variant.core, "PYTHONPATH": self.environment.path(variant.tool), "PYTHONHASHSEED": "0"}
@@ -94,6 +98,11 @@ class Bench:
         return json.loads(done.stdout.splitlines()[-1])
 
 
+def low(numbers: list[float]) -> float:
+    """The number below which a quarter lies; with few of them, the least or the next one."""
+    return sorted(numbers)[len(numbers) // 4] if numbers else float("nan")
+
+
 class Failed(Exception):
     """A measured process did not get to its end."""
 
@@ -104,10 +113,10 @@ def _last_line(text: str) -> str:
 
 
 def _add(figure: Figure, told: dict[str, Any]) -> None:
-    figure.cpu.append(sum(told["cpu"]) / sum(told["meter"]))
-    figure.wall.append(sum(told["wall"]) / sum(told["meter"]))
-    figure.meter += told["meter"]
-    figure.dropped += told["dropped"]
+    (figure.cpu if told["good"] else figure.slow).append(fmean(told["cpu"]))
+    figure.wall.append(fmean(told["wall"]))
+    figure.blocks += told["blocks"]
+    figure.good += told["good"]
     figure.save.append(told["save"])
     figure.calls, figure.bytes = told.get("spans", 0), told.get("bytes", 0)
     figure.more = told

@@ -15,7 +15,7 @@ import speed
 import tools
 
 PATIENCE_SECONDS = 2  # a run that takes longer is measured once
-TRIES = 4  # so many times the blocks asked for, where the machine's speed changes within them
+TRIES = 4  # so many times as long as asked for, where the machine is not at its fastest
 
 
 def main():
@@ -52,24 +52,27 @@ def warmed(once, task):
 
 
 def measure(tool, once, expected, task):
-    """Of each block: CPU and wall ns of a run, the meter around it, and CPU ns of switching the tool off after it. Between blocks there is
-    next to nothing but the meter: to a governor, all that passes is the program's own time."""
-    told = {"cpu": [], "wall": [], "meter": [], "stop": [], "runs": 0, "dropped": 0}
-    until, after = time.perf_counter() + task["seconds"], speed.meter()
-    while len(told["cpu"]) < task["least"] or (time.perf_counter() < until and len(told["cpu"]) < task["most"]):
+    """Of each block of runs: CPU and wall ns of a run, and CPU ns of switching the tool off after it. Only blocks count before and after
+    which the machine was at its fastest, if there are any in the time; else the one with the best meters. Between blocks there is next to
+    nothing but the meter: to a governor, all that passes is the program's own time."""
+    good, others, runs, after, began = [], [], 0, speed.meter(), time.perf_counter()
+    fast = task["fast"] * speed.NEAR
+    while len(good) + len(others) < task["most"]:
+        passed = time.perf_counter() - began
+        enough = len(good) >= task["least"] or not task["seconds"]
+        if good + others and passed > task["seconds"] and (enough or passed > task["seconds"] * TRIES):
+            break
         before = after
-        cpu, wall, stop = block(tool, once, expected, task)
-        after = speed.meter()
-        told["runs"] += task["block"]
-        agreed = speed.agreed(before, after)
-        if agreed is None and told["dropped"] < TRIES * task["least"]:
-            told["dropped"] += 1
-            continue
-        told["meter"].append(agreed or (before + after) / 2)
-        told["cpu"].append(cpu)
-        told["wall"].append(wall)
-        told["stop"].append(stop)
-    return told
+        taken, after = block(tool, once, expected, task), speed.meter()
+        runs += task["block"]
+        (good if before <= fast and after <= fast else others).append((before + after, taken))
+    kept = [taken for _, taken in good] or [min(others, key=lambda one: one[0])[1]]
+    return {
+        **{name: [one[at] for one in kept] for at, name in enumerate(("cpu", "wall", "stop"))},
+        "runs": runs,
+        "good": len(good),
+        "blocks": len(good + others),
+    }
 
 
 def block(tool, once, expected, task):

@@ -11,7 +11,7 @@ from functools import cached_property
 from python_tracing.checks import Check, Measured, all_checks
 from python_tracing.environment import LIBRARIES, PEERS, PROJECT_CODE, Environment
 from python_tracing.figures import Figure
-from python_tracing.speed import AGREE
+from python_tracing.speed import NEAR
 from python_tracing.variants import SETTLE_SECONDS, UNFILTERED, WARM_SECONDS, Variant
 
 HOW = """
@@ -19,11 +19,12 @@ HOW = """
   process calls the workload's `run()` for {warm} s ({settle} s with the governor on, which settles in that time; its promise is not for
   the first calls of functions), at least once, to warm up, then for {seconds} s (VizTracer with values, Kolo and snoop: once in each of two
   rounds). CPU time is the process's, all threads.
-- A virtual machine's processor changes its speed by half and more within seconds. So each process takes the time of a fixed piece of plain
-  Python (`speed.py`, about a millisecond) right before and right after each block of runs of about 50 ms (tools that are switched on: one
-  run), and the block's time is set against these two. Blocks around which they differ by more than {agree} are measured again: {dropped} of
-  {blocks}. A process counts as the sum of its blocks, so what a governor does now and then is a part of it, and a variant as the middle
-  one of its processes; `±` tells how far half of these lie from it, at most. ns and ms are those of the machine at its fastest.
+- A virtual machine's processor changes its speed by half and more, many times a second, and not for all programs alike. So each process
+  takes the time of a fixed piece of plain Python (`speed.py`, about a millisecond) before and after each block of runs of about 20 ms
+  (tools that are switched on: one run), and the block counts where both found the machine within {near} of its fastest: {good} of
+  {blocks} did. A process that found no such block in four times its time counts only where its variant has no other. A process is the
+  average of its blocks, so what a governor does now and then is a part of it. Where a process has its objects in memory is luck that only
+  ever adds to its time: a variant is the process below which a quarter of them lie; `±` tells how far half of them lie from it, at most.
 - "untraced, once more" is the method held against itself: it should be 1.00.
 - What is measured is checked: each run's result, and the calls recorded against calls counted by a profile function.
 - Ours writes its records to mapped files while the program runs, so that writing is a part of the time. VizTracer keeps records in memory
@@ -91,14 +92,13 @@ class Page:
 
     def _how(self) -> str:
         figures = self.figures.values()
-        dropped, kept = sum(one.dropped for one in figures), sum(len(one.meter) for one in figures)
         facts = {
             "warm": WARM_SECONDS,
             "settle": SETTLE_SECONDS,
             "seconds": self.seconds,
-            "agree": f"{AGREE - 1:.0%}",
-            "dropped": dropped,
-            "blocks": dropped + kept,
+            "near": f"{NEAR - 1:.0%}",
+            "good": sum(one.good for one in figures),
+            "blocks": sum(one.blocks for one in figures),
         }
         return HOW.format(unfiltered=", ".join(sorted(UNFILTERED)), **facts)
 
@@ -131,7 +131,7 @@ class Page:
         if figure is None or variant == "count":
             return "–"
         if variant == "untraced":
-            return f"{figure.typical * self.measured.meter_ns / 1e6:.1f} ms ±{figure.spread:.0%}"
+            return f"{figure.typical / 1e6:.1f} ms ±{figure.spread:.0%}"
         small = variant == "snoop" and workload == "fib"
         return f"{_times(self.measured.ratio(variant, workload, 'untraced-small' if small else 'untraced'))} ±{figure.spread:.0%}"
 

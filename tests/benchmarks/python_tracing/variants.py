@@ -9,9 +9,9 @@ from typing import Any, Final
 WORKLOADS: Final = ("fib", "jinja", "mistune", "flask", "async", "numeric")
 LEVELS: Final = (1, 2, 3, 5)
 SMALL: Final = 0.1
-WARM_SECONDS: Final = 0.15
-SETTLE_SECONDS: Final = 1.0
-BLOCK_SECONDS: Final = 0.05
+WARM_SECONDS: Final = 0.1
+SETTLE_SECONDS: Final = 0.8
+BLOCK_SECONDS: Final = 0.02
 """So long are runs timed in one go, between two looks at the speed meter; tools that are switched on for each run: one run."""
 UNFILTERED: Final = frozenset({"jinja", "flask", "async"})
 """Where calls of the project come through libraries (Jinja2's through compiled templates): VizTracer's filter would lose them."""
