@@ -84,25 +84,48 @@ static int put_entry(Bytes *b, PyTracebackObject *entry)
     return answer;
 }
 
-/* The innermost entries; the innermost last. */
-static int put_stack(Bytes *b, PyObject *traceback)
+/* The last `most` entries from `entry` on, or fewer: found by pointers alone, as each level of a deep recursion that fails looks for them. */
+static PyTracebackObject *last_entries(PyTracebackObject *entry, int most)
 {
-    PyTracebackObject *entry = (PyTracebackObject *)traceback;
-    u32 at = b->length, entries = 0, skipped = 0;
-    u8 own[8];
-    Bytes head = {own, 0, sizeof own, own};
-    NEED(b, 1);
-    b->length++;
-    for (PyTracebackObject *e = entry; e != NULL; e = e->tb_next) {
-        PyCodeObject *code = PyFrame_GetCode(e->tb_frame);
+    PyTracebackObject *ahead = entry;
+    while (ahead != NULL && most-- > 0)
+        ahead = ahead->tb_next;
+    for (; ahead != NULL; ahead = ahead->tb_next)
+        entry = entry->tb_next;
+    return entry;
+}
+
+/* How many of the entries from `entry` on are not ours; -1. */
+static int count_entries(PyTracebackObject *entry)
+{
+    int entries = 0;
+    for (; entry != NULL; entry = entry->tb_next) {
+        PyCodeObject *code = PyFrame_GetCode(entry->tb_frame);
         PyObject *file = shown_path(code->co_filename);
         Py_DECREF(code);
         if (file == NULL)
             return -1;
         entries += file != Py_None;
     }
-    skipped = entries > STACK_ENTRIES ? entries - STACK_ENTRIES : 0;
-    entries -= skipped;
+    return entries;
+}
+
+/* The innermost entries; the innermost last. */
+static int put_stack(Bytes *b, PyObject *traceback)
+{
+    PyTracebackObject *entry = last_entries((PyTracebackObject *)traceback, STACK_ENTRIES);
+    u32 at = b->length, skipped = 0;
+    int entries = count_entries(entry);
+    u8 own[8];
+    Bytes head = {own, 0, sizeof own, own};
+    NEED(b, 1);
+    b->length++;
+    if (unlikely(entries >= 0 && entries < STACK_ENTRIES)) /* some are ours, or there are no more */
+        entries = count_entries(entry = (PyTracebackObject *)traceback);
+    if (entries < 0)
+        return -1;
+    skipped = entries > STACK_ENTRIES ? (u32)entries - STACK_ENTRIES : 0;
+    entries -= (int)skipped;
     for (; entry != NULL; entry = entry->tb_next) {
         u32 before = b->length;
         int written = put_entry(b, entry);
@@ -113,7 +136,7 @@ static int put_stack(Bytes *b, PyObject *traceback)
             b->length = before;
         }
     }
-    return put_head(&head, 0x90, 0xDC, entries) < 0 ? -1 : finish_head(b, at, 1, &head);
+    return put_head(&head, 0x90, 0xDC, (size_t)entries) < 0 ? -1 : finish_head(b, at, 1, &head);
 }
 
 static PyObject *cause_of(PyObject *error)

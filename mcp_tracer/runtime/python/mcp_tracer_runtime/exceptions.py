@@ -94,6 +94,25 @@ def message(error):
 
 def stack(traceback):
     """`[[file, line, function], …]`, innermost last."""
+    entries = _entries(_innermost(traceback))
+    if len(entries) < STACK:  # some of them are ours, or there are no more
+        entries = _entries(traceback)[-STACK:]
+    return array(len(entries)) + b"".join(
+        b"\x93" + text(file) + integer(line or 0) + text(name.replace(".<locals>", "")) for file, line, name in entries
+    )
+
+
+def _innermost(traceback):
+    """The last `STACK` entries, or fewer: each level of a deep recursion that fails looks for them, so nothing else is done on the way."""
+    ahead, most = traceback, STACK
+    while ahead is not None and most:
+        ahead, most = ahead.tb_next, most - 1
+    while ahead is not None:
+        ahead, traceback = ahead.tb_next, traceback.tb_next
+    return traceback
+
+
+def _entries(traceback):
     entries = []
     while traceback is not None:
         code, line = traceback.tb_frame.f_code, traceback.tb_lineno
@@ -101,10 +120,7 @@ def stack(traceback):
         file = shown(code.co_filename)
         if file is not None:
             entries.append((file, line, getattr(code, "co_qualname", code.co_name)))
-    entries = entries[-STACK:]
-    return array(len(entries)) + b"".join(
-        b"\x93" + text(file) + integer(line or 0) + text(name.replace(".<locals>", "")) for file, line, name in entries
-    )
+    return entries
 
 
 def shown(file):
