@@ -6,14 +6,56 @@ static int put_told(Bytes *b, const Plan *plan, PyObject *told)
     return ext_begin(b) < 0 || put_raw(b, "\x92", 1) < 0 || put_raw(b, plan->name, plan->name_bytes) < 0 || put_str(b, told) < 0 ? -1 : ext_end(b, at, 4);
 }
 
+/* Texts of the described values that were met lately: they never change, the same ones are passed on and on, and that of a pattern takes
+ * as long as the pattern is. Held weakly: tracing keeps nothing of the program alive. */
+enum { TOLD = 64 };
+static struct { PyObject *reference, *text; } told_texts[TOLD];
+
+/* What `reference` stands for, without a reference to it; NULL where that is gone. */
+static PyObject *referent(PyObject *reference)
+{
+#if PY_VERSION_HEX >= 0x030d0000
+    PyObject *value = NULL;
+    if (PyWeakref_GetRef(reference, &value) < 0)
+        PyErr_Clear();
+    Py_XDECREF(value); /* whoever asks holds the value that it is compared with */
+    return value;
+#else
+    PyObject *value = PyWeakref_GetObject(reference);
+    return value == Py_None ? NULL : value;
+#endif
+}
+
+/* str(value), remembered where the value can be held weakly: a new reference, or NULL with an exception. */
+static PyObject *told_text(PyObject *value, PyTypeObject *type)
+{
+    size_t place = ((uintptr_t)value >> 4 ^ (uintptr_t)value >> 10) % TOLD;
+    PyObject *text = told_texts[place].text, *reference;
+    if (likely(text != NULL && referent(told_texts[place].reference) == value)) {
+        Py_INCREF(text);
+        return text;
+    }
+    python_ran++;
+    text = PyObject_Str(value);
+    if (text == NULL || type->tp_weaklistoffset <= 0)
+        return text;
+    reference = PyWeakref_NewRef(value, NULL);
+    if (reference == NULL) {
+        Py_DECREF(text);
+        return NULL;
+    }
+    Py_XSETREF(told_texts[place].reference, reference);
+    Py_INCREF(text);
+    Py_XSETREF(told_texts[place].text, text);
+    return text;
+}
+
 /* Of library types whose `str` is known: no code of the program, though some of it is Python. */
 static NEVER_INLINE int encode_described(Bytes *b, PyObject *value, PyTypeObject *type)
 {
-    PyObject *text;
+    PyObject *text = told_text(value, type);
     Plan *plan;
     int answer = -1;
-    python_ran++;
-    text = PyObject_Str(value);
     if (text != NULL && (plan = plan_of(type)) != NULL)
         answer = put_told(b, plan, text);
     Py_XDECREF(text);

@@ -101,6 +101,12 @@ for value in [cycle, own, *rare] + [made(4) for _ in range(500)]:
             got, got_cut = core.encode(value, room, depth, brief), bool(values.left_out)
             assert (expected, expected_cut) == (got, got_cut), (room, depth, brief, type(value), expected, got)
     assert values.named_in_python("x", value) == core.named("x", value)
+for number in range(300):  # new patterns in the places of those that are gone
+    pattern = re.compile("a{%d}" % number)
+    for _ in range(2):
+        assert reference(pattern, 1000, 1, False) == core.encode(pattern, 1000, 1, False), pattern
+    del pattern
+    re.purge()
 ours = [None, True, False, 0, -1, -32, -33, 127, 128, 65536, 2**32, 2**63, 2**64 - 1, -(2**63), 1.5, "", "é\ud800", "x" * 70000, b"", b"y" * 300,
         (), [1, [2]], list(range(20)), {}, {"a": {"b": [None]}, 3: "c"}, {n: n for n in range(20)}]
 for value in ours + [ours]:
