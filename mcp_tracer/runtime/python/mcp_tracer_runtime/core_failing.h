@@ -39,12 +39,13 @@ static NEVER_INLINE int revisit(Span *s, PyObject *error)
 {
     int chosen = detail_choose_failed(&s->fn->detail);
     u64 before = detail_begins(chosen);
+    u32 length = s->payload.length;
     PyObject *answer;
     if (chosen == BRIEF)
         return 0;
     answer = PyObject_CallFunctionObjArgs(py.revisit, (PyObject *)s, error, NULL);
     Py_XDECREF(answer);
-    detail_ends(&s->fn->detail, before);
+    detail_ends(&s->fn->detail, before, s->payload.length - length);
     return answer == NULL ? -1 : 0;
 }
 

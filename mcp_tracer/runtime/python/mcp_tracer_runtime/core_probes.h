@@ -101,6 +101,7 @@ static int put_parameters(Span *s, Function *fn, PyObject *const *values, Py_ssi
     Reading r;
     int depth = detail_depth(&r, s->detail);
     u64 before = detail_begins(s->detail);
+    u32 length = b->length;
     Py_ssize_t i = 0;
     if (likely(PyBytes_GET_SIZE(fn->head) == 2)) { /* a new span has room for that */
         memcpy(b->data + b->length, PyBytes_AS_STRING(fn->head), 2);
@@ -114,7 +115,7 @@ static int put_parameters(Span *s, Function *fn, PyObject *const *values, Py_ssi
         if (put_parameter(s, fn, i, values[i], depth, &r) < 0)
             return -1;
     s->shown = b->length;
-    detail_ends(&fn->detail, before);
+    detail_ends(&fn->detail, before, b->length - length);
     return 0;
 }
 
@@ -123,12 +124,13 @@ static inline int put_result(Span *s, Function *fn, PyObject *value)
     Reading r;
     int depth = detail_depth(&r, s->detail);
     u64 before = detail_begins(s->detail);
+    u32 length = s->payload.length;
     NEED(&s->payload, 10);
     put1(&s->payload, 'R');
     if (capture(&s->payload, s, fn, value, depth, &r) < 0)
         return -1;
     s->shown = s->payload.length;
-    detail_ends(&fn->detail, before);
+    detail_ends(&fn->detail, before, s->payload.length - length);
     return 0;
 }
 
@@ -144,8 +146,8 @@ static int keep_result(Span *s, Function *fn, PyObject *value)
     put1(&b, 'R');
     if (capture(&b, s, fn, value, depth, &r) == 0)
         result = PyBytes_FromStringAndSize((char *)b.data, b.length);
+    detail_ends(&fn->detail, before, b.length);
     bytes_free(&b);
-    detail_ends(&fn->detail, before);
     if (result == NULL)
         return -1;
     Py_XSETREF(s->result, result);
@@ -451,7 +453,7 @@ static PyObject *probe_values(PyObject *self, PyObject *const *args, Py_ssize_t 
             s->flags |= FLAG_LEFT_OUT;
         pairs++;
     }
-    detail_ends(&site->detail, charged);
+    detail_ends(&site->detail, charged, b.length);
     if (!failed && pairs) {
         u8 head[8] = {'V'};
         Bytes h = {head, 1, sizeof head, head};
