@@ -4,7 +4,8 @@
 
 Writes spool files of a made-up shop (ten days, one trace of a million spans, heavy tails), takes them in on one core through the whole path
 (spool, checks, decoding, rollups, commits, sealing), then asks each question again and again: warm, cold (a process each, the files put out
-of the system's cache), and warm while another process takes in a million more. With `--folder`, a load made before is used again.
+of the system's cache), and warm while another process takes in a million more; at last commits of few records are timed.
+With `--folder`, a load made before is used again.
 Without `--out`, results go to `tests/benchmarks/results/store.md` when the load has ten million spans, else to the terminal alone.
 """
 
@@ -53,6 +54,7 @@ def main() -> int:
         if not asked.only_warm:
             seen["cold"] = _cold(project, about, load)
             seen["busy"] = _while_busy(project, about)
+        seen["small"] = _task("small", project, about)
     text, missed = page(seen, commit(), machine())
     print(text)
     place = asked.out or (HERE / "results" / "store.md" if asked.spans >= WHOLE else None)

@@ -103,6 +103,8 @@ class GrowingBitmaps:
             known = self._known if self._segment == segment else _NONE
         n = min(len(there), len(known.ids))
         same = (there[:n, 0] == known.ids[:n]) & (there[:n, 1] == known.ns[:n])
+        if n == len(there) == len(known.ids) and same.all():
+            return known
         first = n if same.all() else int(np.argmin(same))
         found = Bitmaps(there[:, 0], there[:, 1], np.concatenate([known.rows[:first], *_read(db, there[first:, 0])]))
         with self._lock:

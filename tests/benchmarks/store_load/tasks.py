@@ -7,8 +7,9 @@ import os
 import resource
 import sqlite3
 import sys
+import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -17,10 +18,16 @@ from typing import Any
 import anyio
 
 from mcp_tracer.app import open_service
+from mcp_tracer.ingest.reader import SpoolReader
+from mcp_tracer.model.batch import SpoolBatch, SpoolPosition
 from mcp_tracer.service.service import Service
+from mcp_tracer.storage.sqlite import SqliteSpanStore
 from mcp_tracer.workspace.project import Project
+from store_load import spools
 from store_load.asking import ask, p95, questions
 from store_load.spools import Load
+
+FEW = 20
 
 
 async def ingest(project: Project, _: dict[str, Any]) -> dict[str, Any]:
@@ -77,7 +84,29 @@ async def _nothing() -> None:
     """Instead of catching up."""
 
 
-TASKS = {task.__name__: task for task in (ingest, size, warm, cold)}
+async def small(project: Project, asked: dict[str, Any]) -> dict[str, Any]:
+    """What a commit of few records takes in ms, in the store as it is, definitions and the merging of small frames included."""
+    load = Load(200 * FEW, FEW, seed=3, end_ns=Load(**asked["load"]).end_ns, first_run=20_000)
+    store = SqliteSpanStore(project.traces_dir)
+    took: list[float] = []
+    with tempfile.TemporaryDirectory() as folder:
+        for batch in (batch for path in spools.write(Path(folder), load) for batch in _batches(path)):
+            started = time.perf_counter()
+            await store.append([batch])
+            took.append((time.perf_counter() - started) * 1e3)
+    await store.aclose()
+    return {"mean": sum(took) / len(took), "p95": p95(took)}
+
+
+def _batches(path: Path) -> Iterator[SpoolBatch]:
+    position = SpoolPosition()
+    with SpoolReader(path) as reader:
+        while (batch := reader.read(position, max_records=FEW)) is not None:
+            yield batch
+            position = batch.end
+
+
+TASKS = {task.__name__: task for task in (ingest, size, warm, cold, small)}
 
 
 def main() -> None:
