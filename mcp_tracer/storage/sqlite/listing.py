@@ -8,7 +8,7 @@ from itertools import islice
 from mcp_tracer.model.batch import SpoolPosition
 from mcp_tracer.model.errors import UserError
 from mcp_tracer.storage.sqlite.snapshot import Snapshot
-from mcp_tracer.storage.sqlite.traces import newest_first
+from mcp_tracer.storage.sqlite.traces import newest_with_prefix
 from mcp_tracer.storage.sqlite.writer import position_in
 
 
@@ -16,7 +16,9 @@ def names(snapshot: Snapshot, kind: str, prefix: str, limit: int) -> tuple[str, 
     """Names that start with (functions: contain) `prefix`; traces and runs newest first, others by name."""
     if kind not in ("file", "function", "trace", "run"):
         raise UserError(f"kind {kind!r} is unknown: use file, function, trace or run.")
-    found = {"file": _files, "function": _functions, "trace": _traces, "run": _runs}[kind](snapshot, prefix)
+    if kind == "trace":
+        return newest_with_prefix(snapshot, prefix, limit)
+    found = {"file": _files, "function": _functions, "run": _runs}[kind](snapshot, prefix)
     return tuple(islice(found, limit))
 
 
@@ -27,12 +29,6 @@ def _files(snapshot: Snapshot, prefix: str) -> Iterator[str]:
 def _functions(snapshot: Snapshot, part: str) -> Iterator[str]:
     known = {one.name for one in snapshot.names.functions if one.file and not one.site}
     yield from sorted(name for name in known if part.lower() in name.lower())
-
-
-def _traces(snapshot: Snapshot, prefix: str) -> Iterator[str]:
-    for summary in newest_first(snapshot, None, 1 << 62, b"", ""):
-        if summary.trace_id.startswith(prefix.lower()):
-            yield summary.trace_id
 
 
 def _runs(snapshot: Snapshot, prefix: str) -> Iterator[str]:

@@ -82,14 +82,33 @@ def trace_by_id(snapshot: Snapshot, trace_id: str) -> bytes:
 
 
 def _with_prefix(snapshot: Snapshot, prefix: str) -> set[bytes]:
-    try:
-        low, high = bytes.fromhex(prefix.ljust(32, "0")), bytes.fromhex(prefix.ljust(32, "f"))
-    except ValueError:
-        return set()
-    if len(prefix) < 6:
+    bounds = _bounds(prefix)
+    if bounds is None or len(prefix) < 6:
         return set()
     query = "SELECT trace_id FROM trace WHERE trace_id BETWEEN ? AND ? AND start IS NOT NULL LIMIT 10"
-    return {row[0] for segment in snapshot.segments for row in segment.db.execute(query, (low, high))}
+    return {row[0] for segment in snapshot.segments for row in segment.db.execute(query, bounds)}
+
+
+def _bounds(prefix: str) -> tuple[bytes, bytes] | None:
+    """The least and the greatest id that begins so; None where none can."""
+    try:
+        return bytes.fromhex(prefix.ljust(32, "0")), bytes.fromhex(prefix.ljust(32, "f"))
+    except ValueError:
+        return None
+
+
+def newest_with_prefix(snapshot: Snapshot, prefix: str, limit: int) -> tuple[str, ...]:
+    """Ids of traces that begin so, those with the newest part first."""
+    bounds = _bounds(prefix.lower())
+    if bounds is None:
+        return ()
+    inside, parameters = ("trace_id BETWEEN ? AND ? AND ", bounds) if prefix else ("", ())
+    query = f"SELECT trace_id, start FROM trace WHERE {inside}start IS NOT NULL ORDER BY start DESC LIMIT ?"
+    found: dict[bytes, int] = {}
+    for segment in snapshot.segments:
+        for trace_id, start in segment.db.execute(query, (*parameters, limit)):
+            found[trace_id] = max(start, found.get(trace_id, start))
+    return tuple(one.hex() for one in sorted(found, key=lambda one: (-found[one], one))[:limit])
 
 
 def _newest(snapshot: Snapshot) -> str:
