@@ -18,7 +18,7 @@
 #error "not for free-threaded builds: the runtime stays in Python there"
 #endif
 
-#define CORE_INTERFACE 10 /* native.py asks for the same number: a core left over from another version is not used */
+#define CORE_INTERFACE 11 /* native.py asks for the same number: a core left over from another version is not used */
 
 typedef uint8_t u8;
 typedef uint16_t u16;
@@ -180,7 +180,10 @@ static PyMethodDef methods[] = {
     {"govern", governor_switch, METH_O, NULL},
     {"usage", governor_usage, METH_NOARGS, NULL},
     {"noted", governor_noted, METH_NOARGS, NULL},
+    {"counting", governor_counting, METH_NOARGS, NULL},
     {"hush", governor_hush, METH_O, NULL},
+    {"mark_counted", governor_mark, METH_NOARGS, NULL},
+    {"counted_since", governor_counted_since, METH_O, NULL},
     {"write_counted", governor_flush, METH_NOARGS, NULL},
     {"counted_functions", governor_functions, METH_NOARGS, NULL},
     {"forget_counted", governor_forget, METH_O, NULL},

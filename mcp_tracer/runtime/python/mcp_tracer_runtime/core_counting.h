@@ -79,11 +79,14 @@ static int define(Function *fn)
 /* The window has ended: let governor.py judge it. Runs Python. */
 static NEVER_INLINE int end_window(void)
 {
+    u64 before = ticks(), took;
     PyObject *answer;
     governor.look_at = ~(u64)0;
     python_ran++;
     answer = py.look != NULL ? PyObject_CallNoArgs(py.look) : NULL;
     Py_XDECREF(answer);
+    took = ticks() - before;
+    governor.spent += took < INTERRUPTED ? took : 0; /* other threads may have run */
     return answer == NULL && PyErr_Occurred() ? -1 : 0;
 }
 

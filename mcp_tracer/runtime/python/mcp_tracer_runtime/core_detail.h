@@ -79,6 +79,7 @@ static inline void detail_ends(Detail *d, u64 before, u32 bytes)
     if (unlikely(before)) {
         detail.now = ticks();
         detail_charge(d, detail.now - before + (u64)(bytes / ns_per_tick));
+        governor.spent += detail.now - before < INTERRUPTED ? detail.now - before : 0;
     }
 }
 

@@ -95,8 +95,11 @@ static inline int finish(Span *s, u64 now)
         if (unlikely(s->took))
             governor_measured(&s->fn->governed, s->took + ticks() - now);
     }
-    else if (s->counted)
+    else if (s->counted) {
         failed = write_ended(s, now);
+        if (unlikely(s->took))
+            governor_count_measured(s->took + ticks() - now);
+    }
     return failed;
 }
 

@@ -22,6 +22,7 @@ typedef struct {
     char always;                  /* each call is recorded: of databases, HTTP and tests */
     char event;                   /* a site of lines or values: what comes there takes no time of its own; `off`: it is only numbered, as `missed` */
     u64 before;                   /* of such a site: `written` and `counted` when the last window ended */
+    u64 mark;                     /* of any: the same at the last `mark_counted` */
     char roots;                   /* some of its calls had no parent */
     char dark, off;               /* phases.py switches its probes off and on; they are off */
     char lends;                   /* in `lenders` */
@@ -40,6 +41,7 @@ static struct {
     u32 phase;       /* how often the probes of dark functions were switched off; `ended`: when, of the last few */
     u64 ended[PHASES];
     u32 aside;       /* ticks that a recorded call takes beside what can be measured */
+    double counting; /* ticks that counting a call took lately, where the program runs: its caches are colder than a calibration's */
     u64 close_at;    /* so many counted calls end the phase that is on */
 } governor = {.phase = 1, .quota = UNLIMITED, .look_at = ~(u64)0, .close_at = ~(u64)0};
 
@@ -154,6 +156,17 @@ static inline void governor_measured(Governed *g, u64 took)
         took = g->cost;
     governor.spent += took - g->cost;
     g->cost = (unsigned int)((7 * (u64)g->cost + (took < most ? took : most)) / 8);
+}
+
+/* Counting a call took `took` ticks and its probes' calls. */
+static inline void governor_count_measured(u64 took)
+{
+    double most = 4 * governor.counting;
+    double now = (double)(took + governor.aside / 2);
+    if (governor.counting > 0)
+        governor.counting += ((now < most ? now : most) - governor.counting) / 256;
+    else
+        governor.counting = now;
 }
 
 /* A record of kind 5 for what was counted. The definition of `fn` is written. */

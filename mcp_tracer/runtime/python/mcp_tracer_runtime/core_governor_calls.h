@@ -44,6 +44,12 @@ static inline u64 governor_since(Governed *g)
     return since;
 }
 
+/* counting() -> ticks that counting a call took lately; 0: not known */
+static PyObject *governor_counting(PyObject *self, PyObject *unused)
+{
+    return PyFloat_FromDouble(governor.counting);
+}
+
 /* hush(events): of the sites of events that counted more in this window than their part of so many, nothing but the number is kept from now
  * on. -1: all count again. */
 static PyObject *governor_hush(PyObject *self, PyObject *events)
@@ -67,6 +73,37 @@ static PyObject *governor_hush(PyObject *self, PyObject *events)
                 g->off = 1;
         }
     Py_RETURN_NONE;
+}
+
+/* mark_counted(): what is counted from now on is what `counted_since` tells */
+static PyObject *governor_mark(PyObject *self, PyObject *unused)
+{
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(ever_counted); i++) {
+        Governed *g = &((Function *)PyList_GET_ITEM(ever_counted, i))->governed;
+        g->mark = g->written + g->counted;
+    }
+    Py_RETURN_NONE;
+}
+
+/* counted_since(least) -> (calls counted since the mark, but for events; [(function, its calls), …] of those with so many at least) */
+static PyObject *governor_counted_since(PyObject *self, PyObject *least)
+{
+    u64 limit = PyLong_AsUnsignedLongLong(least), all = 0;
+    PyObject *list = PyErr_Occurred() ? NULL : PyList_New(0);
+    for (Py_ssize_t i = 0; list != NULL && i < PyList_GET_SIZE(ever_counted); i++) {
+        Function *fn = (Function *)PyList_GET_ITEM(ever_counted, i);
+        u64 calls = fn->governed.written + fn->governed.counted - fn->governed.mark;
+        if (fn->governed.event)
+            continue;
+        all += calls;
+        if (calls >= limit) {
+            PyObject *pair = Py_BuildValue("OK", (PyObject *)fn, (unsigned long long)calls);
+            if (pair == NULL || PyList_Append(list, pair) < 0)
+                Py_CLEAR(list);
+            Py_XDECREF(pair);
+        }
+    }
+    return list != NULL ? Py_BuildValue("KN", (unsigned long long)all, list) : NULL;
 }
 
 /* usage() -> (ticks spent on recording, calls only counted), since loading */

@@ -171,7 +171,7 @@ static PyObject *probe_enter(PyObject *self, PyObject *const *args, Py_ssize_t c
         Py_DECREF(up); /* the context's reference; the new span holds one */
         s->start = ticks();
         open_show(s);
-        if (unlikely(before && s->record))
+        if (unlikely(before))
             s->took = (u32)(s->start - before);
     }
     else {
@@ -353,7 +353,7 @@ static PyObject *probe_open_call(PyObject *self, PyObject *const *args, Py_ssize
     else {
         s->start = ticks();
         open_show(s);
-        if (unlikely(before && s->record))
+        if (unlikely(before))
             s->took = (u32)(s->start - before);
     }
     return returned(args[1]);

@@ -41,9 +41,11 @@ _verdict = 2.0  # how many times what the last window recorded the budget had ro
 _quota = _ALL  # calls of each function that a window may record (C core)
 _noted = [0, 0]  # events counted until the last window ended; CPU time when all were last counted
 _stride = 1  # of so many functions, others in each window, one may record calls (C core)
+_AIM = 0.85  # of the budget: what cannot be measured, such as caches that are colder, is within it too
 _level = [0, 0]  # number of functions, the highest level among them
 _first = FIRST_CALLS  # as it is now
 _counted_ns = 0.0  # what counting a call takes; measured before anything is counted
+_price_ns = 0.0  # the same as it was lately, in the program
 _inside_ns = 0.0  # how much of that is within the call's own time
 
 
@@ -89,7 +91,14 @@ def _show_first(calls):
 
 def price():
     """What counting a call takes, in ns."""
-    return _counted_ns
+    return _price_ns
+
+
+def _learn_price():
+    """A program's caches are colder than those of a calibration."""
+    global _price_ns
+    lately = core.counting() * core.facts()["ns_per_tick"] if core is not None else 0.0
+    _price_ns = min(max(lately, _counted_ns), _counted_ns * 4)
 
 
 def inside():
@@ -99,8 +108,10 @@ def inside():
 
 def fraction():
     """What tracing may take, as a part of the program's own time."""
-    if state.config.budget != "auto":
-        return state.config.budget
+    return _AIM * (state.config.budget if state.config.budget != "auto" else _promised())
+
+
+def _promised():
     if _level[0] != len(state.functions):
         _level[:] = len(state.functions), max((fn.level for fn in state.functions), default=0)
     return BUDGETS[min(_level[1], 5)]
@@ -123,7 +134,8 @@ def look(now):
         _begin_window(lasts - elapsed)
         return
     spent, counted = usage()
-    recording, counting = spent - spent_before, (counted - counted_before) * _counted_ns
+    _learn_price()
+    recording, counting = spent - spent_before, (counted - counted_before) * _price_ns
     own = max(elapsed - recording - counting, elapsed * 0.02)
     _verdict = (fraction() * own - counting) / recording if recording > 0 else 2.0
     _window[:] = number + 1, now, spent, counted
@@ -163,7 +175,7 @@ def _hush(counting, room):
     noted = core.noted() if core is not None else 0
     events, _noted[0] = noted - _noted[0], noted
     if events and counting > room / 2 and state.config.sample_rate >= 1:
-        core.hush(int(room / 2 / _counted_ns * EVENTS_A_CALL))
+        core.hush(int(room / 2 / _price_ns * EVENTS_A_CALL))
 
 
 def _begin_window(lasts_ns):
@@ -213,6 +225,7 @@ def _calibrate():
     else:
         fn.listed, fn.early = True, 0
     _counted_ns, _inside_ns = Context().run(_ns_a_call, fn)
+    _learn_price()
 
 
 def _ns_a_call(fn):

@@ -4,7 +4,7 @@
 import os
 import sys
 
-INTERFACE = 10  # CORE_INTERFACE of core.c
+INTERFACE = 11  # CORE_INTERFACE of core.c
 
 
 def _files():

@@ -23,7 +23,6 @@ dark = {}  # function or site of one -> Dark
 callers = {}  # function or site of which calls that began while it was not dark call dark ones -> Caller
 probing = True  # the probes of dark functions are on
 _over = [0, 0.0]  # windows in a row in which counting was too much, the program's own time in them
-_before = {}  # counts of all functions when that began
 _mark = [0, 0, 0]  # CPU time, recording and calls counted when the last phase ended
 _phase = {
     "probed": 1,
@@ -69,8 +68,7 @@ def judge(excess, own_ns):
         _over[:] = 0, 0.0
         return
     if not _over[0]:
-        _before.clear()
-        _before.update((fn, fn.written + fn.counted) for fn in core.counted_functions())
+        core.mark_counted()
     else:
         _over[1] += own_ns
     _over[0] += 1
@@ -84,12 +82,11 @@ def _darken(own_ns, limit_ns):
     from . import flush
 
     loads = {}
-    for fn in core.counted_functions():
-        if fn.event:  # those are hushed
-            continue
+    calls, busy = core.counted_since(int(limit_ns / 500 / governor.price()))
+    for fn, counted in busy:
         owner = fn.owner or fn
-        loads[owner] = loads.get(owner, 0.0) + (fn.written + fn.counted - _before.get(fn, 0)) * governor.price()
-    left, fresh = sum(loads.values()), not dark
+        loads[owner] = loads.get(owner, 0.0) + counted * governor.price()
+    left, fresh = calls * governor.price(), not dark
     for owner in sorted(loads, key=loads.get, reverse=True):
         if left <= limit_ns or loads[owner] < limit_ns / 50:
             break
