@@ -111,10 +111,10 @@ def test_a_smaller_budget_records_less(project: Any) -> None:
     recorded = []
     for percent in ("1000%", "1"):
         project.settings(EXACT + f"TRACING_OVERHEAD_BUDGET={percent}\n")
-        project.write("program.py", DENSE % 60000)
+        project.write("program.py", DENSE % 200000)  # in the first windows, all are recorded
         assert project.run("program.py").returncode == 0
         run = max(project.runs(), key=lambda run: run.header["origin_wall_ns"])
-        assert calls(run, "hot") == 60000
+        assert calls(run, "hot") == 200000
         recorded.append(len(run.of("hot")))
     assert recorded[1] < recorded[0] / 2
 
