@@ -145,7 +145,9 @@ def look(now):
         _ration()
         _begin_window(lasts)
         _hush(counting, fraction() * own)
-        phases.judge(counting - fraction() * own, own)
+        # first and failing calls are recorded whatever they cost: counting has what they leave
+        kept = recording if core is not None and _quota == 1 and _stride == RAREST else 0
+        phases.judge(counting, fraction() * own - kept, own)
 
 
 def end_window():

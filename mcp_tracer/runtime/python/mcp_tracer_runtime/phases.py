@@ -18,11 +18,12 @@ PATIENCE = 4  # windows in a row in which counting alone was too much
 SHORT, LONG = 0.001, 0.2  # seconds that the flush thread sleeps between two looks
 FOREVER = 1 << 62
 CYCLES = 9
+LEAST_ROOM = 0.2  # of the budget is for counting, however much recording takes
 
 dark = {}  # function or site of one -> Dark
 callers = {}  # function or site of which calls that began while it was not dark call dark ones -> Caller
 probing = True  # the probes of dark functions are on
-_over = [0, 0.0]  # windows in a row in which counting was too much, the program's own time in them
+_over = [0, 0.0, 0.0]  # windows in a row in which counting was too much, the program's own time in them, the budget's room for counting
 _mark = [0, 0, 0]  # CPU time, recording and calls counted when the last phase ended
 _phase = {
     "probed": 1,
@@ -62,19 +63,20 @@ class Caller:
 # --- going dark, and coming back ---
 
 
-def judge(excess, own_ns):
-    """A window has ended, in which the program had `own_ns` for itself and counting took `excess` ns more than the budget."""
-    if core is None or state.config.exact_counts or excess <= 0:
-        _over[:] = 0, 0.0
+def judge(counting_ns, room_ns, own_ns):
+    """A window has ended, in which the program had `own_ns` for itself, and counting took `counting_ns` where the budget had `room_ns`."""
+    if core is None or state.config.exact_counts or counting_ns <= max(room_ns, governor.fraction() * own_ns * LEAST_ROOM):
+        _over[:] = 0, 0.0, 0.0
         return
     if not _over[0]:
         core.mark_counted()
     else:
         _over[1] += own_ns
+        _over[2] += room_ns
     _over[0] += 1
     if _over[0] > PATIENCE:
-        _darken(_over[1], governor.fraction() * _over[1] / 2)
-        _over[:] = 0, 0.0
+        _darken(_over[1], max(_over[2] / 2, governor.fraction() * _over[1] * LEAST_ROOM / 2))
+        _over[:] = 0, 0.0, 0.0
 
 
 def _darken(own_ns, limit_ns):
