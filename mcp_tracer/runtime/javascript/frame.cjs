@@ -95,6 +95,8 @@ class Frame {
     this.isBrief = false;
     /** Some of its lines, checkpoints or variables are only counted. */
     this.leavesOut = false;
+    /** Its lines, checkpoints and variables may pass without being looked at. */
+    this.isQuiet = false;
     /** Its times are those that such calls take on average. */
     this.isEstimate = false;
     this.ended = false;

@@ -29,6 +29,8 @@ const WHOLE_VALUES = 200;
 const VALUES_ONE_IN = 64;
 /** What recording a call takes until it is measured, ms. */
 const FIRST_COST = 0.001;
+/** What it takes not to look at a line, ms. */
+const PASSING_COST = 0.000003;
 /** By level: the upper bounds of the promise. */
 const BUDGETS = [0, 0.05, 0.15, 0.3, 0.5, 1];
 const SLOTS = 8;
@@ -57,6 +59,8 @@ const governor = {
   excess: 0,
   /** Functions of which calls run without probes. @type {Set<Budget>} */
   dark: new Set(),
+  /** Lines, checkpoints and variables that are passed without being looked at. @type {Set<Budget>} */
+  passing: new Set(),
   firstCalls: FIRST_CALLS,
   window: { number: 0, cpu: 0, spent: 0, taken: 0, counted: 0 },
   /** The functions that were looked at. @type {Set<Budget>} */
@@ -129,13 +133,17 @@ class Budget {
     this.meanTotal = this.meanSelf = 0;
     /** How many more calls the instrumented text lets pass without probes. @type {Int32Array | null} */
     this.cells = null;
+    /** The same of a line, checkpoint or variable, that has no time. @type {Int32Array | null} */
+    this.passes = null;
     this.cell = 0;
     this.granted = 0;
     /** Such calls since the last flush, and since the last that was recorded. */
     this.dark = this.passed = 0;
     /** Who calls it, while its calls run without probes: the nearest span above those that are seen. @type {Map<Definition, number> | null} */
     this.callers = null;
-    /** @type {import('./definitions.cjs').FunctionDefinition | null} */
+    /** The last one before that. @type {Definition | null} */
+    this.lastCaller = null;
+    /** @type {(Definition & {sites?: Definition[]}) | null} */
     this.definition = null;
     /** Of a site: the budget of the function in whose text it stands. @type {Budget | null} */
     this.owner = null;
@@ -143,10 +151,17 @@ class Budget {
     this.known = 0;
   }
 
-  /** Its calls may run without probes: `cells[cell]` is what the instrumented text looks at. @param {import('./definitions.cjs').FunctionDefinition} definition @param {Int32Array} cells @param {number} cell */
+  /** Its calls may run without probes: `cells[cell]` is what the instrumented text looks at, or the probe of a call expression. @param {Definition} definition @param {Int32Array} cells @param {number} cell */
   mayGoDark(definition, cells, cell) {
     this.definition = definition;
     this.cells = cells;
+    this.cell = cell;
+  }
+
+  /** As a line, checkpoint or variable: the probe counts down `cells[cell]`. @param {Definition} definition @param {Int32Array} cells @param {number} cell */
+  mayBePassed(definition, cells, cell) {
+    this.definition = definition;
+    this.passes = cells;
     this.cell = cell;
   }
 
@@ -157,7 +172,7 @@ class Budget {
    */
   take(trace, inner) {
     let calls = 1;
-    if (inner) return 0;
+    if (inner) return this.callers === null ? 0 : this.stayInner();
     if (this.callers !== null) return this.takeLit();
     if (this.period > 1 && !this.isFirst(trace)) {
       if (++this.since < this.period) return 0;
@@ -182,6 +197,14 @@ class Budget {
     return calls;
   }
 
+  /** A call expression in a call that is only counted. @returns {number} */
+  stayInner() {
+    this.settle();
+    this.passed++;
+    this.grant(this.period - 1);
+    return 0;
+  }
+
   /** The text was instrumented by an earlier version: it does not count down. @returns {number} */
   stayLit() {
     this.light();
@@ -198,6 +221,7 @@ class Budget {
     this.granted = cells[this.cell] = left;
     this.dark += done;
     this.passed += done;
+    if (this.owner !== null) this.known += done;
   }
 
   /** @param {number} calls that may pass without probes */
@@ -232,8 +256,10 @@ class Budget {
     const share = Math.max(1 / ++this.seen, 1 / 64);
     this.known++;
     this.meanTotal += share * (total - this.meanTotal);
-    if ((this.owner ?? this).callers === null) this.meanSelf += share * (self - this.meanSelf);
-    else if (this.callers !== null && caller !== null) this.callers.set(caller.definition, (this.callers.get(caller.definition) ?? 0) + 1);
+    if (this.callers === null) {
+      this.lastCaller = caller === null ? null : caller.definition;
+      if (this.owner === null || this.owner.callers === null) this.meanSelf += share * (self - this.meanSelf);
+    } else if (caller !== null) this.callers.set(caller.definition, (this.callers.get(caller.definition) ?? 0) + 1);
   }
 
   /** A call without probes failed, and is recorded itself. */
@@ -327,6 +353,33 @@ class Budget {
     if (governor.excess >= DARK_AFTER && this.period > 1) this.darken();
   }
 
+  /** As an event it may be passed `calls` times without being looked at. @param {number} calls */
+  pass(calls) {
+    this.settlePassed();
+    if (this.passes === null || calls <= 0) return;
+    this.granted = this.passes[this.cell] = calls;
+    governor.passing.add(this);
+  }
+
+  /** Count how often it was passed. @returns {number} */
+  settlePassed() {
+    if (this.passes === null || this.granted === 0) return 0;
+    const done = this.granted - Math.max(this.passes[this.cell], 0);
+    this.granted = this.passes[this.cell] = 0;
+    this.count += done;
+    this.known += done;
+    if (done > 0) this.min = 0;
+    governor.spent += done * PASSING_COST;
+    return done;
+  }
+
+  /** @returns {number} how many calls would not be taken before the next one is: they count as asked for */
+  takeRest() {
+    const rest = this.period - 1 - this.since;
+    this.since = this.period - 1;
+    return rest;
+  }
+
   /** Forget the counted calls: they are written. */
   clear() {
     this.count = this.total = this.self = this.max = this.errors = 0;
@@ -339,7 +392,7 @@ function showKinds() {
   const budget = new Budget();
   budget.total = budget.self = budget.min = budget.max = budget.meanTotal = budget.meanSelf = budget.decidedAt = budget.valuesSince = 0.5;
   budget.first = new Float64Array(1);
-  budget.cells = new Int32Array(1);
+  budget.cells = budget.passes = new Int32Array(1);
   budget.callers = new Map();
   for (const key of /** @type {('spent' | 'countingCost' | 'clockCost' | 'verdict')[]} */ (['spent', 'countingCost', 'clockCost', 'verdict'])) {
     const value = governor[key];
@@ -371,22 +424,34 @@ function showNext() {
  * @param {(definition: Definition, calls: number, total: number, self: number) => void} each
  */
 function estimate(elapsed, held, each) {
-  const due = [...governor.dark].filter((budget) => (budget.settle(), budget.dark > held));
-  for (const budget of due) budget.dark -= held;
+  const due = [...governor.dark].filter((budget) => (budget.settle(), budget.dark > heldOf(budget, held)));
+  for (const budget of due) budget.dark -= heldOf(budget, held);
   const own = due.reduce((sum, budget) => sum + budget.dark * budget.ownTime() + siteTime(budget), 0);
   const scale = own > elapsed ? elapsed / own : 1;
   /** @type {Map<Definition, number>} */
   const taken = new Map();
   for (const budget of due) {
-    const definition = /** @type {import('./definitions.cjs').FunctionDefinition} */ (budget.definition);
-    for (const site of definition.sites) estimateSite(site, unseen(site), scale, each);
+    const definition = /** @type {Definition & {sites?: Definition[]}} */ (budget.definition);
+    for (const site of definition.sites ?? []) estimateSite(site, unseen(site), scale, each);
     const self = budget.ownTime() * scale * budget.dark;
     each(definition, budget.dark, Math.max(self, (budget.meanTotal - governor.clockCost) * budget.dark), self);
     share(budget, self + siteTime(budget) * scale, taken);
-    budget.dark = held;
+    budget.dark = heldOf(budget, held);
   }
   for (const [definition, self] of taken) each(definition, 0, 0, -self);
   for (const budget of governor.dark) if (budget.callers === null && budget.dark <= 0) governor.dark.delete(budget);
+}
+
+/** What fails of call expressions is not recorded by itself. @param {Budget} budget @param {number} held */
+const heldOf = (budget, held) => (budget.owner === null ? held : 0);
+
+/** At each flush, before counts are written: those of lines that were passed. @param {(definition: Definition) => void} each whose count was none */
+function settlePassing(each) {
+  for (const budget of governor.passing) {
+    const before = budget.count;
+    if (budget.settlePassed() > 0 && before === 0) each(/** @type {Definition} */ (budget.definition));
+  }
+  governor.passing.clear();
 }
 
 /** @param {Definition} site @returns {number} how many times it was passed in calls without probes: as often in each as in those that were seen */
@@ -414,7 +479,8 @@ function share(budget, self, taken) {
   const callers = budget.callers ?? new Map();
   let calls = 0;
   for (const number of callers.values()) calls += number;
+  if (calls === 0 && budget.lastCaller !== null) taken.set(budget.lastCaller, (taken.get(budget.lastCaller) ?? 0) + self);
   for (const [definition, number] of callers) taken.set(definition, (taken.get(definition) ?? 0) + (self * number) / calls);
 }
 
-module.exports = { Budget, estimate, configure, governor, relax, showNext };
+module.exports = { Budget, estimate, configure, governor, relax, settlePassing, showNext };

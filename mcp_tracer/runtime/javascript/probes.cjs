@@ -22,6 +22,8 @@ const { NONE, BULK, state } = spans;
 const MAX_EVENTS = 10000;
 /** Of one span, whatever the budget says. */
 const WHOLE_EVENTS = 100;
+/** So many events that are only counted pass before one is looked at. */
+const MOST_PASSED = 255;
 /** @type {never[]} spread behind a call's arguments it adds nothing */
 const NOTHING = [];
 
@@ -71,6 +73,9 @@ class Probes {
     /** The span of such a call. */
     this.n = NONE;
     for (const [i, fn] of functions.entries()) fn.budget.mayGoDark(fn, this.c, i);
+    /** How many times each call expression, line and variable may be passed without being looked at. */
+    this.s = new Int32Array(sites.length);
+    for (const [i, site] of sites.entries()) mayPass(site, this.s, i);
   }
 
   /** A call without probes. @param {Frame | Ghost | 0} outer @returns {Frame | Ghost} */
@@ -203,7 +208,7 @@ class Probes {
 
   /** @template T @param {T} value @param {Frame} frame @param {number} [site] of an await that is recorded as a child @returns {T} */
   p(value, frame, site) {
-    if (site !== undefined && frame.level > 2 && /** @type {FunctionDefinition} */ (frame.definition).tracksAsync) spans.beginCall(this.sites[site], frame);
+    if (site !== undefined && frame.level > 2 && /** @type {FunctionDefinition} */ (frame.definition).tracksAsync && !this.passes(site, frame)) spans.beginCall(this.sites[site], frame);
     if (frame !== NONE) spans.suspend(frame);
     return value;
   }
@@ -223,7 +228,7 @@ class Probes {
 
   /** @param {number} site @param {Frame} frame @param {unknown[]} [values] the arguments, where they could be read twice @returns {never[]} */
   b(site, frame, values) {
-    if (frame.level > 2) {
+    if (frame.level > 2 && !this.passes(site, frame)) {
       const call = spans.beginCall(this.sites[site], frame);
       if (call.level > 2 && values !== undefined && /** @type {FunctionDefinition} */ (frame.definition).keepsParams) {
         if (call.isCounted) call.late = values;
@@ -242,24 +247,38 @@ class Probes {
 
   /** @param {number} site @param {Frame} frame @param {unknown[]} values */
   v(site, frame, values) {
-    if (frame.level > 3) record(frame, this.sites[site], values);
+    if (frame.level > 3 && !(frame.isQuiet && this.s[site]-- > 0)) record(frame, this.sites[site], values);
   }
 
   /** @template T @param {T} value @param {number} site @param {Frame} frame @returns {T} */
   u(value, site, frame) {
-    if (frame.level > 3) record(frame, this.sites[site], [value]);
+    if (frame.level > 3 && !(frame.isQuiet && this.s[site]-- > 0)) record(frame, this.sites[site], [value]);
     return value;
   }
 
   /** @param {number} site @param {Frame} frame */
   l(site, frame) {
-    if (frame.level > 4) record(frame, this.sites[site], null);
+    if (frame.level > 4 && !(frame.isQuiet && this.s[site]-- > 0)) record(frame, this.sites[site], null);
+  }
+
+  /** @param {number} site @param {Frame} frame @returns {boolean} whether a call expression is passed without being looked at */
+  passes(site, frame) {
+    if (this.s[site] <= 0 || !frame.root.sampled || frame.depth >= state.maxDepth) return false;
+    this.s[site]--;
+    return true;
   }
 
   /** @template T @param {T} iterated of a `for await` @param {Frame} frame @returns {T} */
   ai(iterated, frame) {
     return frame === NONE ? iterated : /** @type {T} */ (suspending(iterated, frame));
   }
+}
+
+/** @param {Definition} site @param {Int32Array} cells @param {number} cell */
+function mayPass(site, cells, cell) {
+  const budget = /** @type {import('./governor.cjs').Budget} */ (site.budget);
+  if (site.map.kind === 'call') budget.mayGoDark(site, cells, cell);
+  else budget.mayBePassed(site, cells, cell);
 }
 
 /** @param {Frame} frame @param {Definition} site @param {unknown[] | null} values null for a line */
@@ -269,10 +288,13 @@ function record(frame, site, values) {
   if (recorder === null || !frame.root.sampled || (values !== null && !fn.keepsVariable(/** @type {string[]} */ (site.map.names)))) return;
   const budget = /** @type {import('./governor.cjs').Budget} */ (site.budget);
   budget.known++;
-  if (frame.isCounted) return countEvent(site, budget);
+  if (frame.isCounted) {
+    frame.isQuiet = true;
+    return countEvent(site, budget, MOST_PASSED);
+  }
   if (isLeftOut(frame, budget)) {
     frame.leavesOut = true;
-    return countEvent(site, budget);
+    return countEvent(site, budget, frame.events >= MAX_EVENTS ? MOST_PASSED : budget.takeRest());
   }
   try {
     const time = now();
@@ -285,17 +307,22 @@ function record(frame, site, values) {
 
 /** @param {Frame} frame that is recorded @param {import('./governor.cjs').Budget} budget of the line, checkpoint or variable @returns {boolean} whether it is only counted */
 function isLeftOut(frame, budget) {
+  if (frame.events >= WHOLE_EVENTS && !frame.isQuiet) {
+    frame.isQuiet = true;
+    frame.leavesOut = governor.passing.size > 0;
+  }
   if (frame.events >= MAX_EVENTS) return true;
   if (!governor.isOn) return false;
-  if (frame.events >= WHOLE_EVENTS) return budget.take(0, false) === 0;
+  if (frame.isQuiet) return budget.take(0, false) === 0;
   governor.spent += budget.cost;
   return false;
 }
 
-/** A line, checkpoint or variable that is only counted. @param {Definition} site @param {import('./governor.cjs').Budget} budget of it */
-function countEvent(site, budget) {
+/** A line, checkpoint or variable that is only counted. @param {Definition} site @param {import('./governor.cjs').Budget} budget of it @param {number} more times that it may be passed before it is looked at again */
+function countEvent(site, budget, more) {
   if (budget.count === 0) state.counted.push(site);
   budget.add(0, 0, false);
+  budget.pass(more);
 }
 
 /** @param {unknown} value @returns {value is Promise<unknown>} a native promise whose `then` is the built-in one */

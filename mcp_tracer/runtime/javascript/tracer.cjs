@@ -13,7 +13,7 @@ const { Spool, spanId } = require('./spool.cjs');
 const { FunctionDefinition, siteDefinition } = require('./definitions.cjs');
 const { Probes } = require('./probes.cjs');
 const { describeRun, newRunId, parseTraceparent } = require('./run.cjs');
-const { configure, estimate, governor, relax } = require('./governor.cjs');
+const { configure, estimate, governor, relax, settlePassing } = require('./governor.cjs');
 const spans = require('./spans.cjs');
 
 /** @typedef {import('./definitions.cjs').Table} Table */
@@ -77,7 +77,7 @@ class Tracer {
     if (state.recorder !== null) this.guard(() => state.recorder?.define(this.nextFile(), CLASS.FILE, { path: table.file, sha256: table.sha256 }));
     for (const name of table.modules) hooks.load(name, this);
     const probes = new Probes(functions, sites);
-    this.cells.push(probes.c);
+    this.cells.push(probes.c, probes.s);
     return probes;
   }
 
@@ -145,6 +145,7 @@ class Tracer {
     if (recorder === null) return;
     this.guard(() => {
       spans.announceOpen(last ? time : time - OPEN_AFTER_MS, (frame) => recorder.open(frame));
+      settlePassing((definition) => state.counted.push(definition));
       relax();
       for (const definition of state.counted.splice(0)) recorder.counted(definition, time);
       if (governor.dark.size > 0) estimate(time - before, running, (definition, calls, total, self) => recorder.estimated(definition, time, calls, total, self));

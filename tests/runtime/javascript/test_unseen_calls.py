@@ -152,3 +152,35 @@ try { nested(300000) } catch (error) { console.log(error.message) }
     project.instrument(3, "main.cjs")
     assert project.run("main.cjs").stdout == plain
     assert "nested" in estimated(project.spools()[0])
+
+
+def test_call_expressions_of_a_long_call_pass_unseen_and_are_numbered(project: Project) -> None:
+    text = """
+function main() { let sum = 0; for (let n = 0; n < 300000; n++) { try { sum += Math.max(n, 1); if (n === 299999) null.field } catch {} } return sum }
+main();
+"""
+    spool = project.trace(text, level=3)
+    (main,) = spool.named("main")
+    assert spool.calls("Math.max", "call") == 300000 and estimated(spool) == {"Math.max"}
+    own = sum(span.self_time for span in spool.spans if not span.is_open) + sum(row.self_time for row in spool.counted)
+    assert own == pytest.approx(main.duration, rel=0.01)
+
+
+def test_lines_of_a_long_call_pass_unlooked_at_and_are_numbered(project: Project) -> None:
+    text = """
+function main() {
+  let sum = 0;
+  for (let n = 0; n < 200000; n++) {
+    sum += n;
+  }
+  return sum;
+}
+main();
+"""
+    project.settings("TRACING_OVERHEAD_BUDGET=5")
+    spool = project.trace(text, level=5)
+    recorded = [site for _, site, _ in spool.events if (site["kind"], site["line"]) == ("line", 5)]
+    counted = sum(row.calls for row in spool.counted if row.kind == "line")
+    assert 50 <= len(recorded) < 100000 and len(recorded) + counted == 200000
+    (main,) = spool.named("main")
+    assert main.flags & 4
