@@ -134,6 +134,20 @@ const pack = {
     pack.end += 3;
   },
 
+  /** @param {Record<string, unknown>} value of which what is undefined stays out */
+  fields(value) {
+    const keys = Object.keys(value);
+    let count = 0;
+    for (let i = 0; i < keys.length; i++) if (value[keys[i]] !== undefined) count++;
+    pack.map(count);
+    for (let i = 0; i < keys.length; i++) {
+      const item = value[keys[i]];
+      if (item === undefined) continue;
+      pack.text(keys[i]);
+      pack.plain(item);
+    }
+  },
+
   /** @param {unknown} value our own plain data: texts, numbers, booleans, nil, arrays, objects */
   plain(value) {
     if (typeof value === 'string') pack.text(value);
@@ -143,12 +157,7 @@ const pack = {
       pack.array(value.length);
       for (const item of value) pack.plain(item);
     } else if (value !== null && typeof value === 'object') {
-      const entries = Object.entries(value).filter((entry) => entry[1] !== undefined);
-      pack.map(entries.length);
-      for (const [key, item] of entries) {
-        pack.text(key);
-        pack.plain(item);
-      }
+      pack.fields(/** @type {Record<string, unknown>} */ (value));
     } else pack.nil();
   },
 };

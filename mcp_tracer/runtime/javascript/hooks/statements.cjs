@@ -12,6 +12,9 @@ const MAX_QUERY = 5000;
 const MAX_ITEMS = 20;
 const MAX_TEXT = 200;
 const MAX_DEPTH = 4;
+/** Programs send the same statements again and again. @type {Map<string, string>} */
+const texts = new Map();
+const MAX_CACHED = 200;
 const PASSWORD = /(\b(?:password|identified\s+(?:with\s+\S+\s+)?by)\s*(?:=\s*|\(\s*)?)(?:'(?:[^'\\]|''|\\.)*'|"[^"]*")/gi;
 
 /**
@@ -33,6 +36,18 @@ function described(system, query, parameters, place) {
 /** @param {unknown} query @returns {string | undefined} without the passwords that it sets */
 function queryText(query) {
   if (typeof query !== 'string') return undefined;
+  const known = texts.get(query);
+  if (known !== undefined) return known;
+  const text = withoutPasswords(query);
+  if (query.length <= MAX_QUERY) {
+    if (texts.size >= MAX_CACHED) texts.clear();
+    texts.set(query, text);
+  }
+  return text;
+}
+
+/** @param {string} query @returns {string} */
+function withoutPasswords(query) {
   const head = query.slice(0, MAX_QUERY);
   const text = /password|identified/i.test(head) ? head.replace(PASSWORD, "$1'***'") : head;
   return secretShape(text) === '' ? text : '[redacted]';
