@@ -26,6 +26,7 @@ from mcp_tracer.model.query import SpanQuery
 from mcp_tracer.model.span import FunctionStats, Span, TraceSummary
 from mcp_tracer.service.context import Call, Tools
 from mcp_tracer.service.operation import READ, READING, Command, Operation, Params, Route
+from mcp_tracer.service.operations.compare_pages import Place, page_of
 from mcp_tracer.service.operations.compare_views import CompareResult, rows_of, told
 from mcp_tracer.service.operations.sides import MOST_FAILED, Side, failed, pairs_of, sampled, side_of, stats_of
 from mcp_tracer.service.operations.traces import fetch
@@ -66,7 +67,9 @@ async def run(call: Call[CompareParams]) -> CompareResult:
     """Resolve the sides, gather, compare, cut to the page."""
     tools, params = call.tools, call.params
     await tools.catch_up()
-    before, after = await side_of(tools, params.before, params.test), await side_of(tools, params.after, params.test)
+    place = _place(params)
+    words, test = ((place.before, place.after), None) if place else ((params.before, params.after), params.test)
+    before, after = [await side_of(tools, one, test) for one in words]
     if before.identity == after.identity:
         raise UserError(f"both sides are {after.title}: name two, such as before=previous and after=last.")
     if (before.trace is None) != (after.trace is None):
@@ -80,15 +83,14 @@ async def run(call: Call[CompareParams]) -> CompareResult:
         result_changes(*material.spans),
         times,
     )
-    return CompareResult.of((before.title, after.title), rows, params.section, params.limit, _start(params), _notes(material, times, after))
+    page = page_of(rows, params.section, params.limit, place, (before.identity, after.identity))
+    return CompareResult.of((before.title, after.title), page, _notes(material, times, after))
 
 
-def _start(params: CompareParams) -> int:
-    if params.cursor is None:
-        return 0
-    if params.section == "all" or not params.cursor.isdecimal():
+def _place(params: CompareParams) -> Place | None:
+    if params.cursor is not None and params.section == "all":
         raise UserError("the cursor doesn't belong to this list: repeat the question with its section, and without a cursor.")
-    return int(params.cursor)
+    return Place.of(params.cursor, params.section)
 
 
 async def _of_traces(tools: Tools, before: Side, after: Side, params: CompareParams) -> Material:

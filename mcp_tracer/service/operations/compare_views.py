@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from mcp_tracer.analysis.comparison import CallChange, ErrorChange, ResultChange, TimeChange, Times
 from mcp_tracer.analysis.divergence import Divergence
 from mcp_tracer.analysis.text import arguments, duration, label, outcome
 from mcp_tracer.model.span import Span, TraceSummary
 from mcp_tracer.service.operation import Result
+from mcp_tracer.service.operations.compare_pages import ChangeRow, Page, Rows
 
 SECTIONS = ("divergence", "errors", "results", "calls", "times")
 TITLES = {
@@ -18,22 +20,6 @@ TITLES = {
     "calls": "Calls",
     "times": "Times (own time a call, median; significant)",
 }
-
-
-class ChangeRow(Result):
-    """One difference. `before` and `after` are what each side had; span ids where a call shows it."""
-
-    what: str
-    file: str
-    line: int
-    before: str
-    after: str
-    trace: str = ""
-    span_before: str | None = None
-    span_after: str | None = None
-
-
-Rows = dict[str, list[ChangeRow]]
 
 
 class CompareResult(Result):
@@ -51,18 +37,10 @@ class CompareResult(Result):
     notes: list[str]
 
     @classmethod
-    def of(cls, titles: tuple[str, str], rows: Rows, section: str, limit: int, start: int, notes: list[str]) -> CompareResult:
-        """The result with a page of the asked section, or the first rows of all."""
-        shown = {name: found[start : start + limit] if section in (name, "all") else [] for name, found in rows.items()}
-        more = section != "all" and start + limit < len(rows[section])
-        return cls(
-            before=titles[0],
-            after=titles[1],
-            **shown,  # pyright: ignore[reportArgumentType]
-            totals={name: len(found) for name, found in rows.items()},
-            cursor=str(start + limit) if more else None,
-            notes=notes,
-        )
+    def of(cls, titles: tuple[str, str], page: Page, notes: list[str]) -> CompareResult:
+        """The result with what is shown of each part."""
+        shown: Any = page.shown
+        return cls(before=titles[0], after=titles[1], **shown, totals=page.totals, cursor=page.cursor, notes=notes)
 
     def rows(self, section: str) -> list[ChangeRow]:
         """The rows of a part that are shown."""

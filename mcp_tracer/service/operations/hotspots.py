@@ -9,6 +9,7 @@ from pydantic import Field
 from mcp_tracer.analysis.text import duration, table
 from mcp_tracer.service.context import Call
 from mcp_tracer.service.operation import READ, READING, Command, Operation, Params, Result, Route
+from mcp_tracer.service.operations.ranking import ALL, ranked
 from mcp_tracer.service.operations.stats import named, notes, self_cell, spent, total_cell
 from mcp_tracer.service.operations.times import instant_ns
 from mcp_tracer.service.operations.views import StatsView, asked, ns, stats_view
@@ -24,18 +25,20 @@ class HotspotsParams(Params):
     start: str | None = Field(default=None, description="Not before: ISO 8601, or an age such as 15m.")
     end: str | None = Field(default=None, description="Not after: ISO 8601, or an age.")
     limit: int = Field(default=15, ge=1, le=200, description="How many functions.")
+    cursor: str | None = Field(default=None, description="Continue after the page that gave this cursor.")
 
 
 class HotspotsResult(Result):
     """Functions, costliest first."""
 
     hotspots: list[StatsView]
+    cursor: str | None
     _spent: float = 0.0
 
     @classmethod
-    def of(cls, hotspots: list[StatsView], spent: float) -> HotspotsResult:
+    def of(cls, hotspots: list[StatsView], cursor: str | None, spent: float) -> HotspotsResult:
         """The result, which keeps the time that all functions took themselves for its text."""
-        made = cls(hotspots=hotspots)
+        made = cls(hotspots=hotspots, cursor=cursor)
         made._spent = spent
         return made
 
@@ -55,9 +58,10 @@ async def run(call: Call[HotspotsParams]) -> HotspotsResult:
         run_id=run_id,
         start_ns=instant_ns(params.start, "start"),
         end_ns=instant_ns(params.end, "end"),
-        limit=params.limit,
+        limit=params.limit + 1 if params.cursor is None else ALL,
     )
-    return HotspotsResult.of([stats_view(row) for row in rows], await spent(call.tools, run_id))
+    page = ranked(rows, params.by, params.limit, params.cursor)
+    return HotspotsResult.of([stats_view(row) for row in page.rows], page.cursor, await spent(call.tools, run_id))
 
 
 def render(result: HotspotsResult, params: HotspotsParams) -> str:
@@ -75,7 +79,8 @@ def render(result: HotspotsResult, params: HotspotsParams) -> str:
         for row in result.hotspots
     ]
     note = notes(result.hotspots, [cells[2] for cells in rows])
-    return f"by {params.by} time\n" + table(("function", "self", "total", "calls", "avg"), rows) + note
+    more = f'\n{len(rows)} shown; cursor="{result.cursor}" gives the next.' if result.cursor else ""
+    return f"by {params.by} time\n" + table(("function", "self", "total", "calls", "avg"), rows) + more + note
 
 
 def list_shape(result: HotspotsResult) -> list[dict[str, Any]]:

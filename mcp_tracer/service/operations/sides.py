@@ -44,9 +44,9 @@ class Side:
         return self.trace.spans if self.trace is not None else sum(run.spans for run in self.runs)
 
     @property
-    def identity(self) -> object:
-        """What the other side must not be."""
-        return self.trace.trace_id if self.trace is not None else frozenset(run.run_id for run in self.runs)
+    def identity(self) -> str:
+        """What the other side must not be; as words it names the same side whatever is recorded later."""
+        return f"trace:{self.trace.trace_id}" if self.trace is not None else f"run:{','.join(sorted(run.run_id for run in self.runs))}"
 
 
 async def side_of(tools: Tools, words: str, test: str | None) -> Side:

@@ -6,15 +6,15 @@ from typing import Any
 
 from pydantic import Field
 
-from mcp_tracer.analysis.text import duration, table
+from mcp_tracer.analysis.text import duration, left_out, table
 from mcp_tracer.analysis.tree import SITES
 from mcp_tracer.model.errors import NotFound
 from mcp_tracer.service.context import Call, Tools
 from mcp_tracer.service.operation import READ, READING, Command, Operation, Params, Result, Route
+from mcp_tracer.service.operations.ranking import ranked
 from mcp_tracer.service.operations.similar import similar
 from mcp_tracer.service.operations.views import StatsView, asked, ms, ns, stats_view
 
-SHOWN = 40
 ADDED_UP = "* calls inside calls of the same function (recursion), side by side, or waiting are each added up: self time is not."
 
 ESTIMATED = (
@@ -29,19 +29,23 @@ class StatsParams(Params):
     file: str | None = Field(default=None, description="File path or glob.")
     function: str | None = Field(default=None, description="Function name or glob.")
     run: str | None = Field(default=None, description="Run id, or last, previous, last-failed. Default: all runs.")
+    limit: int = Field(default=40, ge=1, le=500, description="How many functions.")
+    cursor: str | None = Field(default=None, description="Continue after the page that gave this cursor.")
 
 
 class StatsResult(Result):
-    """`whole` sums up a file (None where one function was asked for); `functions` by total time."""
+    """`whole` sums up a file (None where one function was asked for); `functions`, `total` of them, by total time."""
 
     whole: StatsView | None
     functions: list[StatsView]
+    total: int
+    cursor: str | None
     _spent: float = 0.0
 
     @classmethod
-    def of(cls, whole: StatsView | None, functions: list[StatsView], spent: float) -> StatsResult:
+    def of(cls, whole: StatsView | None, functions: list[StatsView], total: int, cursor: str | None, spent: float) -> StatsResult:
         """The result, which keeps the time that all functions took themselves for its text."""
-        made = cls(whole=whole, functions=functions)
+        made = cls(whole=whole, functions=functions, total=total, cursor=cursor)
         made._spent = spent
         return made
 
@@ -56,11 +60,13 @@ async def run(call: Call[StatsParams]) -> StatsResult:
     await call.tools.catch_up()
     store, params = call.tools.store, call.params
     run_id = (await store.run(params.run)).run_id if params.run else None
-    rows = [stats_view(row) for row in await store.function_stats(params.file, params.function, run_id)]
-    if not rows:
+    found = await store.function_stats(params.file, params.function, run_id)
+    if not found:
         raise NotFound(await _nothing(call))
-    whole = _whole(rows, params.file) if params.function is None and params.file else None
-    return StatsResult.of(whole, rows, await spent(call.tools, run_id))
+    whole = _whole([stats_view(row) for row in found], params.file) if params.function is None and params.file else None
+    page = ranked(found, "total", params.limit, params.cursor)
+    views = [stats_view(row) for row in page.rows]
+    return StatsResult.of(whole, views, len(found), page.cursor, await spent(call.tools, run_id))
 
 
 async def spent(tools: Tools, run_id: str | None) -> float:
@@ -133,13 +139,14 @@ def render(result: StatsResult, params: StatsParams) -> str:
             total_cell(row, result.spent),
             self_cell(row),
         )
-        for row in result.functions[:SHOWN]
+        for row in result.functions
     ]
     text = table(("function", "calls", "errors", "avg", "p50", "p95", "p99", "min", "max", "total", "self"), rows)
-    more = f"\n{len(result.functions) - SHOWN} more functions: narrow `file` or `function`." if len(result.functions) > SHOWN else ""
+    how = f'narrow `file` or `function`, or cursor="{result.cursor}" gives the next.' if result.cursor else "these are the last."
+    more = "".join("\n" + line for line in left_out(len(rows), result.total, how))
     whole = result.whole
     head = f"{whole.file}: {whole.call_count:,} calls, {whole.error_count:,} errors ({whole.error_rate:.2%})\n" if whole else ""
-    return head + text + more + notes(result.functions[:SHOWN], [cells[-2] for cells in rows])
+    return head + text + more + notes(result.functions, [cells[-2] for cells in rows])
 
 
 def named(row: StatsView) -> str:
@@ -155,7 +162,8 @@ def _time(milliseconds: float) -> str:
 def file_shape(result: StatsResult) -> dict[str, Any]:
     """The body of GET stats/file/{file}: the file's own figures, and its functions'."""
     whole = result.whole.model_dump(by_alias=True, exclude={"p50", "p95", "p99", "function", "line", "kind"}) if result.whole else {}
-    return {**whole, "functions": [row.model_dump(by_alias=True) for row in result.functions]}
+    functions = [row.model_dump(by_alias=True) for row in result.functions]
+    return {**whole, "functions": functions, "total": result.total, "cursor": result.cursor}
 
 
 def function_shape(result: StatsResult) -> dict[str, Any]:
