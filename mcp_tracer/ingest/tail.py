@@ -68,15 +68,19 @@ class Ingester:
         finally:
             self.close()
 
-    async def catch_up(self) -> None:
-        """Return when everything is in the store that the files hold now. Where another process ingests, wait for it, 2 s at most."""
+    async def catch_up(self) -> int:
+        """Return when everything is in the store that the files hold now. Where another process ingests, wait for it, 2 s at most.
+
+        Gives how many files were not taken so far then.
+        """
         if self._lease.acquire():
             await self._take_turn()
-            return
+            return 0
         wanted = await anyio.to_thread.run_sync(_reached, await self._foreign_positions())
         with anyio.move_on_after(_READER_PATIENCE_S):
             while wanted := await self._untaken(wanted):
                 await anyio.sleep(0.02)
+        return len(wanted)
 
     def close(self) -> None:
         """Close all files and give the lease back."""

@@ -39,7 +39,7 @@ class Tools:
     approvals: Approvals
     settings: Callable[[], LoadedSettings]
     overrides: Callable[[], Overrides]
-    catch_up: Callable[[], Awaitable[None]]
+    catch_up: Callable[[], Awaitable[int]]
     ingesting: Callable[[], bool]
     look_for_patterns: Callable[[], Awaitable[None]]
 

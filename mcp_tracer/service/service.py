@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import ValidationError
@@ -28,6 +28,26 @@ async def no_progress(done: int, total: int, message: str) -> None:
     """A progress receiver for callers that don't listen."""
 
 
+class _Reading:
+    """Notes how far an answer is behind what programs have recorded."""
+
+    def __init__(self, catch_up: Callable[[], Awaitable[int]]) -> None:
+        self._catch_up, self._left = catch_up, 0
+
+    async def catch_up(self) -> int:
+        self._left = await self._catch_up()
+        return self._left
+
+    @property
+    def note(self) -> str:
+        """A line about files that another server is still taking in; nothing where the answer lacks nothing."""
+        if not self._left:
+            return ""
+        return (
+            f"\nNot all is in yet: another mcp-tracer server is still taking in {self._left} recording(s). Ask again for the newest calls."
+        )
+
+
 class Service:
     """The operations of one project. `sources` are the caller's name and version as it gave them itself."""
 
@@ -39,7 +59,9 @@ class Service:
         """Run one operation. Raises UserError, Refused (Pending among them) or Unavailable; all of them are recorded first."""
         operation = self._operation(name)
         params = validate(operation.params, arguments)
-        call: Call[Any] = Call(params=params, caller=caller, tools=self.tools, progress=progress)
+        reading = _Reading(self.tools.catch_up)
+        tools = replace(self.tools, catch_up=reading.catch_up)
+        call: Call[Any] = Call(params=params, caller=caller, tools=tools, progress=progress)
         try:
             await self._authorise(operation, call)
             result = await operation.run(call)
@@ -48,7 +70,7 @@ class Service:
             raise
         await self._record(caller, operation.deeds(result, params))
         incomplete = operation.incomplete is not None and operation.incomplete(result)
-        return Answer(result=result, text=operation.render(result, params), incomplete=incomplete)
+        return Answer(result=result, text=operation.render(result, params) + reading.note, incomplete=incomplete)
 
     def _operation(self, name: str) -> Operation[Any, Any]:
         if name in self.operations:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from pathlib import Path
 
 import pytest
 
 from mcp_tracer.app import live_service, open_service
+from mcp_tracer.ingest import process
 from mcp_tracer.model.errors import Unavailable, UserError
 from mcp_tracer.service.context import Caller
 from mcp_tracer.workspace.initialise import initialise
 from mcp_tracer.workspace.project import Project
+from tests.spool_builder import SpoolBuilder
 
 from .conftest import SOURCE
 
@@ -67,3 +70,20 @@ async def test_what_a_killed_process_left_is_repaired_at_the_start(project: Proj
         assert list(service.tools.workspace.instrumented()) == ["src/cart.py"]
         await service.call("uninstrument", {"all": True}, CALLER)
     assert (project.root / "src" / "cart.py").read_text() == SOURCE
+
+
+async def test_an_answer_that_lacks_what_another_server_has_yet_to_take_says_so(project: Project) -> None:
+    async with open_service(project, ingest=False) as busy, open_service(project, ingest=False) as reader:
+        await busy.tools.catch_up()  # it has the lease now, and takes nothing by itself
+        recording(os.getpid()).write(project.spool_dir)
+        early = await reader.call("list_runs", {}, CALLER)
+        assert early.text.endswith("another mcp-tracer server is still taking in 1 recording(s). Ask again for the newest calls.")
+        await busy.tools.catch_up()
+        assert "Not all is in yet" not in (await reader.call("list_runs", {}, CALLER)).text
+
+
+def recording(pid: int) -> SpoolBuilder:
+    """A program of this process with one call."""
+    builder = SpoolBuilder("01" * 16, pid, 1 << 40, process_start=process.start_time(pid) or 0, run={"hostname": os.uname().nodename})
+    builder.span(seq=1, trace=builder.trace("ab" * 16), fn=builder.function(), at=1, duration=5)
+    return builder

@@ -108,7 +108,7 @@ async def test_a_second_server_reads_what_the_first_one_takes(tmp_path: Path) ->
         await anyio.sleep(0.3)
         builder.span(seq=6, trace=1, fn=1, at=7, duration=5)
         builder.write(tmp_path / "spool")
-        await two.catch_up()
+        assert await two.catch_up() == 0
         assert (await second.size())[1] == 6
         tasks.cancel_scope.cancel()
     assert two.status.records == 0
