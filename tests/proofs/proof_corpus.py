@@ -5,13 +5,12 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import report
-from corpus import running, sources, work
+from corpus import resuming, running, sources, work
 
 PARTS = ["library", "packages", "made"]
 SLOWEST = 5
@@ -36,13 +35,15 @@ def main() -> int:
     if "made" in chosen.parts:
         corpus.add(sources.generated())
     newest = [python for version, (python, _) in sorted(sources.pythons().items(), reverse=True) if version >= sources.OLDEST_INSPECTED]
-    chosen_tasks = list(tasks(corpus, corpus.digests(chosen.only)[: chosen.sample], tuple(newest), chosen.every_level))
-    started = time.monotonic()
-    results = running.run(corpus, chosen_tasks, work.examine, chosen.jobs, chosen.keep_going)
+    earlier = resuming.Earlier(chosen.resume, resuming.MAKING)
+    digests = corpus.digests(chosen.only)[: chosen.sample]
+    left = list(tasks(corpus, [digest for digest in digests if digest not in earlier.results], tuple(newest), chosen.every_level))
+    ran = running.run(corpus, left, work.examine, chosen.jobs, chosen.keep_going, chosen.seconds, earlier.add)
+    results = [*earlier.of(digests), *ran]
     violations = Counter(kind for result in results for kind, _ in result.violations)
-    lines = _summary(corpus, results, violations, time.monotonic() - started)
+    lines = _summary(corpus, results, violations)
     print("\n".join(lines))
-    if len(results) == len(corpus.files) and not violations:
+    if not chosen.only and not violations:
         print(f"Written to {report.write('corpus_python', 'Python corpus', lines)}")
     return 1 if violations else 0
 
@@ -53,21 +54,24 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--sample", type=int, help="only so many texts")
     parser.add_argument("--only", default="", help="only files whose name contains this")
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="stop after so long; what was seen is a sample")
+    parser.add_argument("--resume", type=Path, help="a file that keeps results, for a run that goes on where one of the same code stopped")
     parser.add_argument("--parts", nargs="+", default=PARTS, choices=PARTS)
     parser.add_argument("--every-level", action="store_true", help="compile every form of every text, and not some of them")
     parser.add_argument("--keep-going", action="store_true", help="tell all violations instead of the first")
     return parser.parse_args()
 
 
-def _summary(corpus: running.Corpus, results: list[running.Result], violations: Counter[str], seconds: float) -> list[str]:
+def _summary(corpus: running.Corpus, results: list[running.Result], violations: Counter[str]) -> list[str]:
     files = [file for result in results for file in corpus.files[result.digest]]
     origins = Counter(file.origin.name for file in files)
     refused = Counter((style, reason) for result in results for style, reason in result.refused.items())
     forms = Counter(style for result in results for style in result.instrumented)
     slowest = sorted(results, key=lambda result: -result.seconds)[:SLOWEST]
+    whole = "" if len(results) == len(corpus.files) else f", a sample of the {len(corpus.files):,} of the whole corpus"
     return [
-        f"- {len(files):,} files of {len(origins)} origins; {len(results):,} different texts, {running.seen(results):,} lines",
-        f"- {seconds:,.0f} s, {sum(result.seconds for result in results):,.0f} s of them computing here",
+        f"- {len(results):,} different texts{whole}: {len(files):,} files of {len(origins)} origins, {running.seen(results):,} lines",
+        f"- {sum(result.seconds for result in results):,.0f} s of computing, that of other Pythons not counted",
         f"- instrumented: {', '.join(f'{count:,} in style {style}' for style, count in sorted(forms.items()))}",
         f"- violations: {', '.join(f'{count} × {kind}' for kind, count in violations.most_common()) or 'none'}",
         f"- at most {max((result.peak_mb for result in results), default=0):,} MB in a process; slowest texts:",

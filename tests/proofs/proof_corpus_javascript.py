@@ -25,11 +25,13 @@ def main() -> int:
     corpus.add(npm.packages(chosen.cache))
     for folder in chosen.folder:
         corpus.add(npm.folder(folder))
-    earlier = resuming.Earlier(chosen.resume)
+    earlier = resuming.Earlier(chosen.resume, resuming.INSTRUMENTING)
     digests = corpus.digests(chosen.only)[: chosen.sample]
-    before = [earlier.results[digest] for digest in digests if digest in earlier.results]
     tasks = [_task(corpus, digest) for digest in digests if digest not in earlier.results]
-    results = [*before, *running.run(corpus, tasks, javascript.examine, chosen.jobs, chosen.keep_going, chosen.seconds, earlier.add)]
+    results = [
+        *earlier.of(digests),
+        *running.run(corpus, tasks, javascript.examine, chosen.jobs, chosen.keep_going, chosen.seconds, earlier.add),
+    ]
     violations = Counter(kind for result in results for kind, _ in result.violations)
     share = _share(results)
     lines = _summary(corpus, results, violations, share)
