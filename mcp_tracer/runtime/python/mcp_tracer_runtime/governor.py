@@ -168,7 +168,9 @@ def _ration():
         _stride //= 2
     elif _verdict > 1.2 and _quota != _ALL:
         _quota = int(_quota * min(_verdict, 2)) + 1
-        if _quota > AMPLE:
+        if phases.dark:  # hot ones are among them: what these leave out leaves no room for all calls
+            _quota = min(_quota, AMPLE)
+        elif _quota > 8 * AMPLE:
             _quota = _ALL
 
 

@@ -212,7 +212,7 @@ def _learn(elapsed):
     calls, others = sum(met.values()), sum(missed.values())
     if calls > 1000 and others > 1000:
         cost = _phase["probed"] - _phase["spent"] - elapsed * calls / others
-        _prices.append(min(max(cost / max(_phase["counted"], 1), governor.price() / 4), governor.price() * 16))
+        _prices.append(min(max(cost / max(_phase["counted"], 1), governor.price() / 2), governor.price() * 6))
         del _prices[:-CYCLES]
         _price[0] = sorted(_prices)[len(_prices) // 2]
     guesses = []
