@@ -289,6 +289,29 @@ main()
     assert run.end["faults"] == 0
 
 
+def test_a_call_says_so_where_its_lines_were_only_numbered(project: Any) -> None:
+    source = """
+def work(n):
+    total = n
+    for i in range(20):
+        total += i
+    return total
+def main():
+    for n in range(15000): work(n)
+main()
+"""
+    project.settings("TRACING_OVERHEAD_BUDGET=20\n")
+    run = project.trace(source, level=5)
+    events = collections.Counter(seq for seq, _, _ in run.events)
+    works = [span for span in run.of("work") if span.definition["kind"] == "function"]
+    first, most = works[0], max(events[span.seq] for span in works)
+    assert (events[first.seq], first.flags & 4) == (most, 0)
+    fewer = [span for span in works if events[span.seq] < most]
+    assert fewer or project.core == "python"  # that core keeps all of a recorded call
+    assert [span for span in fewer if not span.flags & 4] == []
+    assert run.end["faults"] == 0
+
+
 def test_counts_reach_the_spool_while_the_program_runs(project: Any) -> None:
     project.settings(EXACT + "TRACING_FLUSH_INTERVAL=50\n")
     project.write("program.py", DENSE % 50000 + "print('done', flush=True)\nsys.stdin.readline()\n")

@@ -77,7 +77,7 @@ static inline int write_ended(Span *s, u64 now)
         r->depth = s->depth > 65535 ? 65535 : (u16)s->depth;
         r->thread = thread;
         r->kind = KIND_SPAN;
-        r->flags = s->flags;
+        r->flags = s->flags | (unlikely(s->fn->governed.muted) ? FLAG_LEFT_OUT : 0);
         r->err = (u16)s->err;
         r->count = s->others + 1;
         spool_commit(length);

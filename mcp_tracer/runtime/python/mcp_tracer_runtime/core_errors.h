@@ -120,7 +120,7 @@ static int put_stack(Bytes *b, PyObject *traceback)
     Bytes head = {own, 0, sizeof own, own};
     NEED(b, 1);
     b->length++;
-    if (unlikely(entries >= 0 && entries < STACK_ENTRIES)) /* some are ours, or there are no more */
+    if (unlikely(entries >= 0 && entries < STACK_ENTRIES) && entry != (PyTracebackObject *)traceback) /* some are ours */
         entries = count_entries(entry = (PyTracebackObject *)traceback);
     if (entries < 0)
         return -1;

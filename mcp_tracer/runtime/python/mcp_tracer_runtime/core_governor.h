@@ -22,6 +22,7 @@ typedef struct {
     char always;                  /* each call is recorded: of databases, HTTP and tests */
     char event;                   /* a site of lines or values: what comes there takes no time of its own; `off`: it is only numbered, as `missed` */
     u64 before;                   /* of such a site: `written` and `counted` when the last window ended */
+    char muted;                   /* a function: of its lines and values some are only numbered at the moment */
     u64 mark;                     /* of any: the same at the last `mark_counted` */
     char roots;                   /* some of its calls had no parent */
     char dark, off;               /* phases.py switches its probes off and on; they are off */

@@ -50,6 +50,19 @@ static PyObject *governor_counting(PyObject *self, PyObject *unused)
     return PyFloat_FromDouble(governor.counting);
 }
 
+/* Of site `fn`, nothing but the number is kept, or all counts again: its function's spans say that something is left out. */
+static int governor_mute(Function *fn, char muted)
+{
+    PyObject *owner = PyObject_GetAttrString((PyObject *)fn, "owner");
+    fn->governed.off = muted;
+    if (owner == NULL)
+        return -1;
+    if (PyObject_TypeCheck(owner, &Function_Type))
+        ((Function *)owner)->governed.muted = muted;
+    Py_DECREF(owner);
+    return 0;
+}
+
 /* hush(events): of the sites of events that counted more in this window than their part of so many, nothing but the number is kept from now
  * on. -1: all count again. */
 static PyObject *governor_hush(PyObject *self, PyObject *events)
@@ -60,17 +73,19 @@ static PyObject *governor_hush(PyObject *self, PyObject *events)
         return NULL;
     for (int pass = 0; pass < 2; pass++)
         for (Py_ssize_t i = 0; i < PyList_GET_SIZE(ever_counted); i++) {
-            Governed *g = &((Function *)PyList_GET_ITEM(ever_counted, i))->governed;
+            Function *fn = (Function *)PyList_GET_ITEM(ever_counted, i);
+            Governed *g = &fn->governed;
             if (!g->event)
                 continue;
             if (limit < 0) {
-                g->off = 0;
+                if (g->off && governor_mute(fn, 0) < 0)
+                    return NULL;
                 g->before = g->written + g->counted;
             }
             else if (pass == 0)
                 active += g->written + g->counted != g->before;
-            else if (governor_since(g) > (u64)(limit / (active + 1)))
-                g->off = 1;
+            else if (governor_since(g) > (u64)(limit / (active + 1)) && !g->off && governor_mute(fn, 1) < 0)
+                return NULL;
         }
     Py_RETURN_NONE;
 }

@@ -44,6 +44,8 @@ static inline int span_prepare(Span *s, Function *fn, Span *up, PyThreadState *t
         if (unlikely(--g->left <= 0) && review(fn) < 0)
             return -1;
         s->detail = (char)detail_choose(&fn->detail);
+        if (unlikely(g->muted))
+            s->flags = FLAG_LEFT_OUT;
         span_open(s);
         if (unlikely(!fn->defined) && define(fn) < 0)
             return -1;

@@ -94,8 +94,9 @@ def message(error):
 
 def stack(traceback):
     """`[[file, line, function], …]`, innermost last."""
-    entries = _entries(_innermost(traceback))
-    if len(entries) < STACK:  # some of them are ours, or there are no more
+    innermost = _innermost(traceback)
+    entries = _entries(innermost)
+    if len(entries) < STACK and innermost is not traceback:  # some of them are ours
         entries = _entries(traceback)[-STACK:]
     return array(len(entries)) + b"".join(
         b"\x93" + text(file) + integer(line or 0) + text(name.replace(".<locals>", "")) for file, line, name in entries

@@ -369,6 +369,8 @@ def forget(functions):
 
 def after_fork():
     """In a child: what was counted is the parent's to write, and CPU time counts anew."""
+    if core is not None:
+        core.hush(-1)
     phases.forget()
     forget(_listed if core is None else core.counted_functions())
     _window[:] = _window[0] + 1, process_time_ns(), *usage()
