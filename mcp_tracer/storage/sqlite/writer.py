@@ -11,18 +11,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from mcp_tracer.model import spool
 from mcp_tracer.model.batch import SpoolBatch, SpoolPosition
 from mcp_tracer.model.errors import UserError
 from mcp_tracer.model.patterns import Finding
-from mcp_tracer.storage.sqlite import compact, dense, events, findings, frames, live, opened, retention, rollup, schema, segments, transform
+from mcp_tracer.storage.sqlite import compact, findings, live, retention, schema, segments, taking
 from mcp_tracer.storage.sqlite.catalog import CatalogWriter, SourceIds
-from mcp_tracer.storage.sqlite.columns import Array
 from mcp_tracer.storage.sqlite.live import Live
-from mcp_tracer.storage.sqlite.rollup import Rollup
-from mcp_tracer.storage.sqlite.transform import Spans
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +48,7 @@ class Writer:
             segment = self._segment(now_ns)
             with schema.transaction(segment.db):
                 for batch, ids in resolved:
-                    self._take(segment, batch, ids)
+                    taking.take(segment, batch, ids, self._compressed)
             return self._settle(segment, now_ns)
         except BaseException:
             self.drop()
@@ -66,7 +61,7 @@ class Writer:
             row = segment.db.execute("SELECT src FROM position WHERE name=?", (name,)).fetchone()
             with schema.transaction(segment.db):
                 if row is not None:
-                    self._close_open_spans(segment, int(row[0]))
+                    taking.close_open_spans(segment, int(row[0]), self._run_of(int(row[0])), self._compressed)
                 segment.db.execute("UPDATE position SET finished=1 WHERE name=?", (name,))
             self._finish_catalog(name, killed, segment)
         except BaseException:
@@ -167,67 +162,8 @@ class Writer:
                     db.execute("UPDATE source SET damaged=damaged+? WHERE id=?", (batch.damaged, ids.source))
         return resolved
 
-    def _take(self, segment: Live, batch: SpoolBatch, ids: SourceIds) -> None:
-        kinds: Array = batch.records["kind"]
-        segment.traces.define(batch, ids)
-        self._take_open(segment, batch, np.flatnonzero(kinds == spool.KIND_OPEN), ids)
-        spans = transform.spans_of(batch, np.flatnonzero(kinds == spool.KIND_SPAN), ids)
-        parts = [self._add(segment, spans, ids, batch.source.run_id)] if len(spans) else []
-        found = events.events_of(batch, np.flatnonzero(kinds == spool.KIND_EVENT), ids)
-        if found.payloads:
-            events.write(segment.db, ids.source, found)
-        counted = transform.aggregates_of(batch, np.flatnonzero(kinds == spool.KIND_AGGREGATE), ids)
-        if len(counted.at):
-            parts.append(_add_aggregates(segment.db, ids.run, counted))
-        add_rollup(segment.db, rollup.merged(parts))
-        end = batch.end
-        row = (batch.source.name, ids.source, end.slot_offset, end.records)
-        segment.db.execute("INSERT OR REPLACE INTO position(name, src, slot_offset, records) VALUES(?,?,?,?)", row)
-
-    def _add(self, segment: Live, spans: Spans, ids: SourceIds, run_id: str) -> Rollup:
-        """Finished spans whose `trace` is still the file's id."""
-        spans.columns["trace"] = segment.traces.ids(ids.source, run_id, spans.columns)
-        self._replace_open(segment, ids.source, spans.columns["seq"])
-        return self._add_placed(segment, spans, ids.source, ids.run)
-
-    def _add_placed(self, segment: Live, spans: Spans, source: int, run: int) -> Rollup:
-        columns = spans.columns
-        part = rollup.of_spans(run, columns, columns["start"])
-        frames.write(segment.db, segment.next_ordinal, spans, self._compressed)
-        dense.write(segment.db, segment.next_ordinal, columns["start"], part)
-        segment.traces.count(columns)
-        segment.next_ordinal += len(spans)
-        errors = int(np.count_nonzero(columns["err"]))
-        segment.db.execute("INSERT OR IGNORE INTO source_count VALUES(?,0,0)", (source,))
-        segment.db.execute("UPDATE source_count SET spans=spans+?, errors=errors+? WHERE src=?", (len(spans), errors, source))
-        return part
-
-    def _take_open(self, segment: Live, batch: SpoolBatch, chosen: Array, ids: SourceIds) -> None:
-        if not len(chosen):
-            return
-        spans = transform.spans_of(batch, chosen, ids)
-        spans.columns["trace"] = segment.traces.ids(ids.source, batch.source.run_id, spans.columns)
-        segment.traces.place(spans.columns)
-        opened.insert(segment.db, spans, segment.traces)
-        segment.open_seqs.setdefault(ids.source, set()).update(spans.columns["seq"].tolist())
-
-    def _replace_open(self, segment: Live, source: int, seqs: Array) -> None:
-        """Finished spans take the place of their open records."""
-        known = segment.open_seqs.get(source)
-        if not known:
-            return
-        done = known.intersection(seqs.tolist())
-        segment.db.executemany("DELETE FROM open_span WHERE src=? AND seq=?", [(source, seq) for seq in done])
-        known -= done
-
-    def _close_open_spans(self, segment: Live, source: int) -> None:
-        spans = opened.of_source(segment.db, source)
-        if not len(spans):
-            return
-        run = int(self.catalog_db().execute("SELECT run FROM source WHERE id=?", (source,)).fetchone()[0])
-        add_rollup(segment.db, self._add_placed(segment, spans, source, run))
-        segment.db.execute("DELETE FROM open_span WHERE src=?", (source,))
-        segment.open_seqs.pop(source, None)
+    def _run_of(self, source: int) -> int:
+        return int(self.catalog_db().execute("SELECT run FROM source WHERE id=?", (source,)).fetchone()[0])
 
     def _finish_catalog(self, name: str, killed: bool, segment: Live) -> None:
         db = self.catalog_db()
@@ -265,21 +201,6 @@ def position_in(db: sqlite3.Connection, name: str) -> SpoolPosition | None:
 def _order(position: SpoolPosition) -> tuple[int, int]:
     """Positions in file order; the start of the file and of its first slot are the same."""
     return (max(position.slot_offset, spool.HEADER_SIZE), position.records)
-
-
-def add_rollup(db: sqlite3.Connection, part: Rollup) -> None:
-    """Add statistics to a segment."""
-    if len(part.keys):
-        db.execute("INSERT INTO rollup(n, min_hour, max_hour, keys, sums, hist) VALUES(?,?,?,?,?,?)", rollup.encode(part))
-
-
-def _add_aggregates(db: sqlite3.Connection, run: int, counted: transform.Aggregates) -> Rollup:
-    sums: Array = np.array(counted.sums)
-    sums["errors"][counted.estimated] = -1
-    columns: list[list[int]] = [sums[name].tolist() for name in rollup.SUM_NAMES[:-1]]
-    rows = zip(counted.at.tolist(), [run] * len(counted.at), counted.fn.tolist(), *columns, strict=True)
-    db.executemany("INSERT INTO aggregate VALUES(?,?,?,?,?,?,?,?,?)", rows)
-    return rollup.of_aggregates(run, counted.fn, counted.at, counted.sums)
 
 
 def _last_end(db: sqlite3.Connection, source: int) -> int | None:
