@@ -20,7 +20,12 @@ const MOST_DARK = 8192;
 /** Windows in a row in which timing all calls, counting alone, would exceed the budget, until functions go without probes. */
 const DARK_AFTER = 2;
 const FIRST_DARK = 64;
-const COUNTED_LOOK = 256;
+const COUNTED_LOOK = 64;
+/** While the budget is overdrawn by more than half: instead of SAMPLES, and of WHOLE_EVENTS. */
+const FEW_SAMPLES = 16;
+/** Lines, checkpoints and variables of one span that are recorded whatever the budget says. */
+const WHOLE_EVENTS = 100;
+const FEW_EVENTS = 16;
 /** What counting costs is measured in these windows: it falls as the code is compiled. */
 const CALIBRATED = new Set([0, 4, 16, 64, 256, 1024]);
 const WINDOW_MS = 5;
@@ -64,6 +69,7 @@ const governor = {
   /** Lines, checkpoints and variables that are passed without being looked at. @type {Set<Budget>} */
   passing: new Set(),
   firstCalls: FIRST_CALLS,
+  wholeEvents: WHOLE_EVENTS,
   window: { number: 0, cpu: 0, spent: 0, taken: 0, counted: 0 },
   /** The functions that were looked at. @type {Set<Budget>} */
   looked: new Set(),
@@ -107,7 +113,9 @@ function look(cpu) {
   governor.verdict = recording > 0 ? (fraction() * own - counting) / recording : 2;
   const timing = counting + (governor.taken - window.taken) * governor.countingCost;
   governor.excess = timing > fraction() * own ? governor.excess + 1 : 0;
-  governor.firstCalls = governor.verdict > 0.5 ? FIRST_CALLS : 1;
+  const isOverdrawn = governor.verdict <= 0.5;
+  governor.firstCalls = isOverdrawn ? 1 : FIRST_CALLS;
+  governor.wholeEvents = isOverdrawn ? FEW_EVENTS : WHOLE_EVENTS;
   governor.window = { number: window.number + 1, cpu, spent: governor.spent, taken: governor.taken, counted: governor.counted };
   if (CALIBRATED.has(governor.window.number)) governor.countingCost = governor.calibrate();
 }
@@ -183,7 +191,7 @@ class Budget {
     }
     governor.spent += this.cost;
     governor.taken++;
-    if (--this.left <= 0) this.review();
+    if (--this.left <= 0 || this.isDueEarly()) this.review();
     return calls;
   }
 
@@ -194,7 +202,7 @@ class Budget {
     const calls = this.passed + 1;
     this.passed = 0;
     governor.spent += this.cost;
-    if (--this.left <= 0) this.review();
+    if (--this.left <= 0 || this.isDueEarly()) this.review();
     this.grant(this.period - 1);
     return calls;
   }
@@ -212,6 +220,16 @@ class Budget {
     this.light();
     this.cells = null;
     return 1;
+  }
+
+  /** While the budget is overdrawn by more than half, the next look comes sooner. @returns {boolean} */
+  isDueEarly() {
+    return governor.firstCalls === 1 && this.given - this.left >= FEW_SAMPLES;
+  }
+
+  /** Of the time: what takes less is never sampled. A function that was not sampled yet, and is looked at early, may just have begun. @returns {number} */
+  smallShare() {
+    return fraction() / (this.left > 0 && this.period === 1 && this.owner === null ? 25 : 500);
   }
 
   /** Count the calls that ran without probes. */
@@ -310,9 +328,10 @@ class Budget {
   /** Record more or fewer calls, as the last window wants it. A function with a small share of the time stays as it is. @param {number} share */
   change(share) {
     const { verdict } = governor;
-    if (verdict < 1 && governor.excess >= DARK_AFTER && share > fraction() / 500) this.darken();
+    const isSmall = share <= this.smallShare();
+    if (verdict < 1 && governor.excess >= DARK_AFTER && !isSmall) this.darken();
     const most = this.callers === null ? MOST : MOST_DARK;
-    if (verdict < 1 && share > fraction() / 500) this.period = Math.min(most, Math.floor(this.period / Math.max(verdict, 1 / 64)) + 1);
+    if (verdict < 1 && !isSmall) this.period = Math.min(most, Math.floor(this.period / Math.max(verdict, 1 / 64)) + 1);
     else if (verdict > 1.2 && this.period > 1) this.period = Math.max(1, Math.floor(this.period / Math.min(verdict, 2)));
     if (this.period === 1 && this.callers !== null) this.light();
   }

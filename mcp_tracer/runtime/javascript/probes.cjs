@@ -20,8 +20,6 @@ const { NONE, BULK, state } = spans;
 
 /** Of one span; further events are counted, and the span says so. */
 const MAX_EVENTS = 10000;
-/** Of one span, whatever the budget says. */
-const WHOLE_EVENTS = 100;
 /** So many events that are only counted pass before one is looked at. */
 const MOST_PASSED = 255;
 /** @type {never[]} spread behind a call's arguments it adds nothing */
@@ -307,7 +305,7 @@ function record(frame, site, values) {
 
 /** @param {Frame} frame that is recorded @param {import('./governor.cjs').Budget} budget of the line, checkpoint or variable @returns {boolean} whether it is only counted */
 function isLeftOut(frame, budget) {
-  if (frame.events >= WHOLE_EVENTS && !frame.isQuiet) {
+  if (frame.events >= governor.wholeEvents && !frame.isQuiet) {
     frame.isQuiet = true;
     frame.leavesOut = governor.passing.size > 0;
   }
