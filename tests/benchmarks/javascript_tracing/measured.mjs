@@ -1,21 +1,31 @@
-// One process: `node measured.mjs MODULE N SECONDS OUT`. Runs the workload once to warm up, then for so many seconds, and writes at exit what
-// it took: what tools do at the end of the process (writing what they hold) is a part of it, spread over the timed runs.
+// One process: `node measured.mjs MODULE N WARM SECONDS OUT`. Runs the workload once, and on for WARM seconds, to warm up; then for so many seconds, and
+// writes at exit what it took: what tools do at the end of the process (writing what they hold) is a part of it, spread over the timed runs.
 import { writeFileSync } from 'node:fs';
 
-const [module, n, seconds, out] = process.argv.slice(2);
+const [module, n, warm, seconds, out] = process.argv.slice(2);
 const { run } = await import(module);
 const size = Number(n) || undefined;
+const began = performance.now();
 const check = await run(size);
+let warming = 1;
+while (performance.now() - began < Number(warm) * 1000) {
+  await once();
+  warming++;
+}
 const started = process.cpuUsage();
 const wall = performance.now();
 let runs = 0;
 do {
-  const again = await run(size);
-  if (again !== check) throw new Error(`${again} instead of ${check}`);
+  await once();
   runs++;
 } while (performance.now() - wall < Number(seconds) * 1000);
 const took = performance.now() - wall;
 process.on('exit', () => {
   const { user, system } = process.cpuUsage(started);
-  writeFileSync(out, JSON.stringify({ cpu: ((user + system) * 1000) / runs, wall: (took * 1e6) / runs, runs, check }));
+  writeFileSync(out, JSON.stringify({ cpu: ((user + system) * 1000) / runs, wall: (took * 1e6) / runs, runs, warming, check }));
 });
+
+async function once() {
+  const again = await run(size);
+  if (again !== check) throw new Error(`${again} instead of ${check}`);
+}

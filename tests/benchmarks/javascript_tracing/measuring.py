@@ -27,6 +27,18 @@ LIMIT_SECONDS = 300
 _SETTINGS = "TRACING_OVERHEAD_BUDGET={budget}\nTRACING_MAX_STORAGE_GB=50\nTRACING_MAX_DEPTH=1000\n"
 
 
+@dataclass(frozen=True)
+class Times:
+    """Seconds that a process runs a workload, at least once each: to warm up, the same with the governor on, and measured."""
+
+    warm: float
+    settle: float
+    measured: float
+
+
+ONCE = Times(0, 0, 0)
+
+
 @dataclass
 class Figure:
     """One cell: CPU and wall ns of a run in each round; calls and bytes a run."""
@@ -59,14 +71,14 @@ def make(root: Path, level: int, environment: Environment) -> Path:
     return root
 
 
-def measure(environment: Environment, root: Path, variant: Variant, workload: str, seconds: float, figure: Figure) -> None:
+def measure(environment: Environment, root: Path, variant: Variant, workload: str, times: Times, figure: Figure) -> None:
     """One process of `variant`, added to `figure`; a tool that cannot do it says why in `failed`."""
     if variant.level:
         settings = _SETTINGS.format(budget=variant.budget)
         (root / HOME / "config" / ".env.tracing").write_text(settings, encoding="utf-8")
     with tempfile.TemporaryDirectory(prefix="mcp-tracer-benchmark-") as folder:
         out = Path(folder) / "out.json"
-        problem = _run(_command(environment, root, variant, workload, 0 if variant.small else seconds, out), root)
+        problem = _run(_command(environment, root, variant, workload, ONCE if variant.small else times, out), root)
         if problem or not out.exists():
             figure.failed = problem or "ended before it had written its figures"
             return
@@ -75,16 +87,23 @@ def measure(environment: Environment, root: Path, variant: Variant, workload: st
     figure.wall.append(told["wall"])
     if variant.level:
         contents = spools.taken(root / HOME / "spool")
-        figure.calls, figure.bytes = (number / (told["runs"] + 1) for number in (contents.calls, contents.bytes))
+        figure.calls, figure.bytes = (number / (told["runs"] + told["warming"]) for number in (contents.calls, contents.bytes))
         figure.lost += contents.dropped + contents.faults
     for left in ("tmp", "traces", ".flightbox"):
         shutil.rmtree(root / left, ignore_errors=True)
 
 
-def _command(environment: Environment, root: Path, variant: Variant, workload: str, seconds: float, out: Path) -> list[str]:
+def _command(environment: Environment, root: Path, variant: Variant, workload: str, times: Times, out: Path) -> list[str]:
     module = (root / f"{WORKLOADS[workload]}.js").as_uri()
     size = SMALL[workload] if variant.small else 0
-    arguments = [str(MEASURED), module, str(size), str(seconds), str(out)]
+    arguments = [
+        str(MEASURED),
+        module,
+        str(size),
+        str(times.settle if variant.budget == "auto" else times.warm),
+        str(times.measured),
+        str(out),
+    ]
     if variant.tool == "appmap":
         return [str(environment.node), str(environment.packages / "appmap-node" / "bin" / "appmap-node.js"), *arguments]
     hook = ["--import", "@flightbox/register"] if variant.tool == "flightbox" else []

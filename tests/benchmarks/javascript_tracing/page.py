@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 
 from python_tracing.checks import OVERHEAD, Check
 
 from javascript_tracing.environment import PACKAGES, Environment
-from javascript_tracing.measuring import Figure
+from javascript_tracing.measuring import Figure, Times
 from javascript_tracing.variants import LEVELS, SMALL, VARIANTS, WORKLOADS, Variant
 
 Figures = dict[tuple[str, str], Figure]
 _HOW = """
-- In every round each variant has its turn as a process of its own, every other round in the opposite order: `run()` once to warm up, then
-  for 0.5 s and at least once. CPU time is the process's, all threads, from then until its end: writing what was recorded is a part of it.
-  The least of the rounds counts.
-- AppMap and Flightbox run small sizes once ({small}) and are set against an untraced run as small; levels of ours without "small" run the
-  whole size. ns a call: what a call costs more than untraced, for the calls that level 2 records.
+- In every round each variant has its turn as a process of its own, every other round in the opposite order: `run()` for {warm} s
+  ({settle} s with the governor on, which settles in that time; its promise is not for the first calls of functions), at least once, to
+  warm up, then for {measured} s and at least once. CPU time is the process's, all threads, from then until its end: writing what was
+  recorded is a part of it. The least of the rounds counts.
+- AppMap and Flightbox run small sizes ({small}) once to warm up and once more, and are set
+  against an untraced run as small; levels of ours without "small" run the whole size.
+  ns a call: what a call costs more than untraced, for the calls that level 2 records.
 - Levels without a word on the governor ran with `TRACING_OVERHEAD_BUDGET=off`.
 """.strip()
 
@@ -31,6 +33,7 @@ class Page:
     commit: str
     machine: str
     rounds: int
+    times: Times
     figures: Figures
 
     def text(self) -> str:
@@ -39,19 +42,23 @@ class Page:
         checks = list(self.checks())
         passed = sum(check.ok is True for check in checks)
         rows = [[check.what, check.measured, check.limit, check.verdict] for check in checks]
-        small = ", ".join(f"{name} {size}" for name, size in SMALL.items())
         packages = ", ".join(f"{name} {version}" for name, version in PACKAGES.items())
         parts = [
             f"# What tracing costs: Node {self.environment.version}\n\n"
             f"Made by `python tests/benchmarks/bench_javascript.py`, {self.rounds} rounds, on {today} at commit {self.commit}.\n"
             f"{self.machine}.\n{packages}.",
-            "## How\n" + _HOW.replace("{small}", small),
+            "## How\n" + self._how(),
             f"## Checks: {passed} of {len(checks)} pass\n" + _table(["target", "measured", "limit", ""], rows),
             "## CPU time, times the untraced run\n" + self._by_variant(self._ratio_shown),
             "## ns a call\n" + self._by_variant(self._call_shown),
             "## Bytes a call, before compression\n" + self._by_variant(self._bytes_shown),
         ]
         return "\n\n".join(parts) + "\n"
+
+    def _how(self) -> str:
+        times = {name: f"{value:g}" for name, value in asdict(self.times).items()}
+        small = ", ".join(f"{name} {size}" for name, size in SMALL.items())
+        return _HOW.format(small=small, **times)
 
     def checks(self) -> Iterator[Check]:
         """Every target."""
