@@ -229,7 +229,7 @@ class Budget {
 
   /** Of the time: what takes less is never sampled. A function that was not sampled yet, and is looked at early, may just have begun. @returns {number} */
   smallShare() {
-    return fraction() / (this.left > 0 && this.period === 1 && this.owner === null ? 25 : 500);
+    return fraction() / (this.left > 0 && this.period === 1 && this.owner === null ? 5 : 500);
   }
 
   /** Count the calls that ran without probes. */

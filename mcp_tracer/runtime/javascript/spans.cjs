@@ -39,7 +39,7 @@ const state = {
   faults: 0,
   /** @type {never[]} */
   bulk: [],
-  /** @type {(isRoot: boolean, time: number) => void} called after recorded spans that end later than `quietUntil` */
+  /** @type {(isRoot: boolean, time: number, mayFlush: boolean) => void} called after recorded spans that end later than `quietUntil` */
   onEnd: () => {},
   quietUntil: -1,
   /** @type {(error: unknown) => void} called when a record could not be written */
@@ -241,7 +241,8 @@ function defer(frame, end) {
   const inner = failing.at(-1)?.frame;
   if (inner !== undefined && (inner.error !== frame.error || inner.parent !== frame)) writeFailing();
   failing.push({ frame, end });
-  if (end >= state.quietUntil) state.onEnd(frame.parent === null, end);
+  // A flush right now would write it before its callers are known.
+  if (end >= state.quietUntil) state.onEnd(frame.parent === null, end, false);
 }
 
 /** Write the calls that failed: now it is known which of them called which. */
@@ -268,7 +269,7 @@ function write(frame, end) {
   } catch (error) {
     state.onFailure(error);
   }
-  if (end >= state.quietUntil) state.onEnd(frame.parent === null, end);
+  if (end >= state.quietUntil) state.onEnd(frame.parent === null, end, true);
 }
 
 /** Note a span that is open and not on the stack, until a flush has seen it or it ends. @param {Frame} frame */

@@ -46,7 +46,7 @@ class Tracer {
     this.flushPlanned = false;
     this.uncaught = '';
     state.remote = parseTraceparent(process.env.TRACEPARENT);
-    state.onEnd = (isRoot, time) => this.afterSpan(isRoot, time);
+    state.onEnd = (isRoot, time, mayFlush) => this.afterSpan(isRoot, time, mayFlush);
     state.onFailure = (error) => this.fail(error);
   }
 
@@ -120,9 +120,9 @@ class Tracer {
     });
   }
 
-  /** @param {boolean} isRoot @param {number} time ms */
-  afterSpan(isRoot, time) {
-    if (this.exiting || time - this.lastFlush > LONG_LOOP_MS) this.flush(this.exiting, this.exiting ? 0 : MOST_RUNNING);
+  /** @param {boolean} isRoot @param {number} time ms @param {boolean} mayFlush at once */
+  afterSpan(isRoot, time, mayFlush) {
+    if (this.exiting || (mayFlush && time - this.lastFlush > LONG_LOOP_MS)) this.flush(this.exiting, this.exiting ? 0 : MOST_RUNNING);
     else if (!this.flushPlanned) {
       this.flushPlanned = true;
       state.quietUntil = this.lastFlush + LONG_LOOP_MS;

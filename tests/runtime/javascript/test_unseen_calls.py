@@ -188,3 +188,18 @@ main();
     assert 5 <= len(recorded) < 100000 and len(recorded) + counted == 200000
     (main,) = spool.named("main")
     assert main.flags & 4
+
+
+def test_a_flush_in_a_long_loop_does_not_part_a_failing_call_from_its_caller(project: Project) -> None:
+    text = """
+function leaf(n) { if (n % 500 === 499) throw new RangeError(String(n)); return n }
+function middle(n) { return leaf(n) }
+function main() { for (let n = 0; Date.now() < end; n++) { try { middle(n) } catch {} } }
+const end = Date.now() + 1800;
+main();
+"""
+    spool = project.trace(text)
+    spans = {span.seq: span for span in spool.spans if not span.is_open}
+    failed = [span for span in spool.named("leaf") if span.error]
+    assert {"leaf", "middle"} <= estimated(spool) and len(failed) > 100
+    assert {spans[span.parent].name for span in failed} == {"middle"}
