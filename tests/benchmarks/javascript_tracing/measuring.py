@@ -16,7 +16,7 @@ from python_tracing.projects import HOME
 
 from javascript_tracing import environment as environments
 from javascript_tracing.environment import Environment
-from javascript_tracing.variants import SMALL, WORKLOADS, Variant
+from javascript_tracing.variants import SMALL, SMALL_RUNS, WORKLOADS, Variant
 from mcp_tracer.languages.javascript import javascript
 from mcp_tracer.model.level import Level
 from mcp_tracer.model.plan import InstrumentRequest
@@ -34,9 +34,6 @@ class Times:
     warm: float
     settle: float
     measured: float
-
-
-ONCE = Times(0, 0, 0)
 
 
 @dataclass
@@ -78,7 +75,7 @@ def measure(environment: Environment, root: Path, variant: Variant, workload: st
         (root / HOME / "config" / ".env.tracing").write_text(settings, encoding="utf-8")
     with tempfile.TemporaryDirectory(prefix="mcp-tracer-benchmark-") as folder:
         out = Path(folder) / "out.json"
-        problem = _run(_command(environment, root, variant, workload, ONCE if variant.small else times, out), root)
+        problem = _run(_command(environment, root, variant, workload, times, out), root)
         if problem or not out.exists():
             figure.failed = problem or "ended before it had written its figures"
             return
@@ -102,6 +99,7 @@ def _command(environment: Environment, root: Path, variant: Variant, workload: s
         str(size),
         str(times.settle if variant.budget == "auto" else times.warm),
         str(times.measured),
+        str(SMALL_RUNS if variant.small else 0),
         str(out),
     ]
     if variant.tool == "appmap":

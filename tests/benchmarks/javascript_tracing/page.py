@@ -10,7 +10,7 @@ from python_tracing.checks import OVERHEAD, Check
 
 from javascript_tracing.environment import PACKAGES, Environment
 from javascript_tracing.measuring import Figure, Times
-from javascript_tracing.variants import LEVELS, SMALL, VARIANTS, WORKLOADS, Variant
+from javascript_tracing.variants import LEVELS, SMALL, SMALL_RUNS, VARIANTS, WORKLOADS, Variant
 
 Figures = dict[tuple[str, str], Figure]
 _HOW = """
@@ -18,8 +18,8 @@ _HOW = """
   ({settle} s with the governor on, which settles in that time; its promise is not for the first calls of functions), at least once, to
   warm up, then for {measured} s and at least once. CPU time is the process's, all threads, from then until its end: writing what was
   recorded is a part of it. The least of the rounds counts.
-- AppMap and Flightbox run small sizes ({small}) once to warm up and once more, and are set
-  against an untraced run as small; levels of ours without "small" run the whole size.
+- AppMap and Flightbox run small sizes ({small}) {runs} times, from the first run on and with what they
+  write at the end, and are set against untraced runs and level 2 of just as many and as small; the rest runs the whole size.
   ns a call: what a call costs more than untraced, for the calls that level 2 records.
 - Levels without a word on the governor ran with `TRACING_OVERHEAD_BUDGET=off`.
 """.strip()
@@ -58,7 +58,7 @@ class Page:
     def _how(self) -> str:
         times = {name: f"{value:g}" for name, value in asdict(self.times).items()}
         small = ", ".join(f"{name} {size}" for name, size in SMALL.items())
-        return _HOW.format(small=small, **times)
+        return _HOW.format(small=small, runs=SMALL_RUNS, **times)
 
     def checks(self) -> Iterator[Check]:
         """Every target."""
@@ -74,7 +74,7 @@ class Page:
             for workload in WORKLOADS:
                 theirs = self.call_ns(peer, workload)
                 limit = theirs / share if theirs and theirs > 0 else None
-                yield _check(f"level 2 on {workload}, against 1/{share} of {peer}", self.call_ns("level2", workload), limit, "ns a call")
+                yield _check(f"level 2 on {workload}, against 1/{share} of {peer}", self.call_ns("small2", workload), limit, "ns a call")
         lost = sum(figure.lost for figure in self.figures.values())
         yield Check("nothing lost", f"{lost} records and faults", "0", lost == 0)
 
