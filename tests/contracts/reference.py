@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import Any
@@ -160,13 +160,22 @@ class Reference:
                 events.append((record["seq"], _happened(builder, definitions, record, payload)))
             elif kind == spool.KIND_AGGREGATE:
                 self._count(builder, definitions, record, payload)
-        self.rows += spans.values()
+        self.rows += self._lasting(spans, builder.run_id) if gone else spans.values()
         self.events += [(event, spans[seq]) for seq, event in events]
         for (class_, _), content in definitions.items():
             if class_ == spool.DEF_FILE:
                 self._sources.add((builder.run_id, number, content["path"], content["sha256"]))
             if class_ == spool.DEF_TRACE and "testId" in content:
                 self._tests[content["traceId"]] = content["testId"]
+
+    def _lasting(self, spans: dict[int, Row], run_id: str) -> list[Row]:
+        """Unfinished spans of a process that is gone lasted until it was last heard of, at least. Each of the runs here has one process."""
+        ends = [row.start_ns + row.duration_ns for row in spans.values() if row.finished]
+        seen = max([*ends, *(at for _, run, at, _, _ in self.counted if run == run_id)], default=0)
+        return [
+            row if row.finished else replace(row, duration_ns=max(row.duration_ns, seen - row.start_ns))
+            for row in spans.values()
+        ]  # fmt: skip
 
     def _row(self, number: int, builder: SpoolBuilder, definitions: Any, record: dict[str, int], payload: bytes, gone: bool) -> Row:
         function, trace = definitions[spool.DEF_FUNCTION, record["fn"]], definitions[spool.DEF_TRACE, record["trace"]]

@@ -74,6 +74,7 @@ async def test_a_killed_program_keeps_its_open_spans(tmp_path: Path) -> None:
     store = SqliteSpanStore(tmp_path / "traces")
     builder = program(10, pid=2**22 - 1)
     builder.open_span(seq=11, trace=1, fn=1, at=3, duration=7)
+    builder.aggregate(1, calls=40, at=9_000, total=80, self_=80, least=2, most=2)
     path = builder.write(tmp_path / "spool")
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(ingester_of(tmp_path, store).run)
@@ -82,8 +83,10 @@ async def test_a_killed_program_keeps_its_open_spans(tmp_path: Path) -> None:
                 await anyio.sleep(0.05)
         tasks.cancel_scope.cancel()
     run = await store.run("last")
-    assert (run.state, run.spans) == ("killed", 11)
-    assert sum(row.calls for row in await store.function_stats()) == 11
+    assert (run.state, run.spans, run.end_ns) == ("killed", 11, builder.origin_wall_ns + 9_000)
+    assert sum(row.calls for row in await store.function_stats()) == 11 + 40
+    (unfinished,) = [span for span in (await store.search(SpanQuery(min_duration_ns=100))).rows if not span.finished]
+    assert (unfinished.duration_ns, unfinished.start_ns) == (8_997, builder.origin_wall_ns + 3)  # until it was last heard of
 
 
 async def test_a_foreign_file_is_moved_aside_and_blocks_nothing(tmp_path: Path) -> None:

@@ -75,11 +75,13 @@ def _replace_open(segment: Live, source: int, seqs: Array) -> None:
     known -= done
 
 
-def close_open_spans(segment: Live, source: int, run: int, compressed: bool) -> None:
-    """Keep what a process had open as unfinished spans."""
+def close_open_spans(segment: Live, source: int, run: int, seen: int, compressed: bool) -> None:
+    """Keep what a process had open as unfinished spans, which lasted until it was last heard of (`seen`, ns since the epoch) at least."""
     spans = opened.of_source(segment.db, source)
     if not len(spans):
         return
+    columns = spans.columns
+    columns["dur"] = np.maximum(columns["dur"], seen - columns["start"])
     _add_rollup(segment.db, _add_placed(segment, spans, source, run, compressed))
     segment.db.execute("DELETE FROM open_span WHERE src=?", (source,))
     segment.open_seqs.pop(source, None)

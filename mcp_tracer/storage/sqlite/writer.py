@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from mcp_tracer.model import spool
 from mcp_tracer.model.batch import SpoolBatch, SpoolPosition
 from mcp_tracer.model.errors import UserError
 from mcp_tracer.model.patterns import Finding
-from mcp_tracer.storage.sqlite import compact, findings, live, retention, schema, segments, taking
+from mcp_tracer.storage.sqlite import compact, findings, last_seen, live, retention, schema, segments, taking
 from mcp_tracer.storage.sqlite.catalog import CatalogWriter, SourceIds
 from mcp_tracer.storage.sqlite.live import Live
 
@@ -59,11 +60,13 @@ class Writer:
         try:
             segment = self._segment(now_ns)
             row = segment.db.execute("SELECT src FROM position WHERE name=?", (name,)).fetchone()
+            source = None if row is None else int(row[0])
+            seen = 0 if source is None else self._last_seen(source)
             with schema.transaction(segment.db):
-                if row is not None:
-                    taking.close_open_spans(segment, int(row[0]), self._run_of(int(row[0])), self._compressed)
+                if source is not None:
+                    taking.close_open_spans(segment, source, self._run_of(source), seen, self._compressed)
                 segment.db.execute("UPDATE position SET finished=1 WHERE name=?", (name,))
-            self._finish_catalog(name, killed, segment)
+            self._finish_catalog(name, killed, seen)
         except BaseException:
             self.drop()
             raise
@@ -165,7 +168,17 @@ class Writer:
     def _run_of(self, source: int) -> int:
         return int(self.catalog_db().execute("SELECT run FROM source WHERE id=?", (source,)).fetchone()[0])
 
-    def _finish_catalog(self, name: str, killed: bool, segment: Live) -> None:
+    def _last_seen(self, source: int) -> int:
+        """When a process was last heard of: by its spans, or by its counts, which are told of a run's processes together."""
+        run = self._run_of(source)
+        alone = self.catalog_db().execute("SELECT count(*) FROM source WHERE run=?", (run,)).fetchone()[0] == 1
+        last = 0
+        for one in segments.listed(self._folder):
+            with closing(schema.connect(one.path, sealed=one.sealed)) as db:
+                last = max(last, last_seen.in_spans(db, source), last_seen.in_counts(db, run) if alone else 0)
+        return last
+
+    def _finish_catalog(self, name: str, killed: bool, seen: int) -> None:
         db = self.catalog_db()
         assert self._catalog is not None
         with schema.transaction(db):
@@ -173,7 +186,7 @@ class Writer:
             if source is None:
                 return
             if killed:
-                self._catalog.last_seen(name, _last_end(segment.db, source[0]) or 0)
+                self._catalog.last_seen(name, seen)
             self._catalog.finish(name, killed)
 
     def _settle(self, segment: Live, now_ns: int) -> bool:
@@ -201,8 +214,3 @@ def position_in(db: sqlite3.Connection, name: str) -> SpoolPosition | None:
 def _order(position: SpoolPosition) -> tuple[int, int]:
     """Positions in file order; the start of the file and of its first slot are the same."""
     return (max(position.slot_offset, spool.HEADER_SIZE), position.records)
-
-
-def _last_end(db: sqlite3.Connection, source: int) -> int | None:
-    query = "SELECT max(max_end) FROM frame WHERE id IN (SELECT frame FROM source_frame WHERE src=?)"
-    return db.execute(query, (source,)).fetchone()[0]
