@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -79,12 +82,19 @@ def test_a_spool_folder_that_cannot_be_made(small: Any) -> None:
 @pytest.mark.parametrize("mode", [0o755, 0o777])
 def test_a_project_of_another_user(small: Any, mode: int) -> None:
     """It is read-only to the one who runs the program; with mode 777 the spool folder is not."""
+    with tempfile.TemporaryDirectory() as folder:  # every start of pytest closes its own temporary folders to others
+        Path(folder).chmod(0o755)
+        small.root = shutil.copytree(small.root, Path(folder) / "project")
+        small.home = small.root / ".ai-agents" / "logging"
+        run_by_another_user(small, mode)
+
+
+def run_by_another_user(small: Any, mode: int) -> None:
     (small.home / "spool").mkdir()
     (small.home / "spool").chmod(mode)
     nobody = 65534
     program = f"import os, runpy; os.setgid({nobody}); os.setuid({nobody}); runpy.run_path('program.py')"
-    for place in (small.root, *(folder for folder in small.root.parents if "pytest" in str(folder))):
-        place.chmod(0o755)
+    small.root.chmod(0o755)
     done = small.run("-c", program, python=EVERYBODYS)
     assert (done.stdout, done.returncode) == ("2\n", 0), done.stderr
     if mode == 0o777:
