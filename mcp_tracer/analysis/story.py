@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from mcp_tracer.analysis.chains import shortened
+from mcp_tracer.analysis.kept import Way, failing, slowest, ways_to_errors
 from mcp_tracer.analysis.text import counted, duration, span_line
-from mcp_tracer.analysis.tree import Fold, Node, Recursion, collapsed, fold, joined, slowest_path, walk
+from mcp_tracer.analysis.tree import Fold, Levels, Node, Recursion, collapsed, fold, joined, walk
 
 CHARACTERS_A_TOKEN = 3.5
 DEEPEST = 64
@@ -22,13 +24,18 @@ class Story:
 
 @dataclass(frozen=True, slots=True)
 class _View:
-    """What one attempt shows: down to `depth`, at most `siblings` beside each other, and always the span ids of `keep`."""
+    """What one attempt shows: down to `depth`, at most `siblings` beside each other, and always the span ids of `keep`.
 
-    keep: frozenset[str]
+    `tight`: calls that failed the same way are one line. `bare`: nothing is said of what is not shown.
+    """
+
+    keep: Way
     depth: int
     min_duration_ns: int
     siblings: int
     partial: bool
+    tight: bool = False
+    bare: bool = False
 
 
 def tell(
@@ -41,22 +48,29 @@ def tell(
     roots = joined(roots)
     limit = int(budget_tokens * CHARACTERS_A_TOKEN)
     deepest = min(DEEPEST if max_depth is None else max_depth, max((_height(root) for root in roots), default=0))
-    widest = _View(frozenset(_must_keep(roots)), deepest, min_duration_ns, SIBLINGS, partial)
+    widest = _View(failing(roots) | slowest(roots), deepest, min_duration_ns, SIBLINGS, partial)
     story = _Teller(widest).tell(roots, limit)
     if _length(story) <= limit and not partial:
         return story
-    roots = collapsed(roots)
-    widest = replace(widest, keep=frozenset(_must_keep(roots)))
-    for siblings in (SIBLINGS, 8, 3):
-        story = _deepest_that_fits(roots, replace(widest, siblings=siblings), limit)
+    roots = shortened(collapsed(roots))
+    widest = replace(widest, keep=failing(roots) | slowest(roots), tight=True)
+    return _that_fits(roots, widest, limit) or _with_most_errors(roots, widest, limit)
+
+
+def _that_fits(roots: Sequence[Node], widest: _View, limit: int) -> Story | None:
+    """As wide as fits with a level below the roots, or else with nothing but what must be kept; then as deep as fits."""
+    least = min(1, widest.depth)
+    for siblings, depth in ((SIBLINGS, least), (8, least), (3, least), (3, 0)):
+        view = replace(widest, siblings=siblings)
+        story = _Teller(replace(view, depth=depth)).tell(roots, limit)
         if _length(story) <= limit:
-            return story
-    return _cut(story, limit)
+            return _deepest_that_fits(roots, view, limit, depth, story)
+    return None
 
 
-def _deepest_that_fits(roots: Sequence[Node], widest: _View, limit: int) -> Story:
-    low, high = 0, widest.depth
-    best = _Teller(replace(widest, depth=0)).tell(roots)
+def _deepest_that_fits(roots: Sequence[Node], widest: _View, limit: int, low: int, best: Story) -> Story:
+    """`best` is the story down to `low`, which fits."""
+    high = widest.depth
     while low < high:
         middle = (low + high + 1) // 2
         story = _Teller(replace(widest, depth=middle)).tell(roots, limit)
@@ -65,6 +79,27 @@ def _deepest_that_fits(roots: Sequence[Node], widest: _View, limit: int) -> Stor
         else:
             high = middle - 1
     return best
+
+
+def _with_most_errors(roots: Sequence[Node], widest: _View, limit: int) -> Story:
+    """Not even the ways to all errors fit: as many of them as do, one of each kind first."""
+    ways = ways_to_errors(roots)
+    view = replace(widest, depth=0, siblings=3)
+    low, high = 0, len(ways)
+    while low < high:
+        middle = (low + high + 1) // 2
+        kept = Way().union(*ways[:middle])
+        if _length(_Teller(replace(view, keep=kept)).tell(roots, limit)) <= limit:
+            low = middle
+        else:
+            high = middle - 1
+    kept = Way().union(*ways[:low])
+    for keep in (kept | slowest(roots), kept) if low or not ways else ():
+        story = _that_fits(roots, replace(widest, keep=keep), limit)
+        if story is not None:
+            return story
+    first = ways[0] if ways else slowest(roots)
+    return _cut(_Teller(replace(view, keep=first, bare=True, siblings=0)).tell(roots), limit)
 
 
 def _height(root: Node) -> int:
@@ -76,24 +111,18 @@ def _length(story: Story) -> int:
 
 
 def _cut(story: Story, limit: int) -> Story:
-    kept: list[str] = []
-    for line in story.lines:
-        limit -= len(line) + 1
+    """The first and the last lines, which say where it began and where it ended, and that this is not all."""
+    rest = "… only {} of the way to one call fits: ask for a subtree with span_id, or raise max_tokens."
+    limit -= len(rest) + 8
+    first, last = 0, len(story.lines)
+    while first < last:
+        takes_last = last > len(story.lines) - first
+        limit -= len(story.lines[last - 1 if takes_last else first]) + 1
         if limit < 0:
             break
-        kept.append(line)
-    missing = len(story.lines) - len(kept)
-    return Story((*kept, f"… {missing} more lines: ask for one subtree with span_id, or raise max_tokens."))
-
-
-def _must_keep(roots: Sequence[Node]) -> set[str]:
-    """The first errors' paths and the slowest path of the longest root."""
-    keep: set[str] = set()
-    if roots:
-        keep |= slowest_path(max(roots, key=lambda root: root.span.duration_ns))
-    for root in roots:
-        keep |= {node.span.span_id for node in walk(root) if node.fails}
-    return keep
+        first, last = (first, last - 1) if takes_last else (first + 1, last)
+    shown = counted(len(story.lines) - (last - first), "line")
+    return Story((*story.lines[:first], rest.format(shown), *story.lines[last:]))
 
 
 class _Teller:
@@ -113,11 +142,12 @@ class _Teller:
                 self._tell("  " * depth + item)
                 continue
             self._line(depth, item)
-            stack.extend(reversed([*self._level(item.first.children, depth + 1, item.first)]) if len(item.nodes) == 1 else ())
+            if len(item.nodes) == 1 or item.first.fails:
+                stack.extend(reversed([*self._level(item.first.children, depth + 1, item.first)]))
         return Story(tuple(self._lines))
 
-    def _level(self, siblings: Sequence[Node], depth: int, above: Node | None) -> Iterable[tuple[int, Fold | str]]:
-        folds = fold(siblings)
+    def _level(self, siblings: Sequence[Node], depth: int, above: Node | None) -> Iterator[tuple[int, Fold | str]]:
+        folds = fold(siblings, failures=self._view.tight)
         chosen = [item for item in folds if self._wanted(item, depth)]
         if len(chosen) > self._view.siblings:
             chosen = self._slowest(chosen)
@@ -125,20 +155,25 @@ class _Teller:
         hidden: list[Node] = []
         for item in folds:
             if id(item) in kept:
+                yield from [(depth, _levels(item.first.left_out))] if item.first.left_out else []
                 yield depth, item
             else:
                 hidden += item.nodes
-        if hidden:
+        if hidden and not self._view.bare:
             yield depth, self._hidden(hidden, above)
 
     def _wanted(self, item: Fold, depth: int) -> bool:
-        if any(node.span.span_id in self._view.keep for node in item.nodes):
-            return True
-        return depth <= self._view.depth and max(node.span.duration_ns for node in item.nodes) >= self._view.min_duration_ns
+        is_long = max(node.span.duration_ns for node in item.nodes) >= self._view.min_duration_ns
+        return self._is_kept(item) or (depth <= self._view.depth and is_long)
+
+    def _is_kept(self, item: Fold) -> bool:
+        return any(node.span.span_id in self._view.keep for node in item.nodes)
 
     def _slowest(self, folds: list[Fold]) -> list[Fold]:
-        ranked = sorted(folds, key=lambda item: (not item.first.fails, item.first.span.span_id not in self._view.keep, -item.total_ns))
-        chosen = {id(item) for item in ranked[: self._view.siblings]}
+        """What must be kept, and the slowest of the others."""
+        kept = {id(item) for item in folds if self._is_kept(item)}
+        others = sorted((item for item in folds if id(item) not in kept), key=lambda item: -item.total_ns)
+        chosen = kept | {id(item) for item in others[: max(0, self._view.siblings - len(kept))]}
         return [item for item in folds if id(item) in chosen]
 
     def _hidden(self, nodes: Sequence[Node], above: Node | None) -> str:
@@ -148,7 +183,8 @@ class _Teller:
         parent = above.span.span_id if above else nodes[0].span.parent_span_id
         where = f"; span_id={parent} shows them" if parent else ""
         number = f"{spans}+ spans" if self._view.partial else counted(spans, "span")
-        return f"… {number} not shown ({names}; {time}{where})"
+        failed = sum(below.span.error is not None for node in nodes if node.fails for below in walk(node))
+        return f"… {number} not shown ({names}; {f'{failed:,} failed; ' if failed else ''}{time}{where})"
 
     def _line(self, depth: int, item: Fold) -> None:
         node = item.first
@@ -171,10 +207,16 @@ class _Teller:
         return f"recursive: ×{recursion.calls:,} (depth ≤ {recursion.levels}), self {duration(recursion.self_ns)}"
 
 
+def _levels(left_out: Levels) -> str:
+    where = "raise max_tokens to see them"
+    return f"… {left_out.count} more levels of {' → '.join(left_out.functions)} ({counted(left_out.spans, 'span')}; {where}) …"
+
+
 def _folded(item: Fold, text: str) -> str:
     durations = [node.span.duration_ns for node in item.nodes]
     below = f", each with {item.first.size - 1} below" if item.first.size > 1 else ""
     between = f"{duration(min(durations))}–{duration(max(durations))}"
     calls = sum(node.span.count for node in item.nodes)
     sampled = f", recorded of {calls:,} calls" if calls > len(item.nodes) else ""
-    return f"×{len(item.nodes)} {text} [{between}, together {duration(sum(durations))}{sampled}{below}]"
+    failed = "each failed so, the first is shown; " if item.first.fails else ""
+    return f"×{len(item.nodes)} {text} [{failed}{between}, together {duration(sum(durations))}{sampled}{below}]"

@@ -22,12 +22,21 @@ class Recursion:
     self_ns: int
 
 
+@dataclass(frozen=True, slots=True)
+class Levels:
+    """Calls left out between a call and the one that is shown below it: how many levels, of which functions, how many spans in all."""
+
+    count: int
+    functions: tuple[str, ...]
+    spans: int
+
+
 @dataclass(slots=True)
 class Node:
     """A span with its children by start time. `size` counts the spans below and itself; `fails` says that an error lies at or below it.
 
     With `recursion`, it stands for all those calls, and `children` are what they called besides. With `site`, it stands for that call
-    expression too.
+    expression too. With `left_out`, levels between it and its caller were left out.
     """
 
     span: Span
@@ -36,6 +45,7 @@ class Node:
     fails: bool = False
     recursion: Recursion | None = None
     site: Span | None = None
+    left_out: Levels | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,12 +161,15 @@ def same_function(one: Span, other: Span) -> bool:
     return (one.function, one.file, one.kind) == (other.function, other.file, other.kind)
 
 
-def fold(siblings: Sequence[Node]) -> list[Fold]:
-    """Join runs of at least three neighbours with the same function, outcome and shape; one that failed is never folded."""
+def fold(siblings: Sequence[Node], failures: bool = False) -> list[Fold]:
+    """Join runs of at least three neighbours with the same function, outcome and shape.
+
+    One that failed is only folded with `failures`, and with those that failed the same way.
+    """
     folds: list[Fold] = []
     run: list[Node] = []
     for node in siblings:
-        if run and _alike(run[0], node):
+        if run and _alike(run[0], node, failures):
             run.append(node)
             continue
         folds += _closed(run)
@@ -170,10 +183,24 @@ def _closed(run: list[Node]) -> list[Fold]:
     return [Fold((node,)) for node in run]
 
 
-def _alike(first: Node, second: Node) -> bool:
-    if first.fails or second.fails:
-        return False
-    return _shape(first) == _shape(second)
+def _alike(first: Node, second: Node, failures: bool) -> bool:
+    fails = first.fails or second.fails
+    return (not fails or (failures and _failed_alike(first, second))) and _shape(first) == _shape(second)
+
+
+def _failed_alike(first: Node, second: Node) -> bool:
+    way = _failure(first) if first.span.error else None
+    return way is not None and way == _failure(second)
+
+
+def _failure(node: Node) -> tuple[tuple[str, str | None], ...] | None:
+    """The calls that one exception left, from the outermost; None where more than one failed below a call."""
+    way: list[tuple[str, str | None]] = []
+    failing = [node]
+    while len(failing) == 1:
+        way.append((failing[0].span.function, failing[0].span.error))
+        failing = [child for child in failing[0].children if child.fails]
+    return None if failing else tuple(way)
 
 
 def _shape(node: Node) -> tuple[object, ...]:

@@ -68,6 +68,61 @@ def test_the_answer_keeps_to_its_budget(parents: list[int], tokens: int) -> None
     assert len(told) <= tokens * 3.5 + 120
 
 
+def failing_recursion(level: int, last: int, start: float = 1) -> tuple:
+    return ("deep", start, 1, [failing_recursion(level + 1, last, start)] if level < last else [], "RecursionError")
+
+
+def test_a_recursion_that_fails_is_told_by_its_two_ends_and_the_other_errors_stay() -> None:
+    others = [("split", 10, 1, [("share", 10, 0.5, [], "KeyError")], "KeyError")]
+    told = lines(("main", 0, 100, [failing_recursion(1, 40), *others, ("quick", 20, 0.1, [])]), tokens=300)
+    assert [line.strip().split(" src")[0] for line in told] == [
+        "100ms main",
+        "1ms deep ✗ RecursionError: broken",
+        "… 38 more levels of deep (38 spans; raise max_tokens to see them) …",
+        "1ms deep ✗ RecursionError: broken",
+        "1ms split ✗ KeyError: broken",
+        "500µs share ✗ KeyError: broken",
+        "100µs quick",
+    ]
+
+
+def test_functions_that_take_turns_in_a_failing_recursion_are_told_by_two_ends_too() -> None:
+    turn = ("ping", 1, 1, [], "RecursionError")
+    for n in range(29):
+        turn = (("pong", "ping")[n % 2], 1, 1, [turn], "RecursionError")
+    told = lines(("main", 0, 100, [turn]), tokens=300)
+    assert told[2].strip() == "… 28 more levels of ping → pong (28 spans; raise max_tokens to see them) …"
+    assert "ping" in told[3]
+
+
+def test_a_failing_recursion_is_told_whole_where_it_fits() -> None:
+    assert len(lines(("main", 0, 100, [failing_recursion(1, 40)]), tokens=20000)) == 41
+
+
+def test_of_many_errors_the_first_of_each_kind_fits_before_the_second_of_any() -> None:
+    calls = [(f"load{n % 2}", n, 0.5, [("read", n, 0.2, [("parse", n, 0.1, [], "ValueError")], "ValueError")]) for n in range(90)]
+    told = "\n".join(lines(("main", 0, 100, [*calls, ("save", 95, 1, [], "OSError")]), tokens=300))
+    assert "ValueError" in told
+    assert "save ✗ OSError" in told
+    assert "failed; " in told
+    assert len(told) <= 300 * 3.5 + 120
+
+
+def test_calls_that_failed_the_same_way_are_one_line_where_they_do_not_fit() -> None:
+    told = lines(("main", 0, 100, [("load", n, 0.5, [], "ValueError") for n in range(90)]), tokens=300)
+    assert told[1].startswith("  ×90 500µs load ✗ ValueError: broken src/shop.py:2 [each failed so, the first is shown; 500µs–500µs")
+
+
+def test_a_way_too_long_is_told_by_its_beginning_and_its_end() -> None:
+    way = ("born", 1, 1, [], "KeyError")
+    for n in range(60):
+        way = (f"f{n}", 1, 1, [("noise", 1, 0.1, []), way], "KeyError")
+    told = lines(("main", 0, 100, [way]), tokens=400)
+    assert told[0].startswith("100ms main")
+    assert "born ✗ KeyError" in told[-1]
+    assert any(line.startswith("… only") and "max_tokens" in line for line in told)
+
+
 def recursive(levels: int) -> tuple:
     return ("fib", 0, 1, [recursive(levels - 1), recursive(levels - 2)] if levels > 1 else [])
 
