@@ -83,6 +83,10 @@ class SpanStore(Protocol):
         """One span with its values."""
         ...
 
+    async def spans(self, span_ids: Sequence[str]) -> tuple[Span, ...]:
+        """Those of some spans that exist, with their values, in the order of the ids."""
+        ...
+
     async def events(self, span_id: str, limit: int = 10_000) -> tuple[Event, ...]:
         """Lines, checkpoints and variables of a span, in order."""
         ...

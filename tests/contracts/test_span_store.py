@@ -303,5 +303,7 @@ def test_every_span_is_found_by_its_id(builders: list[SpoolBuilder], shape: tupl
             assert (span.span_id, span.start_ns, span.function, span.finished) == (row.span_id, row.start_ns, row.function, row.finished)
             assert await store.source_hashes(row.span_id) == reference.source_hashes(row)
         assert await store.source_hashes() == reference.source_hashes()
+        ids = [row.span_id for row in reversed(reference.rows[:20])]
+        assert [span.span_id for span in await store.spans(["0" * 16, *ids])] == ids
 
     compare(builders, shape, check)

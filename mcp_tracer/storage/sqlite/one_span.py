@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from mcp_tracer.model.errors import NotFound
@@ -19,6 +21,12 @@ def span_by_id(snapshot: Snapshot, span_id: str) -> Span:
     """One span with its values. Raises NotFound."""
     _, _, place = _located(snapshot, span_id)
     return SpanMaker(snapshot, True).make([place])[0]
+
+
+def spans_by_id(snapshot: Snapshot, span_ids: Sequence[str]) -> tuple[Span, ...]:
+    """Those of some spans that exist, with their values, in the order of the ids."""
+    places = [found[2] for found in (_found(snapshot, span_id) for span_id in span_ids) if found]
+    return SpanMaker(snapshot, True).make(places)
 
 
 def events_of_span(snapshot: Snapshot, span_id: str, limit: int) -> tuple[Event, ...]:
@@ -45,11 +53,18 @@ def source_hashes(snapshot: Snapshot, span_id: str | None) -> tuple[str, ...]:
 
 
 def _located(snapshot: Snapshot, span_id: str) -> tuple[Source, int, Place]:
+    found = _found(snapshot, span_id)
+    if found is not None:
+        return found
+    raise NotFound(f"There is no span {span_id!r}: take an id of 16 hex digits from a search or a trace.")
+
+
+def _found(snapshot: Snapshot, span_id: str) -> tuple[Source, int, Place] | None:
     for source, seq in _candidates(snapshot, span_id):
         place = _open_place(snapshot, source.id, seq) or _place(snapshot, source.id, seq)
         if place is not None:
             return source, seq, place
-    raise NotFound(f"There is no span {span_id!r}: take an id of 16 hex digits from a search or a trace.")
+    return None
 
 
 def _candidates(snapshot: Snapshot, span_id: str) -> list[tuple[Source, int]]:

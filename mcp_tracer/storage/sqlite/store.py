@@ -155,6 +155,10 @@ class SqliteSpanStore:
         """One span with its values."""
         return await self._read(lambda snapshot: one_span.span_by_id(snapshot, span_id))
 
+    async def spans(self, span_ids: Sequence[str]) -> tuple[Span, ...]:
+        """Those of some spans that exist, with their values."""
+        return await self._read(lambda snapshot: one_span.spans_by_id(snapshot, span_ids))
+
     async def events(self, span_id: str, limit: int = 10_000) -> tuple[Event, ...]:
         """Lines, checkpoints and variables of a span, in order."""
         return await self._read(lambda snapshot: one_span.events_of_span(snapshot, span_id, limit))
