@@ -36,13 +36,13 @@ class CallChange:
 
 @dataclass(frozen=True, slots=True)
 class ErrorChange:
-    """Failures of one type in one function, how many on each side, and one of them."""
+    """Failures of one type in one function, how many on each side (a run's on average), and one of them."""
 
     type: str
     function: str
     file: str
-    before: int
-    after: int
+    before: float
+    after: float
     example: Span
 
 
@@ -127,15 +127,19 @@ def _factor(change: CallChange) -> float:
     return most / least if least else most
 
 
-def error_changes(before: Iterable[Span], after: Iterable[Span]) -> list[ErrorChange]:
-    """Failures of which one side has more, new ones first. Of an exception that left several calls, every call counts."""
+def error_changes(before: Iterable[Span], after: Iterable[Span], sizes: tuple[int, int] = (1, 1)) -> list[ErrorChange]:
+    """Failures of which one side has more, new ones first. Of an exception that left several calls, every call counts.
+
+    `sizes`: how many runs each side has.
+    """
     sides = (_by_error(before), _by_error(after))
     found: list[ErrorChange] = []
     for one in sides[0].keys() | sides[1].keys():
         ours, theirs = sides[0].get(one, []), sides[1].get(one, [])
-        if len(ours) != len(theirs):
+        numbers = (len(ours) / sizes[0], len(theirs) / sizes[1])
+        if numbers[0] != numbers[1]:
             example = min(theirs or ours, key=lambda span: (span.start_ns, span.key))
-            found.append(ErrorChange(one[0], one[1], one[2], len(ours), len(theirs), example))
+            found.append(ErrorChange(one[0], one[1], one[2], *numbers, example))
     return sorted(found, key=lambda one: (one.before > 0, one.after == 0, -one.example.depth, one.type, one.function))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from mcp_tracer.analysis.alike import same
+from mcp_tracer.analysis.alike import same, without_addresses
 from mcp_tracer.analysis.text import label
 from mcp_tracer.analysis.tree import SITES, Node, build
 from mcp_tracer.model.span import Span
@@ -90,7 +90,7 @@ def _steps(roots: Sequence[Node]) -> Iterator[_Step]:
 
 
 def _what(step: _Step) -> tuple[object, ...]:
-    return step.enters, step.span.function, step.span.file, step.span.kind, label(step.span)
+    return step.enters, step.span.function, step.span.file, step.span.kind, without_addresses(label(step.span))
 
 
 def _structure(one: _Step | None, other: _Step | None) -> Divergence:
@@ -115,7 +115,7 @@ def _entered(one: Span, other: Span) -> Iterator[Divergence]:
 
 def _left(one: Span, other: Span) -> Iterator[Divergence]:
     if one.error or other.error:
-        if _failure(one) != _failure(other):
+        if one.error != other.error or not same(_message(one), _message(other)):
             yield Divergence("exception", "", _outcome(one), _outcome(other), one, other)
         return
     ours, theirs = one.values, other.values
@@ -125,13 +125,13 @@ def _left(one: Span, other: Span) -> Iterator[Divergence]:
         yield Divergence("return", "", preview(ours.returned, _SHORT), preview(theirs.returned, _SHORT), one, other)
 
 
-def _failure(span: Span) -> tuple[str | None, str]:
-    return span.error, span.values.error.message if span.values and span.values.error else ""
+def _message(span: Span) -> str:
+    return span.values.error.message if span.values and span.values.error else ""
 
 
 def _outcome(span: Span) -> str:
     if span.error:
-        return " ".join(f"✗ {span.error}: {_failure(span)[1]}".split()).rstrip(":")[:160]
+        return " ".join(f"✗ {span.error}: {_message(span)}".split()).rstrip(":")[:160]
     return f"→ {preview(span.values.returned, _SHORT)}" if span.values and span.values.has_return else "no error"
 
 

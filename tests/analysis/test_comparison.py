@@ -26,6 +26,42 @@ def with_values(spans: list[Span], **values: Values) -> list[Span]:
     return [replace(one, line=1, values=values.get(one.function, one.values)) for one in spans]
 
 
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [
+        ("<function consume at 0x7f01>", "<function consume at 0x7f99ab>", True),
+        (Obj("Cart", "<Cart at 0x7f01>"), Obj("Cart", "<Cart at 0x7e02>"), True),
+        ({"call": [Mark("function", "<lambda> at 0x1f")]}, {"call": [Mark("function", "<lambda> at 0x2f")]}, True),
+        (Cut(90, "<Cart at 0x7f01> and m"), Cut(90, "<Cart at 0x7e0122> and more"), True),
+        ("<Cart at 0x7f01>", "<Basket at 0x7f01>", False),
+        ("0x7f01", "0x7f02", False),
+    ],
+)
+def test_addresses_in_memory_are_no_difference(one: Any, other: Any, expected: bool) -> None:
+    assert (same(one, other), key(one) == key(other)) == (expected, expected and not isinstance(one, Cut))
+
+
+def test_an_error_whose_message_differs_only_by_an_address_is_no_divergence() -> None:
+    def failing(address: str) -> list[Span]:
+        return [span(1, "check", 0, 1, error="AssertionError", message=f"assert <Cart at {address}> == 9")]
+
+    assert divergences(failing("0x7f01"), failing("0x7e02")) == []
+    assert (
+        result_changes(
+            with_values([span(1, "make", 0, 1)], make=gave("<Cart at 0x7f01>", a=1)),
+            with_values([span(1, "make", 0, 1)], make=gave("<Cart at 0x7e02>", a=1)),
+        )
+        == []
+    )
+
+
+def test_errors_of_several_runs_are_compared_by_a_runs_average() -> None:
+    fails = tree(*[("deep", n, 1, [], "ValueError") for n in range(8)])
+    assert error_changes(fails, fails[:4], (2, 1)) == []
+    (one,) = error_changes(fails, fails[:4], (4, 1))
+    assert (one.before, one.after) == (2, 4)
+
+
 def test_mann_whitney_gives_the_textbook_value() -> None:
     assert mann_whitney([19, 22, 16, 29, 24], [20, 11, 17, 12]) == pytest.approx(0.11134688653314041)
 

@@ -113,7 +113,8 @@ def deep(names: list[str], error: str | None = None) -> list[Span]:
 def test_recursion_down_to_the_recorded_depth_is_told() -> None:
     (one,) = found(deep(["main", *["walk"] * 51]), "unbounded-recursion")
     assert one.sentence == (
-        "walk (src/shop.py:7) called itself 51 calls deep, and deeper calls were not recorded: check what ends the recursion."
+        "walk (src/shop.py:7) called itself 51 calls deep or more (below 50 levels, TRACING_MAX_DEPTH, calls are only counted): "
+        "check what ends the recursion."
     )
     assert found(deep(["main", *["walk"] * 51]), "", replace(LIMITS, deepest=60)) == []
     (one,) = found(deep(["even", "odd"] * 30), "unbounded-recursion")
@@ -124,6 +125,20 @@ def test_recursion_down_to_the_recorded_depth_is_told() -> None:
 def test_a_recursion_that_the_language_ended_is_told_at_any_depth() -> None:
     (one,) = found(deep(["walk"] * 20, "RecursionError"), "unbounded-recursion")
     assert "until RecursionError" in one.sentence
+
+
+def test_one_recursion_is_one_finding_and_its_caller_is_no_part_of_it() -> None:
+    spans = [call(1, "main", length=1000)]
+    for level in range(1, 19):
+        site, inside = 2 * level, 2 * level + 1
+        spans.append(replace(call(site, "walk", site - 1, site - 1, level, 900 - site, kind="call", error="RecursionError"), line=9))
+        spans.append(call(inside, "walk", site, site, level, 899 - site, error="RecursionError"))
+    (one,) = found(spans, "unbounded-recursion")
+    assert one.sentence == "walk (src/shop.py:7) called itself 18 calls deep, until RecursionError: check what ends the recursion."
+
+
+def test_a_result_that_differs_only_by_an_address_is_the_same() -> None:
+    assert len(found(priced([f"<Price at 0x7f{number:010x}>" for number in range(30)]), "repeated-pure-call")) == 1
 
 
 def priced(results: list[object], params: dict[str, object] | None = None, kind: str = "function") -> list[Span]:

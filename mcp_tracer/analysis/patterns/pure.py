@@ -6,6 +6,7 @@ from typing import Final
 
 import numpy as np
 
+from mcp_tracer.analysis.alike import without_addresses
 from mcp_tracer.analysis.patterns.groups import finding, groups, shown
 from mcp_tracer.analysis.text import arguments
 from mcp_tracer.model.calls import Calls
@@ -48,7 +49,7 @@ def _repeats(calls: Calls, rows: list[int], thresholds: Thresholds) -> list[Find
         if values is None or not values.params or not values.has_return or not _is_told(values):
             return []
         results, same, _ = by_arguments.setdefault(repr(values.params), (set(), [], values))
-        results.add(repr(values.returned))
+        results.add(without_addresses(repr(values.returned)))
         same.append(row)
     if any(len(results) > 1 for results, _, _ in by_arguments.values()):
         return []

@@ -6,6 +6,7 @@ from typing import Final
 
 import numpy as np
 
+from mcp_tracer.analysis.alike import without_addresses
 from mcp_tracer.analysis.patterns.groups import finding, groups
 from mcp_tracer.model.calls import Calls
 from mcp_tracer.model.patterns import Finding, Thresholds
@@ -32,7 +33,7 @@ def _asked(values: Values | None) -> str:
     """What was asked for, as text to compare."""
     if values is None:
         return ""
-    return repr((values.params, [values.attributes.get(name) for name in _SAME]))
+    return without_addresses(repr((values.params, [values.attributes.get(name) for name in _SAME])))
 
 
 def _finding(calls: Calls, caller: int, rows: list[int]) -> Finding:

@@ -79,7 +79,7 @@ async def run(call: Call[CompareParams]) -> CompareResult:
     rows = rows_of(
         material.parted,
         call_changes(*material.counts, material.sizes),
-        error_changes(*material.failed),
+        error_changes(*material.failed, material.sizes),
         result_changes(*material.spans),
         times,
     )
@@ -163,6 +163,8 @@ async def _part(tools: Tools, before: Side, after: Side, made: Material) -> None
 def _notes(made: Material, times: Times, after: Side) -> list[str]:
     """What a reader must know to trust the answer."""
     notes: list[str] = []
+    if made.sizes != (1, 1):
+        notes.append("Several runs on a side: numbers of calls and errors are a run's on average.")
     if made.paired[0] < made.paired[1]:
         notes.append(f"{made.paired[0]} of {made.paired[1]} pairs of traces were followed: name one with test, or trace:ID on both sides.")
     if not made.whole:

@@ -86,8 +86,12 @@ def _name(span: Span | None) -> str:
 
 
 def _call(one: CallChange) -> ChangeRow:
-    before, after = ("not called" if number == 0 else f"×{number:,.6g}" for number in (one.before, one.after))
+    before, after = (_times(number, "not called") for number in (one.before, one.after))
     return ChangeRow(what=one.key[1], file=one.key[0], line=one.line, before=before, after=after)
+
+
+def _times(number: float, nothing: str) -> str:
+    return f"×{number:,.6g}" if number else nothing
 
 
 def _error(one: ErrorChange) -> ChangeRow:
@@ -97,8 +101,8 @@ def _error(one: ErrorChange) -> ChangeRow:
         what=f"{one.type} in {one.function}" + (f" ({' '.join(message.split())[:120]})" if message else ""),
         file=one.file,
         line=span.line,
-        before=f"×{one.before}" if one.before else "none",
-        after=f"×{one.after}" if one.after else "none",
+        before=_times(one.before, "none"),
+        after=_times(one.after, "none"),
         span_before=None if one.after else span.span_id,
         span_after=span.span_id if one.after else None,
     )
