@@ -109,7 +109,7 @@ def draw_flame_graph(whole: Frame, lines: int = 60, share: float = 0.005) -> lis
             "  " * depth
             + f"{part:.0%} {bar} {frame.name}{calls} {duration(frame.total_ns)} (self {duration(frame.self_ns)}) {frame.file}".rstrip()
         )
-    return drawn[:lines] + ([f"… {len(drawn) - lines} more frames"] if len(drawn) > lines else [])
+    return drawn[:lines] + ([f"… {len(drawn) - lines} more frames: raise max_lines to see them"] if len(drawn) > lines else [])
 
 
 def _preorder(whole: Frame) -> Iterator[tuple[int, Frame]]:
@@ -127,7 +127,11 @@ def draw_timeline(bars: Sequence[Bar], width: int = 40, lines: int = 60) -> list
         return []
     whole = max(1, *(bar.offset_ns + bar.span.duration_ns for bar in bars))
     drawn = [_draw_bar(bar, whole, width) for bar in bars[:lines]]
-    return drawn + ([f"… {len(bars) - lines} more spans"] if len(bars) > lines else [])
+    return drawn + ([_more(len(bars) - lines)] if len(bars) > lines else [])
+
+
+def _more(count: int) -> str:
+    return f"… {count:,} more spans: raise max_lines (at most 1000), set max_depth, or ask get_trace for one subtree with span_id."
 
 
 def _draw_bar(bar: Bar, whole: int, width: int) -> str:

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from mcp_tracer.model.values import Value
+
+KINDS: Final = (
+    *("function", "method", "lambda", "generator", "coroutine", "async-generator", "module"),
+    *("call", "await", "db", "http-client", "http-server", "test"),
+)
+"""What a span is of: a function of the project, a call expression, a statement or request of a library, a request served, a test."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,11 @@ def test_a_timeline_starts_at_the_first_span() -> None:
     assert draw_timeline(bars, width=10)[1].startswith("·····█████ +5ms")
 
 
+def test_a_timeline_says_how_to_see_the_rest() -> None:
+    *drawn, rest = draw_timeline(timeline(tree(("a", 0, 100, [("b", n, 1, []) for n in range(20)]))), lines=6)
+    assert (len(drawn), rest.split(",")[0]) == (6, "… 15 more spans: raise max_lines (at most 1000)")
+
+
 def test_an_empty_timeline_draws_nothing() -> None:
     assert draw_timeline(timeline([])) == []
 

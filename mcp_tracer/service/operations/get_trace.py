@@ -129,6 +129,13 @@ def heading(trace: TraceSummary) -> str:
     return f"trace {trace.trace_id} {what} {took}, {trace.spans} spans{errors}, {clock(trace.start_ns)}, run {trace.run_id}"
 
 
+def _nothing_left(params: TraceParams) -> str:
+    """Why a filter left no call."""
+    asked = [f"has {params.name!r} in its function, file or SQL"] if params.name is not None else []
+    asked += [f"took {params.min_duration:g} ms or more"] if params.min_duration is not None else []
+    return f"No call of this trace {' and '.join(asked)}: leave that out, or ask search_traces, which looks in values too."
+
+
 def render(result: TraceResult, params: TraceParams) -> str:
     """The heading, then the story within the budget."""
     fetched = result.fetched
@@ -138,6 +145,8 @@ def render(result: TraceResult, params: TraceParams) -> str:
         roots, budget_tokens=params.max_tokens, max_depth=params.max_depth, min_duration_ns=ns(params.min_duration) or 0, partial=partial
     )
     lines = [heading(fetched.trace), *story.lines, *brief_legend(fetched.spans)]
+    if not fetched.spans and fetched.total:
+        lines.append(_nothing_left(params))
     cut_by_depth = fetched.total - len(fetched.spans)
     if cut_by_depth > 0 and params.span_id is None and params.name is None:
         lines.append(

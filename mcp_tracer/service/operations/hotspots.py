@@ -11,7 +11,7 @@ from mcp_tracer.service.context import Call
 from mcp_tracer.service.operation import READ, READING, Command, Operation, Params, Result, Route
 from mcp_tracer.service.operations.ranking import ALL, ranked
 from mcp_tracer.service.operations.stats import named, notes, self_cell, spent, total_cell
-from mcp_tracer.service.operations.times import instant_ns
+from mcp_tracer.service.operations.times import window_ns
 from mcp_tracer.service.operations.views import StatsView, asked, ns, stats_view
 
 
@@ -52,12 +52,13 @@ async def run(call: Call[HotspotsParams]) -> HotspotsResult:
     """Ask the rollups."""
     await call.tools.catch_up()
     store, params = call.tools.store, call.params
+    start_ns, end_ns = window_ns(params.start, params.end)
     run_id = (await store.run(params.run)).run_id if params.run else None
     rows = await store.hotspots(
         by=params.by,
         run_id=run_id,
-        start_ns=instant_ns(params.start, "start"),
-        end_ns=instant_ns(params.end, "end"),
+        start_ns=start_ns,
+        end_ns=end_ns,
         limit=params.limit + 1 if params.cursor is None else ALL,
     )
     page = ranked(rows, params.by, params.limit, params.cursor)

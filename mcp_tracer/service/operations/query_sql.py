@@ -8,7 +8,7 @@ from mcp_tracer.analysis.text import counted, left_out
 from mcp_tracer.model.sql import VIEWS, Cell, Scope, SqlAnswer, SqlQuery, View
 from mcp_tracer.service.context import Call
 from mcp_tracer.service.operation import READ, READING, Command, Operation, Params, Result, Route
-from mcp_tracer.service.operations.times import instant_ns
+from mcp_tracer.service.operations.times import window_ns
 from mcp_tracer.service.operations.views import asked
 
 LONGEST_CELL = 300
@@ -64,11 +64,12 @@ async def run(call: Call[SqlParams]) -> SqlResult:
     if not params.sql.strip():
         return SqlResult(views=[_view(view) for view in VIEWS])
     await tools.catch_up()
+    start_ns, end_ns = window_ns(params.start, params.end)
     scope = Scope(
         run_id=(await tools.store.run(params.run)).run_id if params.run else None,
         trace_id=(await tools.store.trace(params.trace)).trace_id if params.trace else None,
-        start_ns=instant_ns(params.start, "start"),
-        end_ns=instant_ns(params.end, "end"),
+        start_ns=start_ns,
+        end_ns=end_ns,
     )
     return _result(await tools.store.sql(SqlQuery(params.sql, scope, params.limit, params.timeout)))
 

@@ -6,11 +6,12 @@ from typing import Any, Literal, cast
 
 from pydantic import Field, model_validator
 
+from mcp_tracer.model.errors import UserError
 from mcp_tracer.model.query import SpanQuery
 from mcp_tracer.service.context import Call
 from mcp_tracer.service.operation import READ, READING, Command, Operation, Params, Route
-from mcp_tracer.service.operations.spans import SpansResult, find, render_spans
-from mcp_tracer.service.operations.times import instant_ns
+from mcp_tracer.service.operations.spans import SpansResult, find, known_kind, render_spans
+from mcp_tracer.service.operations.times import window_ns
 from mcp_tracer.service.operations.views import asked, ns
 
 
@@ -48,19 +49,23 @@ class SearchParams(Params):
 async def run(call: Call[SearchParams]) -> SpansResult:
     """Search the store."""
     params = call.params
+    start_ns, end_ns = window_ns(params.start, params.end)
+    if params.min_duration is not None and params.max_duration is not None and params.min_duration > params.max_duration:
+        least, most = params.max_duration, params.min_duration
+        raise UserError(f"min_duration is above max_duration: write min_duration={least:g} and max_duration={most:g}.")
     return await find(
         call.tools,
         SpanQuery(
             text=params.query,
             file=params.file,
             function=params.function,
-            kind=params.kind,
+            kind=known_kind(params.kind),
             min_duration_ns=ns(params.min_duration),
             max_duration_ns=ns(params.max_duration),
             has_error=params.has_error,
             error_type=params.error_type,
-            start_ns=instant_ns(params.start, "start"),
-            end_ns=instant_ns(params.end, "end"),
+            start_ns=start_ns,
+            end_ns=end_ns,
             run_id=params.run,
             trace_id=params.trace,
             test_id=params.test,

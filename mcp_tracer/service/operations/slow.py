@@ -7,7 +7,7 @@ from pydantic import Field
 from mcp_tracer.model.query import SpanQuery
 from mcp_tracer.service.context import Call
 from mcp_tracer.service.operation import READ, READING, Command, Operation, Params, Route
-from mcp_tracer.service.operations.spans import SpansResult, find, render_spans
+from mcp_tracer.service.operations.spans import SpansResult, find, known_kind, render_spans
 from mcp_tracer.service.operations.views import asked, ns
 
 
@@ -32,7 +32,7 @@ async def run(call: Call[SlowParams]) -> SpansResult:
             min_duration_ns=ns(params.threshold),
             file=params.file,
             function=params.function,
-            kind=params.kind,
+            kind=known_kind(params.kind),
             run_id=params.run,
             order="duration",
             limit=params.limit,

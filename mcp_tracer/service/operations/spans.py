@@ -7,8 +7,9 @@ from dataclasses import replace
 from pydantic import PrivateAttr
 
 from mcp_tracer.analysis.text import brief_legend, left_out, span_line
+from mcp_tracer.model.errors import UserError
 from mcp_tracer.model.query import Page, SpanQuery
-from mcp_tracer.model.span import Span
+from mcp_tracer.model.span import KINDS, Span
 from mcp_tracer.service.context import Tools
 from mcp_tracer.service.operation import Result
 from mcp_tracer.service.operations.views import SpanView, span_view
@@ -44,6 +45,13 @@ class SpansResult(Result):
         made._lines = [f"{span_line(span)} #{span.span_id} trace {span.trace_id}" for span in page.rows]
         made._legend = brief_legend(page.rows)
         return made
+
+
+def known_kind(kind: str | None) -> str | None:
+    """The kind; raises UserError for one that no span has."""
+    if kind is not None and kind not in KINDS:
+        raise UserError(f"kind {kind!r} is unknown: use {', '.join(KINDS)}.")
+    return kind
 
 
 async def find(tools: Tools, query: SpanQuery) -> SpansResult:

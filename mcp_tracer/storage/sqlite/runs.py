@@ -53,6 +53,8 @@ def run_by_id(snapshot: Snapshot, run_id: str) -> Run:
         return _run(snapshot, (exact or known)[0][0])
     if len(known) > 1 and len(run_id) >= 6:
         raise UserError(f"{run_id!r} is the beginning of several runs: {', '.join(row[1] for row in known[:_SHOWN])}.")
+    if known and run_id:
+        raise UserError(f"{run_id!r} is too short for a run's id: write at least 6 digits, as of {known[0][1]}.")
     raise NotFound(f"There is no run {run_id!r}. {_newest(snapshot)}")
 
 

@@ -1,0 +1,54 @@
+"""Questions that can have no answer: what to ask instead."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from shop_house import House
+
+from mcp_tracer.model.errors import UserError
+from mcp_tracer.model.span import KINDS
+from mcp_tracer.service.context import Caller
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.mark.parametrize(
+    ("name", "question", "answer"),
+    [
+        ("search_traces", {"start": "1h", "end": "2h"}, r"start = '1h' is later than end = '2h': write start=2h and end=1h "),
+        ("get_hotspots", {"start": "1h", "end": "2h"}, r"write start=2h and end=1h "),
+        ("query_sql", {"sql": "SELECT 1", "start": "2030-01-01", "end": "2h"}, r"write start=2h and end=2030-01-01 "),
+        ("search_traces", {"min_duration": 5, "max_duration": 1}, r"write min_duration=1 and max_duration=5"),
+        ("search_traces", {"kind": "sql"}, r"kind 'sql' is unknown: use function, method, .*, db, "),
+        ("find_slow_executions", {"kind": "sql"}, r"kind 'sql' is unknown"),
+    ],
+)
+async def test_what_nothing_can_match_is_refused_with_what_to_write(
+    traced: House, name: str, question: dict[str, Any], answer: str
+) -> None:
+    with pytest.raises(UserError, match=answer):
+        await traced.ask(name, **question)
+
+
+async def test_every_kind_that_was_recorded_is_known(traced: House) -> None:
+    recorded = {row[0] for row in (await traced.ask("query_sql", sql="SELECT DISTINCT kind FROM spans")).result.rows}
+    assert recorded and recorded <= set(KINDS)
+    for kind in recorded:
+        assert (await traced.ask("search_traces", kind=kind)).result.spans
+
+
+async def test_the_beginning_of_an_id_that_is_too_short_is_told_from_an_unknown_one(traced: House) -> None:
+    run = (await traced.ask("list_runs")).result.runs[0].run_id
+    with pytest.raises(UserError, match=f"{run[:4]}' is too short for a run's id: write at least 6 digits, as of {run}"):
+        await traced.ask("search_traces", run=run[:4])
+    trace = (await traced.ask("get_trace")).result.trace_id
+    with pytest.raises(UserError, match=f"{trace[:4]}' is too short for a trace's id: write at least 6 digits, as of "):
+        await traced.ask("get_trace", trace_id=trace[:4])
+    assert (await traced.ask("search_traces", run=run[:6])).result.spans
+
+
+async def test_a_filter_that_leaves_no_call_says_so(traced: House) -> None:
+    text = (await traced.service.call("get_trace", {"name": "zzz", "min_duration": 1000}, Caller("claude-code", "2.1", "mcp"))).text
+    assert "No call of this trace has 'zzz' in its function, file or SQL and took 1000 ms or more: leave that out" in text
