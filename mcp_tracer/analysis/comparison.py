@@ -99,12 +99,21 @@ def counts_of_spans(spans: Iterable[Span]) -> dict[Key, Counts]:
 
 
 def _compared(before: Iterable[Key], after: Iterable[Key]) -> set[Key]:
-    """Functions of either side; call expressions only where both sides recorded such, and of what is no traced function itself."""
+    """Functions of either side; call expressions and module bodies (level 3) only where both sides recorded such.
+
+    Of call expressions only those of what is no traced function itself.
+    """
     ours, theirs = set(before), set(after)
     everything = ours | theirs
     traced = {_last(function) for _, function, kind in everything if kind not in SITES}
-    both = all(any(kind in SITES for _, _, kind in side) for side in (ours, theirs))
-    return {one for one in everything if one[2] not in SITES or (both and _last(one[1]) not in traced)}
+    has_sites, has_modules = (all(any(kind in kinds for _, _, kind in side) for side in (ours, theirs)) for kinds in (SITES, ("module",)))
+    sites = {one for one in everything if one[2] in SITES}
+    modules = {one for one in everything if one[2] == "module"}
+    return (
+        everything - sites - modules
+        | {one for one in sites if has_sites and _last(one[1]) not in traced}
+        | {one for one in modules if has_modules}
+    )
 
 
 def _last(name: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from mcp_tracer.analysis.chains import shortened
 from mcp_tracer.analysis.kept import Way, failing, slowest, ways_to_errors
@@ -26,7 +26,8 @@ class Story:
 class _View:
     """What one attempt shows: down to `depth`, at most `siblings` beside each other, and always the span ids of `keep`.
 
-    `tight`: calls that failed the same way are one line. `bare`: nothing is said of what is not shown.
+    `tight`: calls that failed the same way are one line. `bare`: nothing is said of what is not shown. `folds`: by the siblings' list,
+    for all attempts that show the same trees.
     """
 
     keep: Way
@@ -36,6 +37,13 @@ class _View:
     partial: bool
     tight: bool = False
     bare: bool = False
+    folds: dict[int, list[Fold]] = field(default_factory=dict[int, list[Fold]])
+
+    def folded(self, siblings: Sequence[Node]) -> list[Fold]:
+        """The siblings as lines."""
+        if id(siblings) not in self.folds:
+            self.folds[id(siblings)] = fold(siblings, failures=self.tight)
+        return self.folds[id(siblings)]
 
 
 def tell(
@@ -53,7 +61,7 @@ def tell(
     if _length(story) <= limit and not partial:
         return story
     roots = shortened(collapsed(roots))
-    widest = replace(widest, keep=failing(roots) | slowest(roots), tight=True)
+    widest = replace(widest, keep=failing(roots) | slowest(roots), tight=True, folds={})
     return _that_fits(roots, widest, limit) or _with_most_errors(roots, widest, limit)
 
 
@@ -147,7 +155,7 @@ class _Teller:
         return Story(tuple(self._lines))
 
     def _level(self, siblings: Sequence[Node], depth: int, above: Node | None) -> Iterator[tuple[int, Fold | str]]:
-        folds = fold(siblings, failures=self._view.tight)
+        folds = self._view.folded(siblings)
         chosen = [item for item in folds if self._wanted(item, depth)]
         if len(chosen) > self._view.siblings:
             chosen = self._slowest(chosen)
@@ -218,5 +226,6 @@ def _folded(item: Fold, text: str) -> str:
     between = f"{duration(min(durations))}–{duration(max(durations))}"
     calls = sum(node.span.count for node in item.nodes)
     sampled = f", recorded of {calls:,} calls" if calls > len(item.nodes) else ""
+    turns = f", in turns of {item.turns} calls" if item.turns > 1 else ""
     failed = "each failed so, the first is shown; " if item.first.fails else ""
-    return f"×{len(item.nodes)} {text} [{failed}{between}, together {duration(sum(durations))}{sampled}{below}]"
+    return f"×{len(item.nodes)} {text} [{failed}{between}, together {duration(sum(durations))}{sampled}{below}{turns}]"

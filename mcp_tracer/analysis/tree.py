@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from mcp_tracer.model.span import Span
 
-FOLD_FROM = 3
+FOLD_FROM, MOST_TURNS = 3, 3
 RECURSION_FROM_CALLS, RECURSION_FROM_LEVELS = 8, 3
 SITES = ("call", "await")
 """Kinds of spans that level 3 adds between a caller and what it calls."""
@@ -50,9 +50,13 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Fold:
-    """Neighbouring siblings that did the same thing: shown as one line. A single node is a fold of one."""
+    """Neighbouring siblings that did the same thing: shown as one line. A single node is a fold of one.
+
+    With `turns` above 1, they took turns with those of the folds beside it, so many in all.
+    """
 
     nodes: tuple[Node, ...]
+    turns: int = 1
 
     @property
     def first(self) -> Node:
@@ -161,36 +165,36 @@ def same_function(one: Span, other: Span) -> bool:
     return (one.function, one.file, one.kind) == (other.function, other.file, other.kind)
 
 
-def fold(siblings: Sequence[Node], failures: bool = False) -> list[Fold]:
-    """Join runs of at least three neighbours with the same function, outcome and shape.
+def fold(siblings: Sequence[Node], failures: bool = False, most_turns: int = MOST_TURNS) -> list[Fold]:
+    """Join runs of at least three neighbours with the same function, outcome and shape, also where up to `most_turns` such take turns.
 
     One that failed is only folded with `failures`, and with those that failed the same way.
     """
+    keys = [_likeness(node, failures) for node in siblings]
     folds: list[Fold] = []
-    run: list[Node] = []
-    for node in siblings:
-        if run and _alike(run[0], node, failures):
-            run.append(node)
-            continue
-        folds += _closed(run)
-        run = [node]
-    return folds + _closed(run)
+    at = 0
+    while at < len(keys):
+        period, times = next((found for found in _repeats(keys, at, most_turns) if found[1] >= FOLD_FROM), (1, 1))
+        folds += [Fold(tuple(siblings[at + turn : at + period * times : period]), period) for turn in range(period)]
+        at += period * times
+    return folds
 
 
-def _closed(run: list[Node]) -> list[Fold]:
-    if len(run) >= FOLD_FROM:
-        return [Fold(tuple(run))]
-    return [Fold((node,)) for node in run]
+def _repeats(keys: Sequence[object], first: int, most_turns: int) -> Iterator[tuple[int, int]]:
+    """(how many take turns, how often) for what begins at `first`."""
+    for period in range(1, most_turns + 1):
+        at = first + period
+        while at < len(keys) and keys[at] == keys[at - period]:
+            at += 1
+        yield period, (at - first) // period
 
 
-def _alike(first: Node, second: Node, failures: bool) -> bool:
-    fails = first.fails or second.fails
-    return (not fails or (failures and _failed_alike(first, second))) and _shape(first) == _shape(second)
-
-
-def _failed_alike(first: Node, second: Node) -> bool:
-    way = _failure(first) if first.span.error else None
-    return way is not None and way == _failure(second)
+def _likeness(node: Node, failures: bool) -> object:
+    """Equal for nodes that may be one line; for one that must stand alone, equal to nothing else."""
+    if not node.fails:
+        return _shape(node)
+    way = _failure(node) if failures and node.span.error else None
+    return object() if way is None else (_shape(node), way)
 
 
 def _failure(node: Node) -> tuple[tuple[str, str | None], ...] | None:

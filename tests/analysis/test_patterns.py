@@ -49,6 +49,19 @@ def test_a_statement_in_a_loop_is_an_n_plus_one() -> None:
     assert found(spans, "n-plus-one-query", replace(LIMITS, queries=13)) == []
 
 
+@pytest.mark.parametrize(
+    ("statement", "advice"),
+    [
+        ("INSERT INTO item VALUES (5)", "insert them with one statement of many rows, or in one batch (executemany)"),
+        ("update item SET n = 5", "change them with one statement, or in one batch (executemany)"),
+        ("PRAGMA table_info(item)", "send them as one statement"),
+    ],
+)
+def test_the_advice_fits_what_the_statement_does(statement: str, advice: str) -> None:
+    (one,) = found([call(1, "orders", length=100), *(query(number, 1, statement) for number in range(2, 14))], "n-plus-one-query")
+    assert one.sentence.endswith(f" in all: {advice}.")
+
+
 def test_an_n_plus_one_through_a_function_and_call_sites_names_the_loop() -> None:
     spans = [call(1, "orders", length=500)]
     for number in range(10):

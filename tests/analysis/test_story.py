@@ -23,6 +23,15 @@ def test_repeated_calls_are_one_line_with_range_and_sum() -> None:
     assert told[1] == "  ×5 1ms load src/shop.py:2 [1ms–5ms, together 15ms] #0000000000000002"
 
 
+def test_calls_that_take_turns_are_a_line_each() -> None:
+    told = lines(("a", 0, 100, [(("save", "log")[n % 2], n, 1, []) for n in range(40)] + [("end", 90, 1, [])]))
+    assert [line.strip() for line in told[1:]] == [
+        "×20 1ms save src/shop.py:2 [1ms–1ms, together 20ms, in turns of 2 calls] #0000000000000002",
+        "×20 1ms log src/shop.py:3 [1ms–1ms, together 20ms, in turns of 2 calls] #0000000000000003",
+        "1ms end src/shop.py:42",
+    ]
+
+
 def test_sampled_calls_that_are_one_line_say_of_how_many_they_are() -> None:
     calls = [span(n, "load", n * 10, 1, parent=1, depth=1, count=count) for n, count in ((2, 1), (3, 64), (4, 64))]
     spans = [span(1, "a", 0, 100), *(replace(call, line=2) for call in calls)]

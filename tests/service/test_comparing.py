@@ -54,10 +54,10 @@ def write(house: House, name: str, text: str) -> None:
     (house.project.root / name).write_text(text)
 
 
-async def recorded(house: House, name: str, text: str, *command: str) -> None:
+async def recorded(house: House, name: str, text: str, *command: str, level: int = 2) -> None:
     await house.ask("uninstrument", all=True)
     write(house, name, text)
-    await house.ask("instrument", paths=[name], level=2)
+    await house.ask("instrument", paths=[name], level=level)
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
     subprocess.run(command, cwd=house.project.root, check=False, capture_output=True, timeout=60, env=environment)
 
@@ -96,6 +96,26 @@ async def test_equal_runs_have_no_difference(house: House) -> None:
     answer = await house.ask("compare")
     assert answer.result.totals == {"divergence": 0, "errors": 0, "results": 0, "calls": 0, "times": 0}
     assert "No difference was found in what both sides recorded." in answer.text
+
+
+async def test_errors_of_groups_of_runs_are_averages_as_calls_are(house: House) -> None:
+    failing = PRICING + "\n\nfor _ in range(4):\n    try:\n        total(None)\n    except TypeError:\n        pass\n"
+    for _ in range(3):
+        await recorded(house, "pricing.py", failing, sys.executable, "pricing.py")
+    newest, second, oldest = [run.run_id for run in (await house.ask("list_runs")).result.runs]
+    answer = await house.ask("compare", before=f"{oldest},{second}", after=newest)
+    assert (answer.result.errors, answer.result.calls) == ([], [])
+    assert "numbers of calls and errors are a run's on average." in answer.text
+
+
+async def test_runs_at_different_levels_say_what_only_one_side_has(house: House) -> None:
+    for level in (1, 3):
+        await recorded(house, "pricing.py", PRICING + "\n\ntotal([1, 2, 3])\n", sys.executable, "pricing.py", level=level)
+    answer = await house.ask("compare")
+    assert [note.split(" (")[0] for note in answer.result.notes[:2]] == [
+        "Only the after side recorded parameters", "Only the after side recorded call expressions",
+    ]  # fmt: skip
+    assert set(answer.result.totals.values()) == {0}, answer.text
 
 
 async def test_calls_that_one_side_made_and_pages_of_them(house: House) -> None:

@@ -54,7 +54,7 @@ class MermaidSequence:
 
     def _level(self, siblings: list[Node], above: str) -> Iterator[str]:
         """Lines of siblings and everything below. Repeated calls are a loop. The stack holds folds to draw, and lines that follow them."""
-        stack: list[tuple[Fold, str] | str] = [(item, above) for item in reversed(fold(siblings))]
+        stack: list[tuple[Fold, str] | str] = [(item, above) for item in reversed(fold(siblings, most_turns=1))]
         while stack:
             item = stack.pop()
             if isinstance(item, str):
@@ -68,7 +68,7 @@ class MermaidSequence:
                 yield f"loop {len(repeated.nodes)} times, together {duration(repeated.total_ns)}"
                 after.append("end")
             yield f"{caller}->>{actor}: {_escaped(_call(span))}"
-            stack += [*reversed(after), *((below, actor) for below in reversed(fold(repeated.first.children)))]
+            stack += [*reversed(after), *((below, actor) for below in reversed(fold(repeated.first.children, most_turns=1)))]
 
     def _actor(self, span: Span) -> str:
         attributes: Mapping[str, Any] = span.values.attributes if span.values else {}

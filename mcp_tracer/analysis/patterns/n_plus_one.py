@@ -14,6 +14,12 @@ from mcp_tracer.model.patterns import Finding, Thresholds
 
 LEVELS: Final = 3
 MOST_DECODED: Final = 500
+_READS: Final = "fetch them with one query"
+_ADVICE: Final = {
+    **dict.fromkeys(("SELECT", "WITH", "GET", "HGET"), _READS),
+    **dict.fromkeys(("INSERT", "REPLACE"), "insert them with one statement of many rows, or in one batch (executemany)"),
+    **dict.fromkeys(("UPDATE", "DELETE", "MERGE"), "change them with one statement, or in one batch (executemany)"),
+}
 
 
 def n_plus_one_queries(calls: Calls, thresholds: Thresholds) -> list[Finding]:
@@ -39,8 +45,13 @@ def _statements(calls: Calls, rows: list[int], least: int) -> Iterator[list[int]
     return (same for text, same in by_text.items() if text and len(same) >= least)
 
 
+def _advice(text: str) -> str:
+    verb = text.split(maxsplit=1)[0].upper()
+    return _ADVICE.get(verb, "send them as one statement")
+
+
 def _finding(calls: Calls, caller: int, rows: list[int]) -> Finding:
     text = statement_of(calls.values(rows[:1])[0])
     took = int(calls.rows["dur"][rows].sum()) / 1e6
-    sentence = f"{calls.name(caller)} sent {shown(text)} {len(rows)} times in one call, {took:.3g} ms in all: fetch them with one query."
+    sentence = f"{calls.name(caller)} sent {shown(text)} {len(rows)} times in one call, {took:.3g} ms in all: {_advice(text)}."
     return finding(calls, "n-plus-one-query", f"{calls.name(caller)} {text}", sentence, rows, [caller, *rows])

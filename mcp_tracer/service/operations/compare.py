@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -165,6 +166,7 @@ def _notes(made: Material, times: Times, after: Side) -> list[str]:
     notes: list[str] = []
     if made.sizes != (1, 1):
         notes.append("Several runs on a side: numbers of calls and errors are a run's on average.")
+    notes += _other_levels(*made.spans)
     if made.paired[0] < made.paired[1]:
         notes.append(f"{made.paired[0]} of {made.paired[1]} pairs of traces were followed: name one with test, or trace:ID on both sides.")
     if not made.whole:
@@ -183,6 +185,18 @@ def _notes(made: Material, times: Times, after: Side) -> list[str]:
         rare = f", {times.too_few} had too few calls to tell" if times.too_few else ""
         notes.append(f"Times: no significant change among {times.tested} functions{rare}.")
     return notes
+
+
+def _other_levels(before: Sequence[Span], after: Sequence[Span]) -> Iterator[str]:
+    """What only one side recorded because it was traced at a higher level."""
+    recorded: dict[str, Callable[[Span], bool]] = {
+        "parameters": lambda span: span.values is not None and span.values.params is not None,
+        "call expressions": lambda span: span.kind in SITES,
+    }
+    for what, is_there in recorded.items():
+        ours, theirs = any(map(is_there, before)), any(map(is_there, after))
+        if before and after and ours != theirs:
+            yield f"Only the {'before' if ours else 'after'} side recorded {what} (a higher level of tracing): they are not compared."
 
 
 def render(result: CompareResult, params: CompareParams) -> str:
