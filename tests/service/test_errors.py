@@ -56,6 +56,10 @@ def attempt(call, *arguments):
 
 
 def main():
+    try:
+        split(2, 0)
+    except ZeroDivisionError:
+        pass
     attempt(deep, 0)
     for n in range(3):
         attempt(check, n)
@@ -93,12 +97,14 @@ async def test_a_page_has_all_callers_of_its_errors_and_none_of_an_error_that_wa
         assert [line.split(" ✗ ")[0] + line[line.index(" ← ") :] for line in told] == [
             "share(amount=1, whole=0) ← split ← main",
             "deep(n=12) ← deep ×12",
+            "share(amount=2, whole=0) ← split",
         ], limit
 
 
 async def test_an_error_that_a_filter_names_has_its_callers_too(chains: House) -> None:
-    (line,) = (await chains.ask("find_errors", function="share")).text.splitlines()[1:]
-    assert line.endswith("passed through split ← main")
+    last, first = (await chains.ask("find_errors", function="share")).text.splitlines()[1:]
+    assert last.endswith("passed through split ← main")
+    assert first.endswith("passed through split")
 
 
 async def test_calls_that_failed_alike_beside_each_other_are_no_callers(chains: House) -> None:
@@ -124,7 +130,11 @@ async def test_calls_whose_message_was_not_recorded_are_joined_by_who_called_who
     (house.project.root / "main.py").write_text("import chains\ntry:\n    chains.main()\nexcept ZeroDivisionError:\n    pass\n")
     run_main(house)
     told = [error for error in errors(await pages(house, 1)) if not error.startswith("check")]
-    assert [(error.split()[0], error.partition(" ← ")[2]) for error in told] == [("share", "split ← main"), ("deep", "deep ×12")]
+    assert [(error.split()[0], error.partition(" ← ")[2]) for error in told] == [
+        ("share", "split ← main"),
+        ("deep", "deep ×12"),
+        ("share", "split"),
+    ]
 
 
 async def test_an_empty_list_names_all_that_was_asked_for(chains: House) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import replace
 from typing import Protocol
 
@@ -11,7 +11,7 @@ from mcp_tracer.model.span import Span
 from mcp_tracer.storage.port import SpanStore
 
 NEAREST = 500
-"""So many failed calls of a trace are looked at for one of the same error that an earlier page had."""
+"""So many of the last failed calls within a failed call are looked at for what it came from."""
 
 Identity = tuple[object, ...]
 
@@ -65,36 +65,52 @@ async def failed_calls(store: SpanStore, query: SpanQuery) -> Page[Span]:
     is_filtered = bool(query.function or query.file or query.text or query.error_type)
     if query.cursor is None and page.cursor is None and not is_filtered:
         return page
-    rows += await _passed_through(store, rows)
+    rows += await _passed_through(store, rows, are_newest=query.cursor is None and not is_filtered)
     is_all = query.cursor is None and not is_filtered and page.total is not None and len(rows) >= page.total
     return replace(page, rows=rows, cursor=None if is_all else page.cursor)
 
 
 async def _untold(store: SpanStore, query: SpanQuery, rows: tuple[Span, ...]) -> tuple[Span, ...]:
-    """The rows whose error has no call in the pages before."""
-    newest: dict[Identity, Span] = {}
+    """The rows whose error has no call in the pages before. What a call came from stands before it."""
+    told: dict[str, bool] = {}
     for row in rows:
-        newest.setdefault(_identity(row), row)
-    here = {row.span_id for row in rows}
-    told = {one for one, row in newest.items() if await _is_told(store, query, row, here)}
-    return tuple(row for row in rows if _identity(row) not in told)
+        below = next((one for one in rows if one.span_id in told and _came_from(row, one)), None)
+        told[row.span_id] = told[below.span_id] if below else await _is_told(store, query, row, told)
+    return tuple(row for row in rows if not told[row.span_id])
 
 
-async def _is_told(store: SpanStore, query: SpanQuery, row: Span, here: set[str]) -> bool:
-    after = replace(query, trace_id=row.trace_id, start_ns=row.start_ns, descending=False, cursor=None, limit=NEAREST)
-    others = [one for one in (await store.search(after)).rows if one.span_id not in here]
-    return any(_came_from(row, one) or _identity(one) == _identity(row) for one in others)
+async def _is_told(store: SpanStore, query: SpanQuery, row: Span, here: Container[str]) -> bool:
+    """Whether a page before has what the row came from."""
+    kind = None if _is_bare_root(row) else row.error
+    inside = replace(query, trace_id=row.trace_id, error_type=kind, start_ns=row.start_ns, end_ns=row.end_ns, cursor=None, limit=NEAREST)
+    return any(_came_from(row, one) for one in (await store.search(inside)).rows if one.span_id not in here)
 
 
-async def _passed_through(store: SpanStore, rows: tuple[Span, ...]) -> tuple[Span, ...]:
-    """The callers that the rows' errors left too and that are not among the rows, a level at a time."""
+async def _passed_through(store: SpanStore, rows: tuple[Span, ...], are_newest: bool) -> tuple[Span, ...]:
+    """The callers that the rows' errors left too and that are not among the rows, a level at a time.
+
+    `are_newest`: all newer failed calls are among the rows.
+    """
     known = {row.span_id for row in rows}
     found: list[Span] = []
     level = rows
     while level:
-        below = {row.parent_span_id: row for row in level if row.parent_span_id and row.parent_span_id not in known}
+        below: dict[str, Span] = {}
+        for row in level:  # newest first
+            if row.parent_span_id and row.parent_span_id not in known:
+                below.setdefault(row.parent_span_id, row)
         above = await store.spans([*below]) if below else ()
-        level = tuple(one for one in above if _came_from(one, below[one.span_id]))
+        pairs = [(one, below[one.span_id]) for one in above if _came_from(one, below[one.span_id])]
+        level = tuple([one for one, row in pairs if are_newest or not await _failed_later(store, one, row)])
         known |= {one.span_id for one in level}
         found += level
     return tuple(found)
+
+
+async def _failed_later(store: SpanStore, caller: Span, called: Span) -> bool:
+    """Whether the caller came through one failing call and failed with a later one."""
+    kind = None if _is_bare_root(caller) else called.error
+    inside = SpanQuery(
+        has_error=True, trace_id=caller.trace_id, error_type=kind, start_ns=called.start_ns, end_ns=caller.end_ns, limit=NEAREST
+    )
+    return any(_came_from(caller, one) for one in (await store.search(inside)).rows if one.span_id != called.span_id)

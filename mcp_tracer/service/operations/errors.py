@@ -9,15 +9,14 @@ from pathlib import PurePath
 from pydantic import Field
 
 from mcp_tracer.analysis.text import counted
-from mcp_tracer.analysis.tree import SITES
 from mcp_tracer.model.query import SpanQuery
 from mcp_tracer.service.context import Call
 from mcp_tracer.service.operation import READ, READING, Command, Operation, Params, Route
-from mcp_tracer.service.operations.error_pages import Identity, failed_calls, identity_of, is_same_error
+from mcp_tracer.service.operations.error_chains import ErrorChain, chains_of
+from mcp_tracer.service.operations.error_pages import failed_calls
 from mcp_tracer.service.operations.spans import SpansResult
-from mcp_tracer.service.operations.views import SpanView, asked
+from mcp_tracer.service.operations.views import asked
 
-_NO_FUNCTIONS = (*SITES, "db", "http-client")
 _FOREIGN = frozenset({"node_modules", "site-packages"})
 
 
@@ -56,11 +55,12 @@ def render(result: SpansResult, params: ErrorsParams) -> str:
     """Spans that one exception passed through are joined to one line: where it was born, and through what it went."""
     if not result.spans:
         return _nothing(params)
-    errors = _errors(result)
+    errors = chains_of(result.spans)
     more = f'cursor="{result.cursor}" gives the next.' if result.cursor else ""
     of = f" of {result.total:,}" if result.total is not None and result.total > len(result.spans) else ""
-    said = f"{counted(len(result.spans), 'failed call')}{of}, {counted(len(errors), 'error')}. {more}".rstrip()
-    return "\n".join([said, *(_line(result, numbers) for numbers in errors)])
+    number = sum(1 + one.like_it for one in errors)
+    said = f"{counted(len(result.spans), 'failed call')}{of}, {counted(number, 'error')}. {more}".rstrip()
+    return "\n".join([said, *(_line(result, one) for one in errors)])
 
 
 def _nothing(params: ErrorsParams) -> str:
@@ -75,74 +75,17 @@ def _nothing(params: ErrorsParams) -> str:
     return f"No failed call was recorded with {asked}" + (" together: leave one out to see more." if len(given) > 1 else ".")
 
 
-def _errors(result: SpansResult) -> list[list[int]]:
-    """Indices of the failed spans, one list an error: the span in which it was born, then the others."""
-    groups: dict[Identity, list[int]] = {}
-    for number, key in enumerate(_identities(result.spans)):
-        groups.setdefault(key, []).append(number)
-    joined = _with_roots(result, list(groups.values()))
-    return [sorted(numbers, key=lambda number: _distance(result.spans[number])) for numbers in joined]
-
-
-def _identities(spans: Sequence[SpanView]) -> list[Identity]:
-    """Of each span its error's; where only the type was recorded, that of what it called or of its caller, if they failed so too."""
-    found = {span.span_id: identity_of(span.trace_id, span.span_id, span.error) for span in spans}
-    by_id = {span.span_id: span for span in spans}
-    pairs = [(by_id[span.parent_span_id or ""], span) for span in spans if span.parent_span_id in by_id]
-    pairs.sort(key=lambda pair: -pair[1].depth)
-    for caller, called in [*pairs, *reversed(pairs)]:
-        one, other = found[caller.span_id], found[called.span_id]
-        if caller.error and called.error and caller.error.type == called.error.type and is_same_error(one, other):
-            found[caller.span_id] = found[called.span_id] = max(one, other, key=len)
-    return [found[span.span_id] for span in spans]
-
-
-def _with_roots(result: SpansResult, groups: list[list[int]]) -> list[list[int]]:
-    """A request or test that failed without an exception of its own failed through the one recorded below it."""
-    plain = [group for group in groups if all(_is_bare_root(result.spans[number]) for number in group)]
-    kept = [group for group in groups if group not in plain]
-    for group in plain:
-        trace = result.spans[group[0]].trace_id
-        below = next((other for other in kept if result.spans[other[0]].trace_id == trace), None)
-        if below is None:
-            kept.append(group)
-        else:
-            below += group
-    return kept
-
-
-def _is_bare_root(span: SpanView) -> bool:
-    return span.kind in ("test", "http-server") and (span.error is None or not span.error.stack)
-
-
-def _distance(span: SpanView) -> tuple[bool, bool, int]:
-    """First the function whose line raised, then from the deepest up; call expressions are no functions."""
-    raised = span.error.stack[-1] if span.error and span.error.stack else None
-    raises = raised is not None and raised[0] == span.file and raised[2].rpartition(".")[2] == span.function.rpartition(".")[2]
-    return (span.kind in SITES, not raises, -span.depth)
-
-
-def _line(result: SpansResult, numbers: list[int]) -> str:
-    born, *others = (result.spans[number] for number in numbers)
-    passed, like_it = _callers(born, others)
-    through = f" | passed through {' ← '.join(passed)}" if passed else ""
-    at = f" | raised at {_place(born.error.stack)}{_callee(born, others)}" if born.error and born.error.stack else ""
-    more = f" | {like_it} more like it here" if like_it else ""
-    return f"{result.lines[numbers[0]]}{at}{through}{more}"
-
-
-def _callers(born: SpanView, others: Sequence[SpanView]) -> tuple[list[str], int]:
-    """(the functions above the one where the error was born, from below; how many calls failed the same way beside these)."""
-    by_id = {span.span_id: span for span in others}
-    roots = [span for span in others if _is_bare_root(span)]
-    way: list[SpanView] = []
-    above = by_id.pop(born.parent_span_id or "", None)
-    while above is not None:
-        way.append(above)
-        above = by_id.pop(above.parent_span_id or "", None)
-    way += [root for root in roots if root.span_id in by_id]
-    beside = [span for span in by_id.values() if span.kind not in SITES and span not in roots and span.function == born.function]
-    return _runs([span.function for span in way if span.kind not in SITES]), len(beside)
+def _line(result: SpansResult, one: ErrorChain) -> str:
+    error = result.spans[one.born].error
+    stack = error.stack if error else []
+    passed = _runs([result.spans[number].function for number in one.passed])
+    parts = [
+        result.lines[one.born],
+        f"raised at {_place(stack)}{_callee(result, one, stack)}" if stack else "",
+        f"passed through {' ← '.join(passed)}" if passed else "",
+        f"{one.like_it} more like it here" if one.like_it else "",
+    ]
+    return " | ".join(part for part in parts if part)
 
 
 def _runs(names: Sequence[str]) -> list[str]:
@@ -150,12 +93,9 @@ def _runs(names: Sequence[str]) -> list[str]:
     return [name if (n := len([*same])) == 1 else f"{name} ×{n}" for name, same in groupby(names)]
 
 
-def _callee(born: SpanView, others: Sequence[SpanView]) -> str:
-    """What the function called as it failed, where that was no traced function; a library's line says it itself."""
-    if born.error is None or _is_foreign(born.error.stack[-1][0]):
-        return ""
-    called = next((span for span in others if span.parent_span_id == born.span_id and span.kind in _NO_FUNCTIONS), None)
-    return f" in the call of {called.function}" if called else ""
+def _callee(result: SpansResult, one: ErrorChain, stack: Sequence[tuple[str, int, str]]) -> str:
+    """What the function called as it failed; a library's line says it itself."""
+    return "" if one.called is None or _is_foreign(stack[-1][0]) else f" in the call of {result.spans[one.called].function}"
 
 
 def _place(stack: Sequence[tuple[str, int, str]]) -> str:

@@ -153,7 +153,7 @@ def render(result: TraceResult, params: TraceParams) -> str:
             f"{cut_by_depth:,} of {fetched.total:,} spans lie deeper or were filtered out: narrow with span_id, name or min_duration."
         )
     if result.cut_at_depth is not None:
-        lines.append(f"Calls deeper than {result.cut_at_depth} were not recorded (TRACING_MAX_DEPTH).")
+        lines.append(f"Calls deeper than {result.cut_at_depth} were only counted (TRACING_MAX_DEPTH).")
     return "\n".join(lines)
 
 

@@ -1,0 +1,95 @@
+"""Failed calls as errors: where each was born, what was called there, and the callers that it passed through."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from mcp_tracer.analysis.tree import SITES
+from mcp_tracer.service.operations.error_pages import Identity, identity_of, is_same_error
+from mcp_tracer.service.operations.views import SpanView
+
+_ROOTS = ("test", "http-server")
+
+
+@dataclass(slots=True)
+class ErrorChain:
+    """One exception: `born` is the number of the span in which it was born, `called` what that one called as it failed.
+
+    `like_it`: how many more errors of the same trace are the same in type, message and way.
+    """
+
+    born: int
+    called: int | None
+    passed: list[int]
+    like_it: int = 0
+
+
+def chains_of(spans: Sequence[SpanView]) -> list[ErrorChain]:
+    """The errors of failed spans that are listed newest first, in order of the spans in which they were born."""
+    identities = [identity_of(span.trace_id, span.span_id, span.error) for span in spans]
+    chains: list[ErrorChain] = []
+    known: dict[tuple[object, ...], ErrorChain] = {}
+    for numbers in _with_bare_roots(spans, [*_linked(spans, identities)]):
+        chain = _chain(spans, numbers)
+        key = (identities[chain.born], *(spans[number].function for number in (chain.born, *chain.passed)))
+        if key in known and len(identities[chain.born]) > 1:
+            known[key].like_it += 1
+            continue
+        known[key] = chain
+        chains.append(chain)
+    return chains
+
+
+def _linked(spans: Sequence[SpanView], identities: Sequence[Identity]) -> Iterator[list[int]]:
+    """Numbers of spans, each the caller of the one before, which it failed with: of what a call made, the last that failed so."""
+    number_of = {span.span_id: number for number, span in enumerate(spans)}
+    came_from: dict[int, int] = {}
+    for number, span in enumerate(spans):
+        above = number_of.get(span.parent_span_id or "")
+        if above is not None and above not in came_from and _is_same(spans, identities, above, number):
+            came_from[above] = number
+    above_of = {below: above for above, below in came_from.items()}
+    for number in range(len(spans)):
+        if number not in came_from:
+            way = [number]
+            while way[-1] in above_of:
+                way.append(above_of[way[-1]])
+            yield way
+
+
+def _is_same(spans: Sequence[SpanView], identities: Sequence[Identity], above: int, below: int) -> bool:
+    one, other = spans[above].error, spans[below].error
+    return one is not None and other is not None and one.type == other.type and is_same_error(identities[above], identities[below])
+
+
+def _with_bare_roots(spans: Sequence[SpanView], ways: list[list[int]]) -> list[list[int]]:
+    """A request or test that failed without an exception of its own failed through the one recorded below it."""
+    bare = [way for way in ways if all(_is_bare_root(spans[number]) for number in way)]
+    kept = [way for way in ways if way not in bare]
+    for way in bare:
+        trace = spans[way[0]].trace_id
+        below = next((other for other in kept if spans[other[0]].trace_id == trace), None)
+        if below is None:
+            kept.append(way)
+        else:
+            below += way
+    return kept
+
+
+def _is_bare_root(span: SpanView) -> bool:
+    return span.kind in _ROOTS and (span.error is None or not span.error.stack)
+
+
+def _chain(spans: Sequence[SpanView], way: Sequence[int]) -> ErrorChain:
+    """Born is what raised by its stack, else the deepest function; call expressions are no functions."""
+    functions = [at for at, number in enumerate(way) if spans[number].kind not in SITES]
+    born = next((at for at in functions if _raises(spans[way[at]])), functions[0] if functions else 0)
+    passed = [number for number in way[born + 1 :] if spans[number].kind not in SITES]
+    return ErrorChain(way[born], way[born - 1] if born else None, passed)
+
+
+def _raises(span: SpanView) -> bool:
+    """Whether the line that raised is the function's own."""
+    raised = span.error.stack[-1] if span.error and span.error.stack else None
+    return raised is not None and raised[0] == span.file and raised[2].rpartition(".")[2] == span.function.rpartition(".")[2]
