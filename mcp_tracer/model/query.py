@@ -13,7 +13,7 @@ class Page(Generic[T]):
     """Some rows of a list. `total` is exact, or None where counting costs more than the page; `cursor` fetches the next page.
 
     `cut`: the question's time was over before everything was seen; these are all rows up to there, and `cursor` goes on from there.
-    `reached_ns` is then, for a list by time, the start time up to which everything was seen.
+    `reached_ns` is then the start time, or for a list by duration the duration, up to which everything was seen.
     """
 
     rows: tuple[T, ...]

@@ -106,6 +106,8 @@ QUESTIONS: dict[str, tuple[Question, int, int]] = {
     "rare text": (lambda store: store.search(SpanQuery(text="parcel 7 of 123")), 4, 12),
     "rare text, in the newest segment": (lambda store: store.search(SpanQuery(text="parcel 20 of 123")), 4, 12),
     "absent text": (lambda store: store.search(SpanQuery(text="nowhere")), 0, 0),
+    "absent text beyond ASCII": (lambda store: store.search(SpanQuery(text="Größe")), 0, 0),
+    "absent text without any ASCII": (lambda store: store.search(SpanQuery(text="Привет")), 0, 0),
     "common text, newest first": (lambda store: store.search(SpanQuery(text="pending", limit=10)), 2, 10),
     "one function": (lambda store: store.search(SpanQuery(function="Part7.only")), 11, 2),
     "errors of a type, newest first": (lambda store: store.search(SpanQuery(error_type="KeyError", limit=2)), 4, 4),

@@ -59,7 +59,7 @@ async def failed_calls(store: SpanStore, query: SpanQuery) -> Page[Span]:
     while True:
         page = await store.search(query)
         rows = page.rows if query.cursor is None else await _untold(store, query, page.rows)
-        if rows or page.cursor is None:
+        if rows or page.cursor is None or page.cut:
             break
         query = replace(query, cursor=page.cursor)
     is_filtered = bool(query.function or query.file or query.text or query.error_type)
@@ -82,7 +82,8 @@ async def _untold(store: SpanStore, query: SpanQuery, rows: tuple[Span, ...]) ->
 async def _is_told(store: SpanStore, query: SpanQuery, row: Span, here: Container[str]) -> bool:
     """Whether a page before has what the row came from."""
     kind = None if _is_bare_root(row) else row.error
-    inside = replace(query, trace_id=row.trace_id, error_type=kind, start_ns=row.start_ns, end_ns=row.end_ns, cursor=None, limit=NEAREST)
+    times = {"start_ns": row.start_ns, "end_ns": row.end_ns}
+    inside = replace(query, trace_id=row.trace_id, error_type=kind, cursor=None, limit=NEAREST, seconds=None, **times)
     return any(_came_from(row, one) for one in (await store.search(inside)).rows if one.span_id not in here)
 
 

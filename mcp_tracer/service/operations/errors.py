@@ -14,7 +14,7 @@ from mcp_tracer.service.context import Call
 from mcp_tracer.service.operation import READ, READING, Command, Operation, Params, Route
 from mcp_tracer.service.operations.error_chains import ErrorChain, chains_of
 from mcp_tracer.service.operations.error_pages import failed_calls
-from mcp_tracer.service.operations.spans import SpansResult
+from mcp_tracer.service.operations.spans import SpansResult, seconds_field, unseen
 from mcp_tracer.service.operations.views import asked
 
 _FOREIGN = frozenset({"node_modules", "site-packages"})
@@ -31,6 +31,7 @@ class ErrorsParams(Params):
     test: str | None = Field(default=None, description="Test id.")
     limit: int = Field(default=20, ge=1, le=500, description="How many failed calls.")
     cursor: str | None = Field(default=None, description="Continue after the page that gave this cursor.")
+    seconds: float = seconds_field()
 
 
 async def run(call: Call[ErrorsParams]) -> SpansResult:
@@ -47,20 +48,21 @@ async def run(call: Call[ErrorsParams]) -> SpansResult:
         test_id=params.test,
         limit=params.limit,
         cursor=params.cursor,
+        seconds=params.seconds,
     )
-    return SpansResult.of(await failed_calls(tools.store, query))
+    return SpansResult.of(await failed_calls(tools.store, query), query)
 
 
 def render(result: SpansResult, params: ErrorsParams) -> str:
     """Spans that one exception passed through are joined to one line: where it was born, and through what it went."""
     if not result.spans:
-        return _nothing(params)
+        return _nothing(params) if result.complete else "\n".join(["No failed call was found so far.", *unseen(result, params.seconds)])
     errors = chains_of(result.spans)
-    more = f'cursor="{result.cursor}" gives the next.' if result.cursor else ""
+    more = f'cursor="{result.cursor}" gives the next.' if result.cursor and result.complete else ""
     of = f" of {result.total:,}" if result.total is not None and result.total > len(result.spans) else ""
     number = sum(1 + one.like_it for one in errors)
     said = f"{counted(len(result.spans), 'failed call')}{of}, {counted(number, 'error')}. {more}".rstrip()
-    return "\n".join([said, *(_line(result, one) for one in errors)])
+    return "\n".join([said, *(_line(result, one) for one in errors), *unseen(result, params.seconds)])
 
 
 def _nothing(params: ErrorsParams) -> str:

@@ -10,7 +10,7 @@ from mcp_tracer.model.query import SpanQuery
 from mcp_tracer.service.context import Call
 from mcp_tracer.service.operation import READ, READING, Command, Operation, Params, Route
 from mcp_tracer.service.operations.similar import similar
-from mcp_tracer.service.operations.spans import SpansResult, find, render_spans
+from mcp_tracer.service.operations.spans import SpansResult, find, render_spans, seconds_field
 from mcp_tracer.service.operations.views import asked
 
 
@@ -24,6 +24,7 @@ class FunctionTracesParams(Params):
     order: Literal["asc", "desc"] = Field(default="desc", description="desc: newest or slowest first.")
     limit: int = Field(default=20, ge=1, le=500, description="How many calls.")
     cursor: str | None = Field(default=None, description="Continue after the page that gave this cursor.")
+    seconds: float = seconds_field()
 
 
 async def run(call: Call[FunctionTracesParams]) -> SpansResult:
@@ -39,9 +40,10 @@ async def run(call: Call[FunctionTracesParams]) -> SpansResult:
             descending=params.order == "desc",
             limit=params.limit,
             cursor=params.cursor,
+            seconds=params.seconds,
         ),
     )
-    if not found.spans:
+    if not found.spans and found.complete:
         found.note = await _nothing(call)
     return found
 
@@ -55,7 +57,7 @@ async def _nothing(call: Call[FunctionTracesParams]) -> str:
 
 def render(result: SpansResult, params: FunctionTracesParams) -> str:
     """One line a call."""
-    return render_spans(result, result.note)
+    return render_spans(result, result.note, params.seconds)
 
 
 GET_FUNCTION_TRACES = Operation(

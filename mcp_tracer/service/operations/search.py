@@ -10,7 +10,7 @@ from mcp_tracer.model.errors import UserError
 from mcp_tracer.model.query import SpanQuery
 from mcp_tracer.service.context import Call
 from mcp_tracer.service.operation import READ, READING, Command, Operation, Params, Route
-from mcp_tracer.service.operations.spans import SpansResult, find, known_kind, render_spans
+from mcp_tracer.service.operations.spans import SpansResult, find, known_kind, render_spans, seconds_field
 from mcp_tracer.service.operations.times import window_ns
 from mcp_tracer.service.operations.views import asked, ns
 
@@ -34,6 +34,7 @@ class SearchParams(Params):
     order: Literal["time", "duration"] = Field(default="time", description="Newest first, or slowest first.")
     limit: int = Field(default=20, ge=1, le=500, description="How many spans.")
     cursor: str | None = Field(default=None, description="Continue after the page that gave this cursor.")
+    seconds: float = seconds_field()
 
     @model_validator(mode="before")
     @classmethod
@@ -72,13 +73,15 @@ async def run(call: Call[SearchParams]) -> SpansResult:
             order=params.order,
             limit=params.limit,
             cursor=params.cursor,
+            seconds=params.seconds,
         ),
     )
 
 
 def render(result: SpansResult, params: SearchParams) -> str:
     """One line a span: duration, call, outcome, place, ids."""
-    return render_spans(result, "No span matches. `list_runs` shows what was recorded; a shorter `query` or no time limits may find more.")
+    nothing = "No span matches. `list_runs` shows what was recorded; a shorter `query` or no time limits may find more."
+    return render_spans(result, nothing, params.seconds)
 
 
 SEARCH_TRACES = Operation(

@@ -7,7 +7,7 @@ from pydantic import Field
 from mcp_tracer.model.query import SpanQuery
 from mcp_tracer.service.context import Call
 from mcp_tracer.service.operation import READ, READING, Command, Operation, Params, Route
-from mcp_tracer.service.operations.spans import SpansResult, find, known_kind, render_spans
+from mcp_tracer.service.operations.spans import SpansResult, find, known_kind, render_spans, seconds_field
 from mcp_tracer.service.operations.views import asked, ns
 
 
@@ -21,6 +21,7 @@ class SlowParams(Params):
     run: str | None = Field(default=None, description="Run id, or last, previous, last-failed.")
     limit: int = Field(default=20, ge=1, le=500, description="How many calls.")
     cursor: str | None = Field(default=None, description="Continue after the page that gave this cursor.")
+    seconds: float = seconds_field()
 
 
 async def run(call: Call[SlowParams]) -> SpansResult:
@@ -37,13 +38,15 @@ async def run(call: Call[SlowParams]) -> SpansResult:
             order="duration",
             limit=params.limit,
             cursor=params.cursor,
+            seconds=params.seconds,
         ),
     )
 
 
 def render(result: SpansResult, params: SlowParams) -> str:
     """One line a call, slowest first."""
-    return render_spans(result, f"No recorded call took {params.threshold:g} ms or more: lower `threshold` to see the slowest ones.")
+    nothing = f"No recorded call took {params.threshold:g} ms or more: lower `threshold` to see the slowest ones."
+    return render_spans(result, nothing, params.seconds)
 
 
 FIND_SLOW = Operation(

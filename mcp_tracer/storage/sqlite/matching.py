@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable
 from fnmatch import translate
 from functools import lru_cache
+from itertools import product
+from math import prod
 from typing import Final
 
 import msgspec
@@ -14,7 +16,8 @@ import msgspec
 # that only folds ASCII finds whatever a search among texts finds.
 _THEMSELVES: Final = {0x212A: "\ue000", 0x130: "\ue001"}
 _NUMBER: Final = re.compile(r"-?\d{1,20}(?:\.\d{1,17})?")
-_ASCII: Final = re.compile(r"[\x00-\x7f]+")
+_CASED: Final = 0x20000
+_MOST_NEEDLES: Final = 8
 
 
 def fold(text: str) -> str:
@@ -38,19 +41,49 @@ def function_matches(pattern: str, name: str) -> bool:
     return pattern in (name, last) or _glob(pattern).match(name) is not None or _glob(pattern).match(last) is not None
 
 
-def needle(text: str) -> bytes:
-    """The longest run of bytes that every payload with `text` in it holds, ASCII letters in lower case; empty where there is none."""
-    runs: list[str] = _ASCII.findall(fold(text))
-    return max(runs, key=len, default="").encode()
+@lru_cache(maxsize=1)
+def _unfolded() -> dict[str, tuple[str, ...]]:
+    """Letter beyond ASCII -> all that fold to it, where those are others than itself."""
+    found: dict[str, list[str]] = {}
+    for letter in map(chr, range(0x80, _CASED)):
+        folded = fold(letter)
+        if folded != letter:
+            found.setdefault(folded, []).append(letter)
+    found["\u03c2"] = ["\u03a3"]  # Greek sigma at the end of a word
+    return {folded: (folded, *letters) for folded, letters in found.items()}
+
+
+def _forms(letter: str) -> tuple[str, ...]:
+    """What a folded letter may be in a payload whose ASCII letters are in lower case; nothing where bytes cannot tell."""
+    if letter < "\x80":
+        return (letter,)
+    if letter == "\ufffd" or "\ud800" <= letter <= "\udfff":  # what damaged text is read as
+        return ()
+    return _unfolded().get(letter, (letter,))
+
+
+def _text_needles(text: str) -> tuple[bytes, ...]:
+    """The forms that the longest part of `text` with only a few forms may have among bytes; an empty one where there is none."""
+    forms = [_forms(letter) for letter in fold(text)]
+    sizes = [len(letters[0].encode()) if letters else 0 for letters in forms]
+    best, most, first, ways, size = slice(0, 0), 0, 0, 1, 0
+    for last, letters in enumerate(forms):
+        ways, size = ways * len(letters), size + sizes[last]
+        while not 0 < ways <= _MOST_NEEDLES:
+            first, size = first + 1, size - sizes[first]
+            ways = prod(map(len, forms[first : last + 1]))
+        if size > most:
+            best, most = slice(first, last + 1), size
+    return tuple("".join(letters).encode() for letters in product(*forms[best]))
 
 
 def needles(text: str) -> tuple[bytes, ...]:
     """Byte strings of which every payload with `text` in it holds at least one: the text itself, and the forms of a number."""
     number = _number(text)
     if number is None:
-        return (needle(text),)
+        return _text_needles(text)
     forms = [msgspec.msgpack.encode(float(number)), *([_ending(number)] if isinstance(number, int) else [])]
-    return (needle(text), *(form.lower() for form in forms))
+    return (fold(text).encode(), *(form.lower() for form in forms))
 
 
 def _ending(number: int) -> bytes:

@@ -70,7 +70,7 @@ class Search:
         spans = SpanMaker(self._snapshot, self._query.values).make([place for _, place in rows[:limit]])
         last = rows[limit - 1][0] if len(rows) > limit else (reached, -1, -1) if reached is not None else None
         more = None if last is None else cursor.encode(self._cursor, *last)
-        until = self._sign * reached if reached is not None and self._column == "start" else None
+        until = None if reached is None else self._sign * reached
         return Page(spans, more, self._best.count if self._best.exact else None, reached is not None, until)
 
     def _look(self) -> int | None:
