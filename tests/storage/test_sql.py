@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import sys
 import time
 from pathlib import Path
 from threading import Event
@@ -124,9 +125,10 @@ async def test_everything_but_reading_the_views_is_refused(tmp_path: Path, sql: 
 
 def test_the_engine_itself_only_reads() -> None:
     """Whatever the authorizer might miss, the database takes no writes, and is nobody's file."""
-    db = guard.opened(guard.Patience(5, Event()))
+    patience = guard.Patience(5, Event())
+    db = guard.opened(patience)
     db.execute("CREATE TABLE t(x)")
-    guard.restrict(db, guard.Authorizer())
+    guard.restrict(db, guard.Authorizer(), patience)
     db.set_authorizer(None)
     with pytest.raises(sqlite3.OperationalError, match="readonly"):
         db.execute("INSERT INTO t VALUES(1)")
@@ -191,6 +193,70 @@ async def test_large_values_are_refused_or_shortened(tmp_path: Path) -> None:
     assert isinstance(cell, str) and len(cell) < 20_100 and cell.endswith("…30,000")
     with pytest.raises(UserError, match="too long"):
         await store.sql(SqlQuery("SELECT replace(replace(printf('%5000d', 1), ' ', printf('%5000d', 1)), ' ', 'xx')"))
+
+
+LONG = "replace(printf('%900000d', 1), ' ', 'a')"
+
+
+@pytest.mark.parametrize(
+    ("sql", "said"),
+    [
+        ("SELECT printf('%.*c', 900000000, 'x')", r"printf takes no \* here: write the width or precision itself"),
+        ("SELECT format('%*d', 900000000, 1)", r"takes no \* here"),
+        ("SELECT printf('%.900000000c', 'x')", "would be too long"),
+        ("SELECT printf('%600000d%600000d', 1, 1)", "would be too long"),
+        ("SELECT printf('%9999999999999999999999d', 1)", "would be too long"),
+        (f"SELECT replace({LONG}, substr({LONG}, 1, 400000) || 'b', 'c')", "replace of texts this long takes too long"),
+        (f"SELECT instr({LONG}, substr({LONG}, 1, 400000) || 'b')", "instr of texts this long takes too long"),
+        (f"SELECT replace({LONG}, 'a', {LONG})", "replace of texts this long takes too long"),
+        *((f"SELECT {name}({LONG}, {LONG})", f"{name} of texts this long") for name in ("trim", "ltrim", "rtrim")),
+        (f"SELECT json_patch({LONG}, {LONG})", "The function json_patch is not available"),
+    ],
+)  # fmt: skip
+async def test_one_call_that_nothing_could_interrupt_is_refused(tmp_path: Path, sql: str, said: str) -> None:
+    store = await filled(tmp_path, program())
+    began = time.process_time()
+    with pytest.raises(UserError, match=said):
+        await store.sql(SqlQuery(sql, timeout_s=30))
+    assert time.process_time() - began < 3
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="sqlite3.Connection.setlimit is new in 3.11")
+@pytest.mark.parametrize(
+    "sql",
+    [
+        f"SELECT length({LONG} || {LONG})",
+        f"SELECT length(hex({LONG}))",
+        f"SELECT length(group_concat({LONG}, '')) FROM spans",
+        f"SELECT {LONG} LIKE printf('%%%600d', 1)",
+        f"SELECT {LONG} GLOB printf('*%600d', 1)",
+    ],
+)
+async def test_a_value_or_pattern_that_is_too_long_is_refused(tmp_path: Path, sql: str) -> None:
+    store = await filled(tmp_path, program())
+    with pytest.raises(UserError, match=r"too long|too complex"):
+        await store.sql(SqlQuery(sql))
+
+
+async def test_many_long_calls_in_one_row_are_ended(tmp_path: Path) -> None:
+    """Between the calls of one row SQLite asks nobody."""
+    store = await filled(tmp_path, program())
+    calls = ", ".join(f"instr({LONG}, substr({LONG}, 1, 200) || '{number}')" for number in range(90))
+    began = time.monotonic()
+    with pytest.raises(UserError, match=r"took more than 0\.3 s"):
+        await store.sql(SqlQuery(f"SELECT {calls}", timeout_s=0.3))
+    assert time.monotonic() - began < 10
+
+
+async def test_weighed_functions_give_what_sqlite_gives(tmp_path: Path) -> None:
+    store = await filled(tmp_path, program())
+    texts = (
+        "replace('añb', 'ñ', 'n'), replace(1.5, '.', ','), replace(NULL, 1, 2), instr('größe', 'ß'), instr(x'0102', x'02'),"
+        " trim('xxaxx', 'x'), ltrim(' a '), rtrim('abß', 'ß'),"
+        " printf('%05.1f|%-4s|%,d|1700000000', 2.25, 'ab', 1234567), printf('%d%%', 50), printf(NULL)"
+    )
+    expected = sqlite3.connect(":memory:").execute(f"SELECT {texts}").fetchone()
+    assert (await store.sql(SqlQuery(f"SELECT {texts}"))).rows == (expected,)
 
 
 async def test_rows_are_limited_and_counted(tmp_path: Path) -> None:

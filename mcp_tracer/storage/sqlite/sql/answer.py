@@ -13,7 +13,7 @@ from typing import Any, Final
 from mcp_tracer.model.errors import UserError
 from mcp_tracer.model.sql import BY_NAME, VIEWS, Cell, SqlAnswer, SqlQuery, View
 from mcp_tracer.storage.sqlite.snapshot import Snapshot
-from mcp_tracer.storage.sqlite.sql import guard, spans, tables
+from mcp_tracer.storage.sqlite.sql import guard, measured, spans, tables
 from mcp_tracer.storage.sqlite.sql.guard import Authorizer, Patience, known_views
 from mcp_tracer.storage.sqlite.sql.values import SpanValues
 
@@ -28,12 +28,13 @@ def answer(snapshot: Snapshot, query: SqlQuery, given_up: Event) -> SqlAnswer:
     patience = Patience(query.timeout_s, given_up)
     used = _examined(query.sql, patience)
     values = SpanValues(snapshot, patience)
-    with closing(guard.opened(patience)) as db, _explained(Authorizer(), patience, query.sql):
+    with closing(guard.opened(patience)) as db:
         db.create_function("span_value", 3, values, deterministic=True)
-        loaded = [module.load(db, snapshot, query.scope, used, patience) for module in (spans, tables)]
+        with _ended(patience):
+            loaded = [module.load(db, snapshot, query.scope, used, patience) for module in (spans, tables)]
         authorizer = Authorizer(_OWN)
-        guard.restrict(db, authorizer)
-        with _explained(authorizer, patience, query.sql):
+        guard.restrict(db, authorizer, patience)
+        with _explained(authorizer, patience, query.sql, values):
             names, rows, total = _rows(db, query)
     return SqlAnswer(names, rows, total, sum(one.rows for one in loaded), sum(one.left_out for one in loaded))
 
@@ -45,7 +46,7 @@ def _examined(sql: str, patience: Patience) -> dict[str, set[str]]:
         for view in VIEWS:
             db.execute(f"CREATE TABLE {view.name}({', '.join(column.name for column in view.columns)})")
         roots = {row[0]: BY_NAME[row[1]] for row in db.execute("SELECT rootpage, name FROM sqlite_master")}
-        guard.restrict(db, authorizer)
+        guard.restrict(db, authorizer, patience)
         used, cursors = authorizer.used, dict[int, View]()
         # The authorizer is not told of columns that only USING names: the program that SQLite made of the statement shows them.
         for _, operation, first, second, *_ in db.execute(f"EXPLAIN {sql}"):
@@ -88,12 +89,24 @@ def _cell(value: Any) -> Cell:
 
 
 @contextmanager
-def _explained(authorizer: Authorizer, patience: Patience, sql: str) -> Generator[None]:
-    """SQLite's errors as sentences that name the fix."""
+def _ended(patience: Patience) -> Generator[None]:
+    """SQLite's error where the time is over as the sentence that says so; others are the store's."""
+    try:
+        yield
+    except sqlite3.Error:
+        patience.check()
+        raise
+
+
+@contextmanager
+def _explained(authorizer: Authorizer, patience: Patience, sql: str, values: SpanValues | None = None) -> Generator[None]:
+    """SQLite's errors as sentences that name the fix; where values cannot be read, what was wrong with them."""
     try:
         yield
     except (sqlite3.Error, sqlite3.Warning) as error:
         patience.check()
+        if values is not None and values.failure is not None:
+            raise values.failure from None
         raise UserError(authorizer.reason or _sentence(str(error), sql)) from None
 
 
@@ -110,7 +123,7 @@ def _sentence(message: str, sql: str) -> str:
     if "bindings" in message:
         return "The statement has a parameter (?, :name): write the value itself."
     if "too big" in message or "too long" in message or "too large" in message:
-        return f"A value or the statement is too long (at most {guard.LONGEST_VALUE:,} and {guard.LONGEST_SQL:,} characters)."
+        return f"A value or the statement is too long (at most {measured.LONGEST_VALUE:,} and {guard.LONGEST_SQL:,} characters)."
     return f"SQLite says: {message}. {known_views()}"
 
 

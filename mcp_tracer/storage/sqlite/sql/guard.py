@@ -10,19 +10,20 @@ from typing import Final
 
 from mcp_tracer.model.errors import UserError
 from mcp_tracer.model.sql import BY_NAME
+from mcp_tracer.storage.sqlite.sql import measured
 
-OPS_BETWEEN_LOOKS: Final = 2000
+OPS_BETWEEN_LOOKS: Final = 250
 LONGEST_SQL: Final = 20_000
-LONGEST_VALUE: Final = 4_000_000
 MOST_COMPOUNDS: Final = 50
-LONGEST_PATTERN: Final = 2_000
+LONGEST_PATTERN: Final = 500
 
-# Pure functions of their arguments. Left out: whatever reads files or code, and what only makes large values.
+# Pure functions of their arguments. Left out: whatever reads files or code, what only makes large values, and json_patch, whose time
+# grows with the square of the value's length.
 _NAMES: Final = """
     abs avg acos acosh asin asinh atan atan2 atanh ceil ceiling char coalesce concat concat_ws cos cosh count cume_dist current_date
     current_time current_timestamp date datetime degrees dense_rank exp first_value floor format glob group_concat hex ifnull iif
     instr json json_array json_array_length json_each json_extract json_group_array json_group_object json_insert json_object
-    json_patch json_pretty json_quote json_remove json_replace json_set json_tree json_type json_valid -> ->> julianday lag last_value
+    json_pretty json_quote json_remove json_replace json_set json_tree json_type json_valid -> ->> julianday lag last_value
     lead length like likelihood likely ln log log10 log2 lower ltrim max median min mod nth_value ntile nullif octet_length
     percent_rank percentile percentile_cont percentile_disc pi pow power printf quote radians random rank replace round row_number
     rtrim sign sin sinh sqlite_version sqrt string_agg substr substring subtype sum tan tanh time timediff total trim trunc typeof
@@ -65,12 +66,12 @@ class Authorizer:
         if action == sqlite3.SQLITE_FUNCTION:
             return self._function(second or "")
         what = "This" if (first or "").startswith("sqlite_") else _DENIED.get(action, "This")
-        return self._refuse(f"{what} is not allowed: query_sql reads the views, with one SELECT. {known_views()}")
+        return self.refuse(f"{what} is not allowed: query_sql reads the views, with one SELECT. {known_views()}")
 
     def _read(self, table: str, column: str) -> int:
         """Views, and the names that a statement gives itself. Nothing else is there: virtual tables cannot be opened any more."""
         if table.startswith(("sqlite_", "pragma_")):
-            return self._refuse(f"{table} cannot be read. {known_views()}")
+            return self.refuse(f"{table} cannot be read. {known_views()}")
         if table in BY_NAME:
             self.used.setdefault(table, set()).add(column)
         return sqlite3.SQLITE_OK
@@ -78,9 +79,10 @@ class Authorizer:
     def _function(self, name: str) -> int:
         if name.lower() in FUNCTIONS or name in self._own:
             return sqlite3.SQLITE_OK
-        return self._refuse(f"The function {name} is not available: SQLite's aggregate, window, text, math, date and JSON functions are.")
+        return self.refuse(f"The function {name} is not available: SQLite's aggregate, window, text, math, date and JSON functions are.")
 
-    def _refuse(self, reason: str) -> int:
+    def refuse(self, reason: str) -> int:
+        """Keep why something is not done."""
         self.reason = self.reason or reason
         return sqlite3.SQLITE_DENY
 
@@ -119,13 +121,14 @@ def opened(patience: Patience) -> sqlite3.Connection:
     return db
 
 
-def restrict(db: sqlite3.Connection, authorizer: Authorizer) -> None:
+def restrict(db: sqlite3.Connection, authorizer: Authorizer, patience: Patience) -> None:
     """From here on only what the authorizer allows, with statements and values of bounded size."""
     for name in TABLE_FUNCTIONS:  # opened now: opening a virtual table is among what is refused
         db.execute(f"SELECT 1 FROM {name}('[]')").fetchone()
     db.execute("PRAGMA query_only=ON")
+    measured.install(db, patience.check, authorizer.refuse)
+    measured.limit_length(db)
     if sys.version_info >= (3, 11):
-        db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LONGEST_VALUE)
         db.setlimit(sqlite3.SQLITE_LIMIT_SQL_LENGTH, LONGEST_SQL)
         db.setlimit(sqlite3.SQLITE_LIMIT_COMPOUND_SELECT, MOST_COMPOUNDS)
         db.setlimit(sqlite3.SQLITE_LIMIT_LIKE_PATTERN_LENGTH, LONGEST_PATTERN)

@@ -23,16 +23,21 @@ class SpanValues:
         self._payloads = Payloads(snapshot)
         self._last: tuple[int, Values] = (1 << 62, _NOTHING)
         self._looked = 0
+        self.failure: Exception | None = None
 
     def __call__(self, place: int, function: int, what: str) -> str | int | None:
         """One thing of one span. Decoding takes longer than SQLite's steps, so that the time is watched here, too."""
         self._looked += 1
         if self._looked % 256 == 0:
             self._patience.check()
-        if self._last[0] != place:
-            params = self._snapshot.names.functions[function].params
-            self._last = (place, values_of(self._payloads.at(place), params) or _NOTHING)
-        return _part(self._last[1], what)
+        try:
+            if self._last[0] != place:
+                params = self._snapshot.names.functions[function].params
+                self._last = (place, values_of(self._payloads.at(place), params) or _NOTHING)
+            return _part(self._last[1], what)
+        except Exception as error:
+            self.failure = error  # SQLite only says that the function failed
+            raise
 
 
 def _part(values: Values, what: str) -> str | int | None:
