@@ -16,7 +16,7 @@ from mcp_tracer.ingest.lease import Lease
 from mcp_tracer.ingest.reader import MAX_RECORDS, DamagedSpool, SpoolReader
 from mcp_tracer.ingest.spool_file import SpoolFile
 from mcp_tracer.model.batch import SpoolBatch, SpoolPosition
-from mcp_tracer.model.errors import TracerError
+from mcp_tracer.model.errors import TracerError, UserError
 from mcp_tracer.storage.port import SpanWriter
 
 _log: Final = logging.getLogger(__name__)
@@ -74,7 +74,12 @@ class Ingester:
         Gives how many files were not taken so far then.
         """
         if self._lease.acquire():
-            await self._take_turn()
+            try:
+                await self._take_turn()
+            except UserError:  # the store is at other places than the files: it may have set a damaged part aside
+                async with self._turn:
+                    self._forget_files()
+                await self._take_turn()
             return 0
         wanted = await anyio.to_thread.run_sync(_reached, await self._foreign_positions())
         with anyio.move_on_after(_READER_PATIENCE_S):

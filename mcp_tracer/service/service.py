@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -29,23 +29,25 @@ async def no_progress(done: int, total: int, message: str) -> None:
 
 
 class _Reading:
-    """Notes how far an answer is behind what programs have recorded."""
+    """Notes what an answer lacks of what programs have recorded."""
 
-    def __init__(self, catch_up: Callable[[], Awaitable[int]]) -> None:
-        self._catch_up, self._left = catch_up, 0
+    def __init__(self, tools: Tools) -> None:
+        self._tools, self._left, self._has_read = tools, 0, False
 
     async def catch_up(self) -> int:
-        self._left = await self._catch_up()
+        self._has_read = True
+        self._left = await self._tools.catch_up()
         return self._left
 
-    @property
-    def note(self) -> str:
-        """A line about files that another server is still taking in; nothing where the answer lacks nothing."""
-        if not self._left:
-            return ""
-        return (
-            f"\nNot all is in yet: another mcp-tracer server is still taking in {self._left} recording(s). Ask again for the newest calls."
-        )
+    async def note(self) -> str:
+        """A line about files that another server is still taking in, and one for each damaged part of the store; nothing where the answer
+        lacks nothing."""
+        lines: list[str] = []
+        if self._left:
+            server = f"another mcp-tracer server is still taking in {self._left} recording(s)"
+            lines.append(f"Not all is in yet: {server}. Ask again for the newest calls.")
+        lines += await self._tools.store.lacking() if self._has_read else ()
+        return "".join(f"\n{line}" for line in lines)
 
 
 class Service:
@@ -59,18 +61,19 @@ class Service:
         """Run one operation. Raises UserError, Refused (Pending among them) or Unavailable; all of them are recorded first."""
         operation = self._operation(name)
         params = validate(operation.params, arguments)
-        reading = _Reading(self.tools.catch_up)
+        reading = _Reading(self.tools)
         tools = replace(self.tools, catch_up=reading.catch_up)
         call: Call[Any] = Call(params=params, caller=caller, tools=tools, progress=progress)
         try:
             await self._authorise(operation, call)
             result = await operation.run(call)
         except TracerError as error:
+            error.args = (f"{error}{await reading.note()}", *error.args[1:])  # what isn't found may be in what an answer lacks
             await self._record(caller, [_failed(operation, params, error)])
             raise
         await self._record(caller, operation.deeds(result, params))
         incomplete = operation.incomplete is not None and operation.incomplete(result)
-        return Answer(result=result, text=operation.render(result, params) + reading.note, incomplete=incomplete)
+        return Answer(result=result, text=operation.render(result, params) + await reading.note(), incomplete=incomplete)
 
     def _operation(self, name: str) -> Operation[Any, Any]:
         if name in self.operations:

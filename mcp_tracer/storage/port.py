@@ -143,6 +143,10 @@ class SpanStore(Protocol):
         """(bytes on disk, spans)."""
         ...
 
+    async def lacking(self) -> tuple[str, ...]:
+        """What all answers lack, a sentence each that says what to do; nothing where the store is whole."""
+        ...
+
 
 class PatternStore(SpanStore, Protocol):
     """What noticing patterns needs besides. Only the process that holds the project's ingest lease uses it."""

@@ -36,7 +36,7 @@ class StatusFile(Result):
 
 
 class StatusResult(Result):
-    """The state of tracing in this project."""
+    """The state of tracing in this project. `damaged` says which parts of the store are left out of all answers."""
 
     project: str
     enabled: bool
@@ -52,6 +52,7 @@ class StatusResult(Result):
     ingesting: bool
     pending_approvals: int
     problems: list[str]
+    damaged: list[str] = Field(default_factory=list[str])
 
 
 async def run(call: Call[StatusParams]) -> StatusResult:
@@ -76,6 +77,7 @@ async def run(call: Call[StatusParams]) -> StatusResult:
         ingesting=tools.ingesting(),
         pending_approvals=(await tools.approvals.list("pending", 1)).total or 0,
         problems=config.problems,
+        damaged=list(await tools.store.lacking()),
     )
 
 

@@ -30,30 +30,37 @@ class Live:
             connection.close()
 
 
-def open_newest(folder: Path, now_ns: int) -> Live:
-    """Open the newest segment of a store, or make the first. Raises Unavailable where a newer version wrote it."""
-    there = segments.listed(folder)
-    if not there:
-        return _made(folder, 1, None, [], now_ns)
-    newest = there[-1]
-    if newest.sealed:
-        return following(folder, there, now_ns)
+def open_newest(folder: Path, sound: Sequence[SegmentFile], now_ns: int) -> Live:
+    """Open the newest of a store's sound segments, or make one where it takes no spans any more. Raises Unavailable where a newer version
+    wrote it."""
+    if not sound or sound[-1].sealed or sound[-1].number + 1 != segments.next_number(folder):
+        return following(folder, sound, now_ns)
+    newest = sound[-1]
     db = schema.connect(newest.path)
     schema.migrate(db, newest.path, schema.SEGMENT_STEPS)
-    return _loaded(newest.number, db, _older(there[:-1]))
+    return _loaded(newest.number, db, _older(sound[:-1]))
 
 
-def following(folder: Path, there: Sequence[SegmentFile], now_ns: int) -> Live:
-    """Make the segment after the newest one; it begins with the positions and open spans of that one."""
-    newest = there[-1]
+def following(folder: Path, sound: Sequence[SegmentFile], now_ns: int) -> Live:
+    """Make the segment after the newest one; it begins with the positions and open spans of that one.
+
+    Where that one is damaged, with the positions of the last that isn't, so that files go on from there; which of its open spans have ended
+    since isn't known.
+    """
+    number = segments.next_number(folder)
+    if not sound:
+        return _made(folder, number, None, False, [], now_ns)
+    newest = sound[-1]
     before = schema.connect(newest.path, sealed=newest.sealed)
     try:
-        return _made(folder, newest.number + 1, before, _older(there), now_ns)
+        return _made(folder, number, before, newest.number + 1 == number, _older(sound), now_ns)
     finally:
         before.close()
 
 
-def _made(folder: Path, number: int, before: sqlite3.Connection | None, older: list[sqlite3.Connection], now_ns: int) -> Live:
+def _made(
+    folder: Path, number: int, before: sqlite3.Connection | None, with_open: bool, older: list[sqlite3.Connection], now_ns: int
+) -> Live:
     """Make it under another name and rename it when everything is in it: a segment that can be seen is whole."""
     path, making = segments.live_path(folder, number), folder / f"seg{number:05d}.making"
     segments.remove(making)
@@ -63,7 +70,8 @@ def _made(folder: Path, number: int, before: sqlite3.Connection | None, older: l
         db.execute("INSERT INTO meta VALUES('created_ns', ?)", (now_ns,))
         if before is not None:
             db.executemany("INSERT INTO position VALUES(?,?,?,?,?)", before.execute("SELECT * FROM position WHERE finished=0").fetchall())
-            carry_over(db, TraceRows(db, older), before.execute("SELECT * FROM open_span").fetchall())
+            opened = before.execute("SELECT * FROM open_span").fetchall() if with_open else []
+            carry_over(db, TraceRows(db, older), opened)
     db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     db.close()
     segments.remove_beside(making)

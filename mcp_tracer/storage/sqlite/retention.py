@@ -35,8 +35,17 @@ def delete(segment: SegmentFile) -> int:
     return spans
 
 
+def delete_aside(folder: Path, older_than_ns: int | None) -> None:
+    """Delete damaged segments that were written to last before."""
+    for path in segments.aside(folder):
+        if older_than_ns is not None and path.stat().st_mtime_ns < older_than_ns:
+            segments.remove(path)
+
+
 def clean_catalog(catalog: sqlite3.Connection, folder: Path) -> None:
-    """Remove processes and runs of which no segment knows any more; running ones stay."""
+    """Remove processes and runs of which no segment knows any more; running ones stay, and all while a damaged segment may be put back."""
+    if segments.aside(folder):
+        return
     known: set[int] = set()
     for one in segments.listed(folder):
         known.update(_sources(one))

@@ -1,6 +1,7 @@
 """The segment files of a store. The folder's listing is the truth: there is no list of segments elsewhere that could differ from it.
 
 `seg00012.db` takes spans; when it is full it is written anew as `seg00012.sealed.db`, and removed. Where both exist the sealed one counts.
+A damaged one is kept under its name with `.damaged` after it.
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+ASIDE: Final = ".damaged"
 _NAME: Final = re.compile(r"seg(\d{5,})(\.sealed)?\.db")
+_ASIDE_NAME: Final = re.compile(_NAME.pattern + re.escape(ASIDE))
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -33,6 +36,31 @@ def listed(folder: Path) -> list[SegmentFile]:
         if sealed or number not in found:
             found[number] = SegmentFile(number, path, sealed)
     return [found[number] for number in sorted(found)]
+
+
+def aside(folder: Path) -> list[Path]:
+    """The damaged segments that were set aside."""
+    return sorted(path for path in folder.iterdir() if _ASIDE_NAME.fullmatch(path.name))
+
+
+def next_number(folder: Path) -> int:
+    """A number that no segment had, not even one that was set aside."""
+    found = (_NAME.match(path.name) for path in folder.iterdir())
+    return max((int(match[1]) for match in found if match), default=0) + 1
+
+
+def set_aside(one: SegmentFile) -> bool:
+    """Rename a damaged segment, with what SQLite keeps beside it. On Windows one that a reader has open stays until the next time."""
+    target = one.path.with_name(one.path.name + ASIDE)
+    try:
+        one.path.replace(target)
+    except PermissionError:
+        return False
+    log = one.path.with_name(one.path.name + "-wal")
+    if log.exists():
+        log.replace(target.with_name(target.name + "-wal"))
+    remove_beside(one.path)
+    return True
 
 
 def live_path(folder: Path, number: int) -> Path:

@@ -15,6 +15,7 @@ import numpy as np
 from mcp_tracer.storage.sqlite import frames, opened, schema, segments
 from mcp_tracer.storage.sqlite.column_cache import ColumnCache, identity
 from mcp_tracer.storage.sqlite.columns import Array
+from mcp_tracer.storage.sqlite.damage import Damages
 from mcp_tracer.storage.sqlite.grams import Bitmaps, GrowingBitmaps
 from mcp_tracer.storage.sqlite.names import Names
 from mcp_tracer.storage.sqlite.rollup_cache import RollupCache
@@ -101,8 +102,8 @@ class Snapshot:
 class Readers:
     """Hands out snapshots; keeps connections for the next ones. Any thread may ask."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, damages: Damages) -> None:
+        self._folder, self._damages = folder, damages
         self._names = Names()
         self._idle: list[_Session] = []
         self._lock = Lock()
@@ -113,7 +114,7 @@ class Readers:
     def snapshot(self) -> Generator[Snapshot]:
         """The store as it is now. Raises sqlite3.Error where it cannot be read."""
         with self._lock:
-            session = self._idle.pop() if self._idle else _Session(self._folder, self._caches)
+            session = self._idle.pop() if self._idle else _Session(self._folder, self._caches, self._damages)
         try:
             yield session.begin(self._names, self._directories)
             session.end(self._directories)
@@ -153,8 +154,9 @@ class Caches:
 class _Session:
     """The connections of one reader."""
 
-    def __init__(self, folder: Path, caches: Caches) -> None:
-        self._folder, self._caches = folder, caches
+    def __init__(self, folder: Path, caches: Caches, damages: Damages) -> None:
+        self._folder, self._caches, self._damages = folder, caches, damages
+        self._lacks_newest = False
         self._catalog: sqlite3.Connection | None = None
         self._segments: dict[Path, Segment] = {}
 
@@ -174,7 +176,7 @@ class _Session:
             schema.check_version(self._catalog, path)
         if self._catalog is not None:
             names.refresh(self._catalog)
-        return Snapshot(self._catalog, there, names)
+        return Snapshot(self._catalog, there, names, opened.of_all(None) if self._lacks_newest else None)
 
     def end(self, directories: dict[Path, Array]) -> None:
         for segment in self._segments.values():
@@ -196,7 +198,9 @@ class _Session:
     def _opened(self) -> list[Segment]:
         """The segments that are there now; a segment may be sealed between listing and opening it."""
         for attempt in range(5):
-            there = segments.listed(self._folder) if self._folder.is_dir() else []
+            listed = segments.listed(self._folder) if self._folder.is_dir() else []
+            there = self._damages.sound(listed)
+            self._lacks_newest = there[-1:] != listed[-1:]
             try:
                 return self._open_all(there)
             except sqlite3.OperationalError:

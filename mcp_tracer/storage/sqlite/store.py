@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import sqlite3
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -37,6 +36,7 @@ from mcp_tracer.storage.sqlite import (
     traces,
     volatile,
 )
+from mcp_tracer.storage.sqlite.damage import Damages
 from mcp_tracer.storage.sqlite.schema import translated
 from mcp_tracer.storage.sqlite.snapshot import Readers, Snapshot
 from mcp_tracer.storage.sqlite.writer import Limits, Writer
@@ -65,9 +65,10 @@ class SqliteSpanStore:
         self._volatile = volatile.folder() if folder is None else None
         self._folder = Path(self._volatile.name) if self._volatile is not None else folder or Path()
         self._clock, self._compress, self._max_traces = clock, compress, max_traces
-        self._writer = Writer(self._folder, compress, limits or volatile.limits(max_traces))
+        self._damages = Damages(self._folder)
+        self._writer = Writer(self._folder, compress, limits or volatile.limits(max_traces), self._damages)
         self._writing = Lock()
-        self._readers = Readers(self._folder)
+        self._readers = Readers(self._folder, self._damages)
         self._sealer = ThreadPoolExecutor(1, thread_name_prefix="mcp-tracer-seal")
         self._sealing = Lock()
         self._has_written = False
@@ -94,7 +95,7 @@ class SqliteSpanStore:
 
         def work() -> int:
             with self._sealing, self._writing, translated(self._folder):
-                return self._writer.retain(older_than_ns, max_bytes, self._clock())
+                return self._despite_damage(lambda: self._writer.retain(older_than_ns, max_bytes, self._clock()))
 
         return await anyio.to_thread.run_sync(work)
 
@@ -219,6 +220,10 @@ class SqliteSpanStore:
         """(bytes on disk, spans)."""
         return await self._read(lambda snapshot: (self._bytes(), listing.span_count(snapshot)))
 
+    async def lacking(self) -> tuple[str, ...]:
+        """What all answers lack: a sentence for each damaged part of the store that is left out."""
+        return await anyio.to_thread.run_sync(self._damages.sentences)
+
     async def sql(self, query: SqlQuery) -> SqlAnswer:
         """The first rows of a SELECT over the documented views; its thread ends soon after the caller is cancelled."""
         given_up = Flag()
@@ -235,14 +240,16 @@ class SqliteSpanStore:
         """A segment that cannot be sealed now stays as it is, slower to read, until the next one is full."""
         with self._sealing:
             with self._writing:
-                waiting = seal.pending(self._folder)
+                waiting = self._damages.sound(seal.pending(self._folder))
             for one in waiting:
+                found = self._damages.found
                 try:
                     written = seal.write(self._folder, one, self._compress)
                     with self._writing:  # the writer may be about to open the file that goes
                         seal.swap(self._folder, one, written)
-                except (sqlite3.Error, OSError):
-                    _log.exception("could not seal %s", one.path)
+                except Exception as error:
+                    if not self._damages.explains(error, found):  # which says so itself
+                        _log.exception("could not seal %s", one.path)
 
     def _bytes(self) -> int:
         return segments.bytes_of(self._folder) if self._folder.is_dir() else 0
@@ -251,17 +258,32 @@ class SqliteSpanStore:
         """`abandoned`: a cancelled caller leaves at once, and the work notices it by itself."""
 
         def work() -> T:
-            with translated(self._folder), self._readers.snapshot() as snapshot:
-                return answer(snapshot)
+            with translated(self._folder):
+                return self._despite_damage(lambda: self._answered(answer))
 
         return await anyio.to_thread.run_sync(work, abandon_on_cancel=abandoned)
 
     async def _write(self, change: Callable[[], T]) -> T:
         def work() -> T:
             with self._writing, translated(self._folder):
-                return change()
+                return self._despite_damage(change)
 
         return await anyio.to_thread.run_sync(work)
+
+    def _answered(self, answer: Callable[[Snapshot], T]) -> T:
+        with self._readers.snapshot() as snapshot:
+            return answer(snapshot)
+
+    def _despite_damage(self, work: Callable[[], T]) -> T:
+        """Again without the segments that are found to be damaged where it fails."""
+        while True:
+            found = self._damages.found
+            try:
+                return work()
+            except Exception as error:
+                if not self._damages.explains(error, found):
+                    raise
+                self._readers.close()
 
 
 def _run(snapshot: Snapshot, run_id: str | None) -> int | None:

@@ -18,7 +18,9 @@ from mcp_tracer.model.errors import UserError
 from mcp_tracer.model.patterns import Finding
 from mcp_tracer.storage.sqlite import compact, findings, last_seen, live, retention, schema, segments, taking
 from mcp_tracer.storage.sqlite.catalog import CatalogWriter, SourceIds
+from mcp_tracer.storage.sqlite.damage import Damages
 from mcp_tracer.storage.sqlite.live import Live
+from mcp_tracer.storage.sqlite.segments import SegmentFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,20 +35,20 @@ class Limits:
 class Writer:
     """Writes one store. Not for several threads at once."""
 
-    def __init__(self, folder: Path, compressed: bool, limits: Limits) -> None:
-        self._folder, self._compressed, self._limits = folder, compressed, limits
+    def __init__(self, folder: Path, compressed: bool, limits: Limits, damages: Damages) -> None:
+        self._folder, self._compressed, self._limits, self._damages = folder, compressed, limits, damages
         self._catalog_db: sqlite3.Connection | None = None
         self._catalog: CatalogWriter | None = None
         self._live: Live | None = None
 
     def append(self, batches: Sequence[SpoolBatch], now_ns: int) -> bool:
         """Take batches. True when a segment became full: it can be sealed now."""
-        fresh = self._fresh(batches)
-        if not fresh:
-            return False
         try:
-            resolved = self._resolve(fresh)
             segment = self._segment(now_ns)
+            fresh = self._fresh(batches)
+            if not fresh:
+                return False
+            resolved = self._resolve(fresh)
             with schema.transaction(segment.db):
                 for batch, ids in resolved:
                     taking.take(segment, batch, ids, self._compressed)
@@ -74,9 +76,10 @@ class Writer:
     def retain(self, older_than_ns: int | None, max_bytes: int | None, now_ns: int) -> int:
         """Delete whole segments; returns how many spans they held."""
         segment = self._segment(now_ns)
-        newest = segments.listed(self._folder)[-1]
+        newest = self._sound()[-1]
         if older_than_ns is not None and segment.next_ordinal and retention.ended_before(newest, older_than_ns):
             self._begin_next(segment, now_ns)
+        retention.delete_aside(self._folder, older_than_ns)
         gone = retention.expired(self._folder, older_than_ns, max_bytes)
         spans = sum(retention.delete(one) for one in gone)
         if gone:
@@ -118,10 +121,15 @@ class Writer:
         return self._catalog_db
 
     def _segment(self, now_ns: int) -> Live:
+        if self._damages.set_aside():
+            self.drop()
         self.catalog_db()
         if self._live is None:
-            self._live = live.open_newest(self._folder, now_ns)
+            self._live = live.open_newest(self._folder, self._sound(), now_ns)
         return self._live
+
+    def _sound(self) -> list[SegmentFile]:
+        return self._damages.sound(segments.listed(self._folder))
 
     def _fresh(self, batches: Sequence[SpoolBatch]) -> list[SpoolBatch]:
         """Those that weren't taken before. Raises UserError for one that doesn't continue where the store is."""
@@ -139,7 +147,7 @@ class Writer:
 
     def position(self, name: str) -> SpoolPosition:
         """How far a file was taken; older segments know of finished ones."""
-        there = segments.listed(self._folder) if self._folder.exists() else []
+        there = self._sound() if self._folder.exists() else []
         if self._live is not None and there and there[-1].number == self._live.number:
             found = position_in(self._live.db, name)
             if found is not None:
@@ -201,7 +209,7 @@ class Writer:
         return True
 
     def _begin_next(self, segment: Live, now_ns: int) -> None:
-        self._live = live.following(self._folder, segments.listed(self._folder), now_ns)
+        self._live = live.following(self._folder, self._sound(), now_ns)
         segment.close()
 
 
