@@ -54,7 +54,7 @@ async def test_the_other_lists_have_such_a_limit_too(house: House) -> None:
     slow = await house.ask("find_slow_executions", threshold=0, limit=500, seconds=1e-9)
     assert "only the calls slower than " in slow.text and not slow.result.complete
     failed = await house.ask("find_errors", query="ß", seconds=1e-9)
-    assert failed.text == "No failed call was recorded."
+    assert failed.text == "No failed call was recorded with query=ß."
     calls = await house.ask("get_function_traces", function="early", order="asc", limit=500, seconds=60)
     assert calls.result.complete and "looked at" not in calls.text
     assert await all_pages(house, "get_function_traces", function="late", order="asc") == ["late"]
