@@ -42,7 +42,7 @@ def parse(source: bytes, path: str) -> Node:
 
     root = tree(source)
     if not root.has_error:
-        return (masking.read_again(source, tree) if typed else None) or root
+        return masking.read_again(source, typed, tree) or root
     known = masking.read(source, typed, tree)
     if known is not None:
         return known

@@ -1,9 +1,11 @@
 """Syntax that is valid and that the grammar does not know: hidden from it, so that the rest of the file can be read.
 
-Bytes are replaced one for one, so that every position stays. Only types and names of exports are hidden, never anything that runs, and each
-replacement is looked up in the tree that comes of it: where it does not stand in the kind of place that it is meant for, it is taken back.
+Bytes are replaced one for one, so that every position stays. Types, names of exports and what declares a name are hidden, nothing else that
+runs, and each replacement is looked up in the tree that comes of it: where it does not stand in the kind of place that it is meant for,
+it is taken back.
 
-Some type arguments the grammar does know, as comparisons: `await f<typeof import('x')>(a)` and `await sql<Row>`…`` would be awaited half.
+Some syntax the grammar takes for other syntax. Type arguments for comparisons: `await f<typeof import('x')>(a)` and `await sql<Row>`…``
+would be awaited half. `let` at a line's end for a name (`var` is none), and in TypeScript `await using x = …` for an awaited assignment.
 """
 
 from __future__ import annotations
@@ -31,6 +33,8 @@ _ATTRIBUTE = re.compile(
     rb"(?<=\s)(?:(" + _RESERVED + rb")(?=\s*=\s*[{\"']|\s*/?>)"
     rb"|(case|default|enum|for|if|in|super|switch|this|with)(?=(?:\s+[\w-]+){0,4}\s*(?:=\s*[{\"']|/?>|{\s*\.{3})))"
 )
+_SPLIT_LET = re.compile(rb"(?<![\w$.])let(?=[ \t]*(?:\r?\n|//|/\*)" + _BLANK + rb"[\w$\[{])")
+_USING = re.compile(rb"(?<![\w$.])(?:await[ \t]+)?using(?=[ \t]+" + _NO_NAME + rb"[A-Za-z_$][\w$]*\s*(?:[=:]|of\b))")
 _ENDS_MEMBER = b";,{(<|&=:"
 _LOOKS_BACK = 20_000
 
@@ -54,9 +58,9 @@ def read(source: bytes, typed: bool, parse: Callable[[bytes], Node]) -> Node | N
     return _read(source, list(_masks(source, typed)), parse)
 
 
-def read_again(source: bytes, parse: Callable[[bytes], Node]) -> Node | None:
-    """The tree of TypeScript that the grammar could read, and took type arguments for comparisons in; None where it did not."""
-    return _read(source, list(_compared(source)), parse)
+def read_again(source: bytes, typed: bool, parse: Callable[[bytes], Node]) -> Node | None:
+    """The tree of what the grammar could read, and took some syntax for other syntax in; None where it did not."""
+    return _read(source, list(_misread(source, typed)), parse)
 
 
 def _read(source: bytes, masks: list[Mask], parse: Callable[[bytes], Node]) -> Node | None:
@@ -76,6 +80,7 @@ def _masks(source: bytes, typed: bool) -> Iterator[Mask]:
         yield Mask(found.start(2), _blank(found[2]), ("export_statement", "import_statement", "program"))
     for found in _ATTRIBUTE.finditer(source):
         yield Mask(found.start(), b"_" * len(found[0]), ("jsx_attribute",))
+    yield from _misread(source, typed)
     if not typed:
         return
     for found in _VARIANCE.finditer(source):
@@ -85,7 +90,15 @@ def _masks(source: bytes, typed: bool) -> Iterator[Mask]:
     for found in _MEMBER.finditer(source):
         if _ends_member(source, found.start()):
             yield Mask(found.start(1), b";", ("object_type", "interface_body"))
-    yield from _compared(source)
+
+
+def _misread(source: bytes, typed: bool) -> Iterator[Mask]:
+    for found in _SPLIT_LET.finditer(source):
+        yield Mask(found.start(), b"var", ("variable_declaration", "for_in_statement"))
+    if typed:
+        for found in _USING.finditer(source):
+            yield Mask(found.start(), b"const".ljust(len(found[0])), ("lexical_declaration", "for_in_statement"))
+        yield from _compared(source)
 
 
 def _compared(source: bytes) -> Iterator[Mask]:
@@ -175,6 +188,6 @@ def _masked(source: bytes, masks: list[Mask]) -> bytes:
 
 def _is_in_place(root: Node, mask: Mask) -> bool:
     node = root.descendant_for_byte_range(mask.start, mask.end)
-    while node is not None and node.type in (";", "identifier", "property_identifier", "ERROR"):
+    while node is not None and node.type in (";", "var", "const", "identifier", "property_identifier", "ERROR"):
         node = node.parent
     return node is not None and node.type in mask.places

@@ -99,3 +99,24 @@ def test_attributes_may_be_called_as_keywords_are(path: str, text: str) -> None:
     written = language.plan(source, InstrumentRequest(path, Level(3))).apply(source)
     assert strip(written) == source
     assert b"__" not in re.sub(rb"__mcpTracer", b"", written)
+
+
+@pytest.mark.parametrize("level", (1, 3, 5))
+@pytest.mark.parametrize(
+    ("path", "declared"),
+    [
+        ("a.ts", "await using a: A ="),
+        ("a.ts", "await using a ="),
+        ("a.ts", "using a ="),
+        ("a.mjs", "let\n  // why\n  a ="),
+        ("a.mjs", "let\n  a ="),
+        ("a.ts", "let // why\n  a ="),
+    ],
+)
+def test_a_declaration_that_the_grammar_takes_for_something_else_is_one(path: str, declared: str, level: int) -> None:
+    language = typescript() if path == "a.ts" else javascript()
+    source = f"async function f() {{\n  {declared} g(1);\n  return await h(a);\n}}\n".encode()
+    written = language.plan(source, InstrumentRequest(path, Level(level))).apply(source)
+    assert strip(written) == source
+    assert f"{declared} ".encode() in written and written.count(b".p(") == 1  # `return await` alone waits
+    assert (b".v(" in written) == (level == 5)  # its value is seen
