@@ -150,7 +150,7 @@ async def test_words_for_runs_pass_over_child_runs(tmp_path: Path) -> None:
 async def test_unknown_ids_say_what_exists(tmp_path: Path, asked: str) -> None:
     store = await filled(tmp_path, program(1))
     for ask in (store.run, store.trace, store.trace_spans):
-        with pytest.raises(NotFound, match="01" * 16):
+        with pytest.raises((NotFound, UserError), match="01" * 16):
             await ask(asked)
     with pytest.raises(NotFound, match="16 hex digits"):
         await store.span(asked)
