@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from mcp_tracer.analysis.tree import Levels, Node, same_function
+from mcp_tracer.analysis.tree import Levels, Node, remade, same_function
 
 LONGEST_PERIOD = 3
 FOLD_FROM_LEVELS = 6
@@ -13,13 +13,7 @@ FOLD_FROM_LEVELS = 6
 
 def shortened(roots: Iterable[Node]) -> list[Node]:
     """The trees with each long chain of failing calls of one function (or up to three that take turns) as its two ends."""
-    made = [_shortened(root) for root in roots]
-    stack = [*made]
-    while stack:
-        node = stack.pop()
-        node.children = [_shortened(child) for child in node.children]
-        stack.extend(node.children)
-    return made
+    return remade(roots, _shortened)
 
 
 def _shortened(top: Node) -> Node:

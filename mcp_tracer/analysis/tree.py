@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from mcp_tracer.model.span import Span
@@ -99,15 +99,20 @@ def walk(root: Node) -> Iterator[Node]:
         stack.extend(reversed(node.children))
 
 
-def joined(roots: Iterable[Node]) -> list[Node]:
-    """The trees with each call expression and the call that it made, where it made no other, as one node."""
-    made = [_joined(root) for root in roots]
+def remade(roots: Iterable[Node], each: Callable[[Node], Node]) -> list[Node]:
+    """The trees with what `each` makes of every node, from the roots down. It must give a new node: its children are replaced in turn."""
+    made = [each(root) for root in roots]
     stack = [*made]
     while stack:
         node = stack.pop()
-        node.children = [_joined(child) for child in node.children]
+        node.children = [each(child) for child in node.children]
         stack.extend(node.children)
     return made
+
+
+def joined(roots: Iterable[Node]) -> list[Node]:
+    """The trees with each call expression and the call that it made, where it made no other, as one node."""
+    return remade(roots, _joined)
 
 
 def _joined(node: Node) -> Node:
@@ -124,13 +129,7 @@ def _last_name(span: Span) -> str:
 
 def collapsed(roots: Iterable[Node]) -> list[Node]:
     """The trees with each larger recursion (a function that calls itself, directly) as one node; where something fails it stays."""
-    made = [_collapsed(root) for root in roots]
-    stack = [*made]
-    while stack:
-        node = stack.pop()
-        node.children = [_collapsed(child) for child in node.children]
-        stack.extend(node.children)
-    return made
+    return remade(roots, _collapsed)
 
 
 def _collapsed(top: Node) -> Node:
