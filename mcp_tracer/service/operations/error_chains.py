@@ -6,10 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from mcp_tracer.analysis.tree import SITES
-from mcp_tracer.service.operations.error_pages import Identity, identity_of, is_same_error
+from mcp_tracer.service.operations.error_pages import Identity, identity_of, is_bare_root, is_same_error
 from mcp_tracer.service.operations.views import SpanView
-
-_ROOTS = ("test", "http-server")
 
 
 @dataclass(slots=True)
@@ -65,7 +63,7 @@ def _is_same(spans: Sequence[SpanView], identities: Sequence[Identity], above: i
 
 def _with_bare_roots(spans: Sequence[SpanView], ways: list[list[int]]) -> list[list[int]]:
     """A request or test that failed without an exception of its own failed through the one recorded below it."""
-    bare = [way for way in ways if all(_is_bare_root(spans[number]) for number in way)]
+    bare = [way for way in ways if all(is_bare_root(spans[number].kind, spans[number].error) for number in way)]
     kept = [way for way in ways if way not in bare]
     for way in bare:
         trace = spans[way[0]].trace_id
@@ -75,10 +73,6 @@ def _with_bare_roots(spans: Sequence[SpanView], ways: list[list[int]]) -> list[l
         else:
             below += way
     return kept
-
-
-def _is_bare_root(span: SpanView) -> bool:
-    return span.kind in _ROOTS and (span.error is None or not span.error.stack)
 
 
 def _chain(spans: Sequence[SpanView], way: Sequence[int]) -> ErrorChain:

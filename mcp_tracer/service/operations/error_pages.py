@@ -14,6 +14,7 @@ NEAREST = 500
 """So many of the last failed calls within a failed call are looked at for what it came from."""
 
 Identity = tuple[object, ...]
+_ROOTS = ("test", "http-server")
 
 
 class _Error(Protocol):
@@ -43,9 +44,13 @@ def _identity(span: Span) -> Identity:
     return identity_of(span.trace_id, span.span_id, span.values.error if span.values else None)
 
 
+def is_bare_root(kind: str, error: _Error | None) -> bool:
+    """Whether what failed is a request or test without an exception of its own."""
+    return kind in _ROOTS and not (error and error.stack)
+
+
 def _is_bare_root(span: Span) -> bool:
-    """Whether it is a request or test that failed without an exception of its own."""
-    return span.error is not None and span.kind in ("test", "http-server") and len(_identity(span)) == 1
+    return span.error is not None and is_bare_root(span.kind, span.values.error if span.values else None)
 
 
 def _came_from(caller: Span, called: Span) -> bool:
