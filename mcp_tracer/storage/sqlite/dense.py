@@ -9,7 +9,6 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -91,14 +90,4 @@ def inside(segment: Segment, low: int, high: int, histograms: bool) -> Dense:
         found = segment.db.execute(query, (low, high, high)).fetchall()
     firsts = np.array([id_ for id_, _ in found], np.int64)
     stops = np.array([id_ + n for id_, n in found], np.int64)
-    return Dense(firsts, stops, [_read(segment, id_, histograms) for id_, _ in found])
-
-
-def _read(segment: Segment, id_: int, histograms: bool) -> Rollup:
-    """A row never changes once it is written, in a segment that takes spans neither."""
-    return segment.rollups.read((segment.file, "dense", id_, histograms), partial(_decoded, segment, id_, histograms))
-
-
-def _decoded(segment: Segment, id_: int, histograms: bool) -> Rollup:
-    row = segment.db.execute(f"SELECT keys, sums, {'hist' if histograms else 'NULL'} FROM dense WHERE id=?", (id_,)).fetchone()
-    return rollup.decode(*row)
+    return Dense(firsts, stops, [segment.rollup("dense", id_, histograms) for id_, _ in found])

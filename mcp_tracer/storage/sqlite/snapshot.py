@@ -6,18 +6,20 @@ import sqlite3
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from threading import Lock
 from typing import Any, Final
 
 import numpy as np
 
-from mcp_tracer.storage.sqlite import frames, opened, schema, segments
+from mcp_tracer.storage.sqlite import frames, opened, rollup, schema, segments
 from mcp_tracer.storage.sqlite.column_cache import ColumnCache, identity
 from mcp_tracer.storage.sqlite.columns import Array
 from mcp_tracer.storage.sqlite.damage import Damages
 from mcp_tracer.storage.sqlite.grams import Bitmaps, GrowingBitmaps
 from mcp_tracer.storage.sqlite.names import Names
+from mcp_tracer.storage.sqlite.rollup import Rollup
 from mcp_tracer.storage.sqlite.rollup_cache import RollupCache
 from mcp_tracer.storage.sqlite.segments import SegmentFile
 from mcp_tracer.storage.sqlite.transform import Spans
@@ -51,6 +53,10 @@ class Segment:
             return frames.read(self.db, frame, names)
         return self.cache.read(self.db, (self.file, frame, self._spans_in(frame)), names)
 
+    def rollup(self, table: str, id_: int, histograms: bool) -> Rollup:
+        """A row of statistics of a table, which never changes once it is written. It must not be written to."""
+        return self.rollups.read((self.file, table, id_, histograms), partial(_decoded, self.db, table, id_, histograms))
+
     def has_table(self, name: str) -> bool:
         """Whether the segment has a table that early versions did not make."""
         return self.db.execute("SELECT 1 FROM sqlite_master WHERE type='table' AND name=?", (name,)).fetchone() is not None
@@ -76,6 +82,10 @@ class Segment:
             rows = self.db.execute(f"SELECT {frames.DIRECTORY} FROM frame ORDER BY id").fetchall()
             self.known_directory = np.array(rows, _DIRECTORY) if rows else np.zeros(0, _DIRECTORY)
         return self.known_directory
+
+
+def _decoded(db: sqlite3.Connection, table: str, id_: int, histograms: bool) -> Rollup:
+    return rollup.decode(*db.execute(f"SELECT keys, sums, {'hist' if histograms else 'NULL'} FROM {table} WHERE id=?", (id_,)).fetchone())
 
 
 @dataclass(slots=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Final
 
 import numpy as np
@@ -133,14 +132,8 @@ def _stored(segment: Segment, wanted: Wanted) -> Sequence[Rollup]:
 
 def _read(segment: Segment, whole: int, wanted: Wanted) -> Sequence[Rollup]:
     query = "SELECT id FROM rollup WHERE whole=? AND max_hour>=? AND min_hour<?"
-    ids = [row[0] for row in segment.db.execute(query, (whole, wanted.window.first_hour, wanted.window.end_hour))]
-    histograms = wanted.histograms
-    return [segment.rollups.read((segment.file, "rollup", id_, histograms), partial(_decoded, segment, id_, histograms)) for id_ in ids]
-
-
-def _decoded(segment: Segment, id_: int, histograms: bool) -> Rollup:
-    row = segment.db.execute(f"SELECT keys, sums, {'hist' if histograms else 'NULL'} FROM rollup WHERE id=?", (id_,)).fetchone()
-    return rollup.decode(*row)
+    ids = segment.db.execute(query, (whole, wanted.window.first_hour, wanted.window.end_hour)).fetchall()
+    return [segment.rollup("rollup", id_, wanted.histograms) for (id_,) in ids]
 
 
 def _chosen(part: Rollup, wanted: Wanted) -> Rollup:
