@@ -184,6 +184,25 @@ async def test_pages_stay_in_order_while_spans_are_added(tmp_path: Path) -> None
     assert [span.span_id for span in first.rows + second.rows] == [program(1).span_id(seq) for seq in range(10, 0, -1)]
 
 
+@pytest.mark.parametrize("killed", [False, True])
+async def test_only_the_end_of_a_killed_process_is_looked_for_in_all_segments(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, killed: bool
+) -> None:
+    one = program(1, 40)
+    store = await filled(tmp_path, one, limits=Limits(spans=8))
+    assert len(list((tmp_path / "traces").glob("seg*.db"))) > 3
+    read: list[Path] = []
+    connect = schema.connect
+
+    def noted(path: Path, **options: bool) -> sqlite3.Connection:
+        read.append(path)
+        return connect(path, **options)
+
+    monkeypatch.setattr(schema, "connect", noted)
+    await store.finish(one.name, killed=killed)
+    assert bool(read) == killed
+
+
 @pytest.mark.parametrize("file", ["catalog.db", "seg00001.db"])
 async def test_a_store_of_a_newer_version_is_left_alone(tmp_path: Path, file: str) -> None:
     await (await filled(tmp_path, program(1))).aclose()

@@ -61,14 +61,12 @@ class Writer:
         """Keep what is open as unfinished spans and close the run."""
         try:
             segment = self._segment(now_ns)
-            row = segment.db.execute("SELECT src FROM position WHERE name=?", (name,)).fetchone()
-            source = None if row is None else int(row[0])
-            seen = 0 if source is None else self._last_seen(source)
+            cut_off = self._cut_off(segment, name, killed)
             with schema.transaction(segment.db):
-                if source is not None:
-                    taking.close_open_spans(segment, source, self._run_of(source), seen, self._compressed)
+                if cut_off is not None:
+                    taking.close_open_spans(segment, *cut_off, self._compressed)
                 segment.db.execute("UPDATE position SET finished=1 WHERE name=?", (name,))
-            self._finish_catalog(name, killed, seen)
+            self._finish_catalog(name, killed, 0 if cut_off is None else cut_off[2])
         except BaseException:
             self.drop()
             raise
@@ -173,15 +171,20 @@ class Writer:
                     db.execute("UPDATE source SET damaged=damaged+? WHERE id=?", (batch.damaged, ids.source))
         return resolved
 
-    def _run_of(self, source: int) -> int:
-        return int(self.catalog_db().execute("SELECT run FROM source WHERE id=?", (source,)).fetchone()[0])
+    def _cut_off(self, segment: Live, name: str, killed: bool) -> tuple[int, int, int] | None:
+        """Which process, of which run, and when it was last heard of; None for one that ended with no call open: nothing is looked up."""
+        row = segment.db.execute("SELECT src FROM position WHERE name=?", (name,)).fetchone()
+        if row is None or not (killed or segment.open_seqs.get(int(row[0]))):
+            return None
+        source = int(row[0])
+        run = int(self.catalog_db().execute("SELECT run FROM source WHERE id=?", (source,)).fetchone()[0])
+        return source, run, self._last_seen(source, run)
 
-    def _last_seen(self, source: int) -> int:
+    def _last_seen(self, source: int, run: int) -> int:
         """When a process was last heard of: by its spans, or by its counts, which are told of a run's processes together."""
-        run = self._run_of(source)
         alone = self.catalog_db().execute("SELECT count(*) FROM source WHERE run=?", (run,)).fetchone()[0] == 1
         last = 0
-        for one in segments.listed(self._folder):
+        for one in self._sound():
             with closing(schema.connect(one.path, sealed=one.sealed)) as db:
                 last = max(last, last_seen.in_spans(db, source), last_seen.in_counts(db, run) if alone else 0)
         return last
