@@ -155,8 +155,9 @@ static inline void begin_dark(Span *s)
 
 static PyObject *lenders; /* list of the Functions that call dark ones */
 
-/* `up`, which began before its function was dark if ever that was, has called a dark one: for `seen` ticks with probes, and `crossed` after that. */
-static void lend(Span *up, u64 seen, u64 crossed)
+/* `up`, which began before its function was dark if ever that was, has called a dark one: `seen` ticks of that had probes, and of `lost` no
+ * call knows whose time it was. */
+static void lend(Span *up, u64 seen, i64 lost)
 {
     Governed *g = &up->fn->governed;
     if (unlikely(!g->lends)) {
@@ -165,31 +166,40 @@ static void lend(Span *up, u64 seen, u64 crossed)
             PyErr_Clear(); /* its self time stays uncorrected */
     }
     g->lent += seen;
-    g->crossed += crossed;
+    g->crossed += lost;
+}
+
+/* Ticks of `s` that were seen: until its phase ended. Its self time is `own`, or what was seen of that. */
+static inline u64 seen_of(Span *s, u64 now, u64 duration, u64 *own)
+{
+    u64 until = governor.phase - s->phase < PHASES ? governor.ended[s->phase % PHASES] : s->start, seen, known;
+    seen = until > s->start ? until - s->start : 0;
+    known = s->seen_until > until ? s->seen_until - s->start : seen;
+    *own = (i64)known > s->covered - s->later ? known - (u64)(s->covered - s->later) : 0;
+    if (s->up != NULL && s->up->phase == s->phase)
+        s->up->seen_until = now;
+    return seen;
 }
 
 /* A call of a dark function has ended: what is seen stands for what is not. Where its phase ended before it, its self time is what was seen
- * of it. Returns that. */
+ * of it, and whoever called it learns how much of its duration is in nobody's self time. What is suspended keeps all of its own, and is no
+ * example then. Returns the self time. */
 static NEVER_INLINE u64 end_dark(Span *s, u64 now, u64 duration, u64 own)
 {
     Governed *g = &s->fn->governed;
-    u64 seen = duration;
-    if (s->phase != governor.phase) {
-        u64 until = governor.phase - s->phase < PHASES ? governor.ended[s->phase % PHASES] : s->start, known;
-        seen = until > s->start ? until - s->start : 0;
-        known = s->seen_until > until ? s->seen_until - s->start : seen;
-        own = (i64)known > s->covered - s->later ? known - (u64)(s->covered - s->later) : 0;
-        if (s->up != NULL && s->up->phase == s->phase)
-            s->up->seen_until = now;
-    }
+    int crossing = s->phase != governor.phase;
+    u64 whole = own, seen = crossing && !FLOWS(s) ? seen_of(s, now, duration, &own) : duration;
     if (s->up != NULL) {
+        i64 lost = s->lost + (i64)(whole - own);
         s->up->below++;
-        if (s->up->phase != s->phase)
-            s->up->later += (i64)duration;
         if (s->up->phase == 0)
-            lend(s->up, seen, duration - seen);
+            lend(s->up, seen, lost);
+        else {
+            s->up->lost += lost;
+            s->up->later += s->up->phase != s->phase ? (i64)duration : 0;
+        }
     }
-    if (!(s->flags & FLAG_ERROR)) { /* failing ones are all recorded */
+    if (!(s->flags & FLAG_ERROR) && !(crossing && FLOWS(s))) { /* failing ones are all recorded */
         g->seen++;
         g->seen_total += duration;
         g->seen_self += own;

@@ -64,7 +64,7 @@ static PyMemberDef function_members[] = {
     {"seen_spent", T_ULONGLONG, offsetof(Function, governed.seen_spent), READONLY, NULL},
     {"seen_below", T_ULONGLONG, offsetof(Function, governed.seen_below), READONLY, NULL},
     {"lent", T_ULONGLONG, offsetof(Function, governed.lent), READONLY, NULL},
-    {"crossed", T_ULONGLONG, offsetof(Function, governed.crossed), READONLY, NULL},
+    {"crossed", T_LONGLONG, offsetof(Function, governed.crossed), READONLY, NULL},
     {NULL, 0, 0, 0, NULL},
 };
 

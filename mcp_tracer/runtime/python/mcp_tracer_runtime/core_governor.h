@@ -17,7 +17,8 @@ typedef struct {
     u64 missed;                   /* calls without probes */
     u64 seen, seen_total, seen_self; /* calls that began while `dark` and with probes */
     u64 seen_counted, seen_spent, seen_below; /* what tracing did within them: calls counted, ticks of recording, calls right below */
-    u64 lent, crossed;            /* of what began with its probes on for good and calls dark functions: its time in dark calls while they had probes, and after that */
+    u64 lent;                     /* of what began with its probes on for good and calls dark functions: its time in dark calls while they had probes; */
+    i64 crossed;                  /* and what of these is in nobody's self time */
     char listed;                  /* in `ever_counted` */
     char always;                  /* each call is recorded: of databases, HTTP and tests */
     char event;                   /* a site of lines or values: what comes there takes no time of its own; `off`: it is only numbered, as `missed` */

@@ -14,7 +14,7 @@ typedef struct Span {
     u32 took;                    /* ticks that beginning to record it took, where that was measured */
     u32 phase, below;            /* in which it began, 0 where its function was not dark; dark calls right below */
     u64 counted_before, spent_before, seen_until; /* what tracing had done then; until when callees were seen, where a phase ended in it */
-    i64 later;                   /* of what is covered, by calls of later phases */
+    i64 later, lost;             /* of what is covered: by calls of later phases; in nobody's self time */
     u8 flags;
     char detail, record, counted, announced, awaiting, closed, generator, linked; /* counted: 2 where it must never be recorded: too deep */
     OpenEntry *entry;            /* its place in the table of open spans; NULL: none */
@@ -134,7 +134,7 @@ static inline Span *span_new(PyTypeObject *type)
     s->covered = 0;
     s->err = s->events = s->others = s->took = s->phase = s->below = s->shown = 0;
     s->seen_until = 0;
-    s->later = 0;
+    s->later = s->lost = 0;
     s->flags = 0;
     s->detail = s->record = s->counted = s->announced = s->awaiting = s->closed = s->generator = s->linked = 0;
     s->entry = NULL;

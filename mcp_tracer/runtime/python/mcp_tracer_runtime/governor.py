@@ -335,7 +335,7 @@ def measured(fn, took):
 
 def flush():
     """Write what was counted since the last time, and what that stands for."""
-    phases.write()
+    estimates.write()
     if core is not None:
         core.write_counted()
         return
@@ -376,4 +376,4 @@ def after_fork():
     _window[:] = _window[0] + 1, process_time_ns(), *usage()
 
 
-from . import phases  # noqa: E402 - each needs the other
+from . import estimates, phases  # noqa: E402 - each needs the other

@@ -6,13 +6,12 @@ A phase with probes ends when it has cost what the budget allows a cycle; how lo
 thread ends it. What a call costs needs no calibration: it is by how much the same number of calls takes longer with probes than without.
 """
 
-import sys
 from time import process_time_ns
 
-from . import clock, governor, msgpack, state
+from . import clock, estimates, governor, state
+from .estimates import Dark, dark
 from .native import core
 
-ESTIMATED = 16  # flag of records
 CYCLE_NS = 20_000_000  # of CPU time: about so long is a phase without probes
 PATIENCE = 4  # windows in a row in which counting alone was too much
 SHORT, LONG = 0.001, 0.2  # seconds that the flush thread sleeps between two looks
@@ -20,8 +19,6 @@ FOREVER = 1 << 62
 CYCLES = 9
 LEAST_ROOM = 0.2  # of the budget is for counting, however much recording takes
 
-dark = {}  # function or site of one -> Dark
-callers = {}  # function or site of which calls that began while it was not dark call dark ones -> Caller
 probing = True  # the probes of dark functions are on
 _over = [0, 0.0, 0.0]  # windows in a row in which counting was too much, the program's own time in them, the budget's room for counting
 _mark = [0, 0, 0]  # CPU time, recording and calls counted when the last phase ended
@@ -36,28 +33,6 @@ _phase = {
 _price = [0.0]  # what counting a call takes, in ns: the middle one of what the last cycles had
 _prices = []
 _pause = [SHORT, 0]  # seconds; CPU time at the last look
-
-
-class Dark:
-    """A dark function or a site of one: what was seen of it before and until the last cycle began, what was missed until then, the share of
-    the program's time that counting it takes, and how many calls, how much total and self time are not yet written."""
-
-    __slots__ = ("before", "calls", "missed", "own", "seen", "share", "total")
-
-    def __init__(self, fn, share):
-        self.before = self.seen = _seen(fn)
-        self.missed, self.share = fn.missed, share
-        self.calls = self.total = self.own = 0.0
-
-
-class Caller:
-    """What calls dark functions: what of its time in them ran on into phases without probes, until the last cycle, and how much of its self
-    time was theirs."""
-
-    __slots__ = ("crossed", "own")
-
-    def __init__(self):
-        self.crossed, self.own = 0, 0.0
 
 
 # --- going dark, and coming back ---
@@ -117,7 +92,7 @@ def _lighten(owner):
             fn.off = False
         known = dark.pop(fn, None)
         if known is not None:
-            _write(fn, known)
+            estimates.write_calls(fn, known)
 
 
 def review():
@@ -145,18 +120,12 @@ def end():
 
 
 def forget():
-    """In a child after a fork: what was missed is the parent's to write, and there is no thread that would end a phase."""
+    """In a child after a fork: there is no thread that would end a phase."""
     global probing
-    for fn in dark:
-        fn.dark = fn.off = False  # sites of events, too: what was hushed counts again
-    dark.clear()
-    callers.clear()
+    estimates.forget()
     probing = True
     if core is not None:
         core.phase(FOREVER)
-        for fn in core.lenders():
-            callers[fn] = Caller()
-            callers[fn].crossed = fn.crossed
 
 
 # --- phases ---
@@ -206,56 +175,18 @@ def _open():
 
 def _learn(elapsed):
     """What the cycle that ends tells: what counting a call takes, and how long the missed calls took."""
-    seen = {fn: _seen(fn) for fn in dark}
+    found = {fn: estimates.seen(fn) for fn in dark}
     missed = {fn: fn.missed - dark[fn].missed for fn in _owners()}
-    met = {fn: seen[fn][0] - dark[fn].seen[0] for fn in missed}
+    met = {fn: found[fn][0] - dark[fn].seen[0] for fn in missed}
     calls, others = sum(met.values()), sum(missed.values())
     if calls > 1000 and others > 1000:
         cost = _phase["probed"] - _phase["spent"] - elapsed * calls / others
         _prices.append(min(max(cost / max(_phase["counted"], 1), governor.price() / 2), governor.price() * 6))
         del _prices[:-CYCLES]
         _price[0] = sorted(_prices)[len(_prices) // 2]
-    guesses = []
-    for fn, known in dark.items():
-        owner = fn.owner or fn
-        calls = missed[owner] if fn is owner else (seen[fn][0] - known.seen[0]) * (missed[owner] / met[owner] if met[owner] else 0.0)
-        guesses.append((known, calls, *_each(known, seen[fn])))
-        if fn is owner:
-            known.missed += missed[fn]  # and not what it is by now: the program may have run on
-            known.share = (known.share * 3 + met[fn] * _price[0] / max(_phase["probed"], 1)) / 4
-        known.seen = seen[fn]
-    _take_back(_take(guesses, clock.tick() - _phase["ended"]))
-
-
-def _each(known, seen):
-    """(total, self) ticks of a call, as far as calls were seen, without what tracing took of it."""
-    met, total, own, counted, spent, below = (new - old for new, old in zip(seen, known.before))  # noqa: B905 - `strict` needs Python 3.10
-    if not met:
-        return 0.0, 0.0
-    price = clock.ticks(_price[0])
-    within = met * governor.inside()
-    whole = max(total - spent - price * (counted + within), total * 0.02)
-    return whole / met, max(own - price * (within + below * (1 - governor.inside())), own * 0.02) / met
-
-
-def _take(guesses, passed):
-    """Take the missed calls to account. Together they took themselves no more than what has `passed` on the clock, in each thread. Returns
-    what they took."""
-    most = passed * max(len(sys._current_frames()) - 1, 1)
-    part = min(most / max(sum(calls * own for _, calls, _, own in guesses), 1), 1.0)
-    for known, calls, total, own in guesses:
-        known.calls += calls
-        known.total += calls * max(total * part, own * part)
-        known.own += calls * own * part
-    return sum(calls * own for _, calls, _, own in guesses) * part
-
-
-def _take_back(taken):
-    """Callers had what missed calls took, `taken`, as self time, by their part in what seen calls took."""
-    lenders = list(core.lenders())
-    whole = sum(fn.lent for fn in lenders) or 1
-    for fn in lenders:
-        callers.setdefault(fn, Caller()).own += taken * fn.lent / whole
+    for fn in missed:
+        dark[fn].share = (dark[fn].share * 3 + met[fn] * _price[0] / max(_phase["probed"], 1)) / 4
+    estimates.account(found, missed, clock.ticks(_price[0]), clock.tick() - _phase["ended"])
 
 
 def step():
@@ -279,18 +210,6 @@ def resume():
         _open()
 
 
-# --- what was seen and missed ---
-
-
-def _seen(fn):
-    return fn.seen + (fn.missed if fn.event else 0), fn.seen_total, fn.seen_self, fn.seen_counted, fn.seen_spent, fn.seen_below
-
-
-def mean(fn):
-    """Ticks that a call of `fn` takes on average, as far as it was seen."""
-    return fn.seen_total // fn.seen if fn.seen else 0
-
-
 def recorded_after_all(fn):
     """A call without probes failed: it is recorded, and none of those that were missed; they may be accounted for already."""
     known = dark.get(fn)
@@ -298,32 +217,3 @@ def recorded_after_all(fn):
         known.calls -= 1
     else:
         fn.missed -= 1
-
-
-def write():
-    """A record for each dark function of which calls were missed, and for each caller whose self time was partly theirs."""
-    for fn, known in list(dark.items()):
-        _write(fn, known)
-    for fn, known in list(callers.items()):
-        own, known.own = known.own - (fn.crossed - known.crossed), 0.0
-        known.crossed = fn.crossed
-        if abs(own) >= 1:
-            _put(fn, 0, (0, -int(own), 0, 0, 0))
-
-
-def _write(fn, known):
-    calls = int(known.calls)
-    if calls < 1:
-        return
-    part = calls / known.calls
-    total, own = int(known.total * part), int(known.own * part)
-    known.calls, known.total, known.own = known.calls - calls, known.total - total, known.own - own
-    mean = total // calls
-    _put(fn, calls, (total, own, mean, mean, 0))
-
-
-def _put(fn, calls, numbers):
-    if not fn.defined:
-        fn.define()
-    payload = b"A\x95" + b"".join([msgpack.integer(number) for number in numbers])
-    state.spool.put((clock.tick(), 0, 0, 0, 0, 0, fn.id, len(payload), 0, 0, 5, ESTIMATED, 0, calls), payload)

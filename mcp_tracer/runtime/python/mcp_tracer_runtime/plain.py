@@ -3,7 +3,7 @@
 import sys
 from _thread import get_ident
 
-from . import exceptions, faults, governor, phases, spans, state
+from . import estimates, exceptions, faults, governor, phases, spans, state
 from .clock import tick
 from .detail import BRIEF, CHARGED, charge, choose, latest
 from .spans import WIDE, Span, count_ended, cover, current, finish, light, prepare
@@ -170,11 +170,11 @@ def fail_unseen(fn):
             return
         span = Span()
         span.fn, span.up, span.trace, span.counted, span.thread = fn, up, trace, 1, get_ident()
-        span.start = now - phases.mean(fn)
+        span.start = now - estimates.mean(fn)
         fn.since += 1
         exceptions.record(span, error)
         if span.record:
-            span.flags |= phases.ESTIMATED
+            span.flags |= estimates.ESTIMATED
             if up is not None:
                 cover(up, span.start, now)
             finish(span, now)
