@@ -1,7 +1,8 @@
 """Released packages' own test suites give the same results traced: uninstrumented, and at levels 1, 2, 3 and 5, in place and on load.
 
 `python tests/proofs/proof_suites.py [NAME…]`. Slow: every suite runs a dozen times. Source distributions, environments and what pytest said
-last are kept in the cache folder (--cache, else $MCP_TRACER_PROOFS, else build/proofs).
+last are kept in the cache folder (--cache, else $MCP_TRACER_PROOFS, else build/proofs). What each run gave is kept in
+results/suites_python.json, from which results/suites_python.md is written.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parents[1])]
 
 from suites import attempts, reporting  # noqa: E402
-from suites.packages import ALL, NAMED  # noqa: E402
-from suites.place import prepare  # noqa: E402
+from suites.packages import ALL, NAMED, Suite  # noqa: E402
+from suites.place import Place, prepare  # noqa: E402
 
 WAYS = "in_place:1235,explicit:123,on_load:1235,in_place+:2,on_load+:25"
 
@@ -32,12 +33,15 @@ def main() -> int:
     if unknown:
         sys.exit(f"Not in the table: {', '.join(sorted(unknown))}")
     asked.cache.mkdir(parents=True, exist_ok=True)
-    results = [
-        attempts.attempt(suite, lambda suite: prepare(suite, asked.cache, asked.python, asked.core), asked.ways, asked.settings)
-        for suite in suites
-    ]
-    if asked.write:
-        print(f"written: {reporting.write(results)}")
+
+    def place(suite: Suite) -> Place:
+        return prepare(suite, asked.cache, asked.python, asked.core)
+
+    def seen(result: reporting.Result) -> None:  # at once: a command that is broken off has told what it saw until then
+        if asked.write:
+            reporting.write([result], ALL)
+
+    results = [attempts.attempt(suite, place, asked.ways, asked.settings, seen) for suite in suites]
     bad = [result.title for result in results if not result.good]
     print(f"{len(results) - len(bad)} of {len(results)} suites give the same" + (f"; not so: {', '.join(bad)}" if bad else ""))
     return 1 if bad else 0

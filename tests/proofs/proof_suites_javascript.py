@@ -38,7 +38,7 @@ def main() -> int:
         for suite in suites
     ]
     if asked.write:
-        print(f"written: {reporting.write(results, 'suites_javascript', 'npm packages’ own test suites, traced')}")
+        print(f"written: {reporting.write(results, table, 'suites_javascript', 'npm packages’ own test suites, traced')}")
     bad = [result.title for result in results if not result.good]
     print(f"{len(results) - len(bad)} of {len(results)} suites give the same" + (f"; not so: {', '.join(bad)}" if bad else ""))
     return 1 if bad else 0

@@ -16,9 +16,15 @@ def ways(text: str) -> list[Way]:
     return [Way(style.rstrip("+"), int(level), style.endswith("+")) for style, _, levels in pairs for level in levels]
 
 
-def attempt(suite: Suite, prepare: Callable[[Suite], Place], wanted: Sequence[Way], settings: Sequence[str]) -> reporting.Result:
-    """Set up, run untraced, then traced in each of the `wanted` ways, saying what comes of it."""
-    result = reporting.Result(suite)
+def attempt(
+    suite: Suite,
+    prepare: Callable[[Suite], Place],
+    wanted: Sequence[Way],
+    settings: Sequence[str],
+    seen: Callable[[reporting.Result], object] = lambda result: None,
+) -> reporting.Result:
+    """Set up, run untraced, then traced in each of the `wanted` ways, saying what comes of it; `seen` is called after each."""
+    result = reporting.Result(suite, settings=settings)
     print(f"== {suite.name} {suite.version}", flush=True)
     try:
         place = prepare(suite)
@@ -30,6 +36,7 @@ def attempt(suite: Suite, prepare: Callable[[Suite], Place], wanted: Sequence[Wa
             result.compared.append(comparing.compare(place, result.baseline, way))
             print(reporting.line(result.compared[-1]), flush=True)
             reporting.keep_output(place, result.compared[-1])
+            seen(result)
         place.end()
     except Broken as error:
         result.broken = str(error)

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import report
 
+from suites import kept
 from suites.comparing import Baseline, Compared
 from suites.packages import Suite
 from suites.place import Place
 
 SHOWN = 12
+WHOLE = ("tests", "test", "testing", "")
+PYTHON_TITLE = "Python packages' own test suites, traced"
 
 
 @dataclass
@@ -24,6 +29,7 @@ class Result:
     baseline: Baseline | None = None
     compared: list[Compared] = field(default_factory=list)
     broken: str = ""
+    settings: Sequence[str] = ()
 
     @property
     def title(self) -> str:
@@ -71,44 +77,51 @@ def keep_output(place: Place, one: Compared) -> None:
     (folder / f"{str(one.way).replace(' ', '-')}.txt").write_text(one.outcome.output)
 
 
-def write(results: list[Result], name: str = "suites_python", title: str = "Python packages' own test suites, traced") -> Path:
-    """`results/<name>.md`."""
+def write(results: list[Result], suites: Iterable[Suite], name: str = "suites_python", title: str = PYTHON_TITLE) -> Path:
+    """`results/<name>.md`, from what was kept of earlier commands and what `results` adds; `suites` know the tests not to be satisfied."""
+    rows = [
+        kept.row(result.place, result.baseline, one, counted(result.baseline.tests), result.settings)
+        for result in results
+        if result.place and result.baseline
+        for one in result.compared
+    ]
+    known = kept.merge(name, rows)
+    good = sum(one["good"] for one in known)
     lines = [
-        "Each suite ran twice untraced and once in each way. `x`: CPU time of the test process against the untraced run.",
+        f"- {len(known)} runs, kept from several commands, each with the commit that it holds for; {good} gave the same.",
+        '- The suite ran twice untraced first. `x`: CPU time of the test process against the untraced run, rough. "The same": each test\'s',
+        "  outcome, every file restored byte by byte, no fault counted, spans recorded. *With tests*: the tests are traced, too.",
         "",
+        "| Suite | on | untraced | way | traced | x | spans | commit |",
+        "|---|---|---|---|---|---|---|---|",
     ]
-    lines += [
-        "| Suite | untraced | traced | the same | x at levels 1 / 2 / 3 / 5 on load | spans at 2 | faults |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    lines += [_row(result) for result in results]
-    lines += _differences(results) + _exceptions(results)
-    return report.write(name, title, lines)
+    lines += _rows(known)
+    return report.write(name, title, lines + _differences(known) + _exceptions(suites))
 
 
-def _row(result: Result) -> str:
-    if result.broken or result.baseline is None:
-        return f"| {result.title} | could not be tried: {result.broken.splitlines()[0][:80] if result.broken else '?'} | | | | | |"
-    same = sum(one.good for one in result.compared)
-    loads = {one.way.level: one for one in result.compared if one.way.style == "on_load" and not one.way.everything}
-    ratios = " / ".join(f"{loads[level].ratio:.2f}" if level in loads else "–" for level in (1, 2, 3, 5))
-    spans = f"{loads[2].outcome.spans:,}" if 2 in loads else "–"
-    faults = sum(one.outcome.faults for one in result.compared)
-    flaky = f" ({len(result.baseline.flaky)} flaky)" if result.baseline.flaky else ""
-    untraced = counted(result.baseline.tests) + flaky
-    return f"| {result.title} | {untraced} | {len(result.compared)} ways | {same} | {ratios} | {spans} | {faults} |"
-
-
-def _differences(results: list[Result]) -> list[str]:
-    bad = [(result.title, one) for result in results for one in result.compared if not one.good or one.once]
-    lines = ["", "## Differences", ""] if bad else []
-    for title, one in bad:
-        details = [f"`{name}`: {change}" for name, change in one.differing.items()] + [f"`{name}`: only once" for name in one.once]
-        lines.append(f"- {title}, {one.way}: " + "; ".join(details[:SHOWN] + [note.splitlines()[0] for note in one.outcome.notes]))
-        lines[-1] += f"; {one.outcome.faults} faults" if one.outcome.faults else ""
+def _rows(known: list[dict[str, Any]]) -> list[str]:
+    lines: list[str] = []
+    last: tuple[str, ...] = ()
+    for one in known:
+        part = "" if one["tests"] in WHOLE else f", {len(one['tests'].split())} of its test files or folders"
+        head = (f"{one['suite']} {one['version']}{part}", one["where"], one["untraced"])
+        shown = head if head != last else ("", "", "")
+        last = head
+        way = ", ".join([one["way"].replace("_", " "), *one["settings"]])
+        cells = (*shown, way, kept.told(one), str(one["x"]), f"{one['spans']:,}", one["commit"])
+        lines.append(f"| {' | '.join(cells)} |")
     return lines
 
 
-def _exceptions(results: list[Result]) -> list[str]:
-    known = [(result.suite.name, name, why) for result in results for name, why in result.suite.exceptions.items()]
+def _differences(known: list[dict[str, Any]]) -> list[str]:
+    bad = [one for one in known if one["differing"] or one["once"]]
+    lines = ["", "## Differences", ""] if bad else []
+    for one in bad:
+        details = [f"`{name}`: {change}" for name, change in one["differing"].items()] + [f"`{name}`: only once" for name in one["once"]]
+        lines.append(f"- {one['suite']} on {one['where']}, {one['way']}: " + "; ".join(details))
+    return lines
+
+
+def _exceptions(suites: Iterable[Suite]) -> list[str]:
+    known = [(suite.name, name, why) for suite in suites for name, why in suite.exceptions.items()]
     return ["", "## Tests that cannot be satisfied", "", *(f"- {name}: `{test}`: {why}" for name, test, why in known)] if known else []
