@@ -21,8 +21,14 @@ import functools
 def take(value):
     return value
 
-once = take(functools.partial(max, 1))
+class Own(functools.partial):
+    pass
+
+once, noted = take(functools.partial(max, 1)), functools.partial(max, 1)
 assert functools.partial(once, 2).func is max
+assert take(Own(max)).__reduce__()[2][3] is None
+noted.why = "kept"
+assert take(noted).__reduce__()[2][3] == {"why": "kept"}
 """
 
 
@@ -32,9 +38,10 @@ def test_an_exception_pickles_as_before(project: Any) -> None:
     assert [value[1] for value in shown] == [{"args": ("ext", 7, ["tuple", 1])}, {"args": ("ext", 7, ["tuple", 2]), "hint": "why"}]
 
 
-def test_a_partial_of_a_partial_is_one(project: Any) -> None:
-    if project.core == "c":  # Python alone reads no dictionary without making it
-        assert project.trace(PARTIAL).one("take").params["value"][2][0] == "functools.partial"
+def test_a_partial_of_a_partial_is_one(project: Any, python: str) -> None:
+    shown = [span.params["value"][2] for span in project.trace(PARTIAL, python=python).of("take")]
+    assert [value[0] for value in shown] == ["functools.partial", "__main__.Own", "functools.partial"]
+    assert shown[2][1:] in ([{"why": "kept"}], [])  # before Python 3.10 its fields are not read
 
 
 MAKING = """

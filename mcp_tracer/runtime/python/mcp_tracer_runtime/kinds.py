@@ -2,6 +2,7 @@
 `==` and `hash` with code of its own, so none of these is used."""
 
 import sys
+from _functools import partial
 from _weakref import ref
 from itertools import islice
 
@@ -13,6 +14,7 @@ _mro = type.__dict__["__mro__"].__get__
 _namespace = type.__dict__["__dict__"].__get__
 _flags = type.__dict__["__flags__"].__get__
 _reduced = BaseException.__dict__["__reduce__"]
+_reduced_partial = partial.__dict__["__reduce__"]
 _HEAP_TYPE, _TYPE_SUBCLASS = 0x200, 1 << 31  # in `__flags__`: made by a `class` statement; instances are classes
 VALUE, ARGS = "value", "args"  # pseudo-fields: what lies in a built-in base
 _plans = {}  # id of a class -> (weak reference to it, plan)
@@ -122,11 +124,14 @@ def own_fields(value, fields, most):
 
 
 def instance_dict(value, fields):
-    """The dictionary of an instance whose plan has one."""
+    """The dictionary of an instance whose plan has one. Of exceptions and partials reading `__dict__` would make one, with which they pickle
+    otherwise, and partials of them nest otherwise."""
     if None in fields:
         for base in _mro(type(value)):
             if base is BaseException:
-                return next(iter(_reduced(value)[2:]), {})  # to read `__dict__` would make one, with which it pickles otherwise
+                return next(iter(_reduced(value)[2:]), {})
+            if base is partial:
+                return _reduced_partial(value)[2][3] or {}
             if _holds_dict(base):
                 return _namespace(base)["__dict__"].__get__(value)
     return {}
