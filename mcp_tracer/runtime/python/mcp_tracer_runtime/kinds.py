@@ -124,8 +124,8 @@ def own_fields(value, fields, most):
 
 
 def instance_dict(value, fields):
-    """The dictionary of an instance whose plan has one. Of exceptions and partials reading `__dict__` would make one, with which they pickle
-    otherwise, and partials of them nest otherwise."""
+    """The dictionary of an instance whose plan has one. Of exceptions and partials reading `__dict__` would make one, with which they
+    pickle and nest otherwise."""
     if None in fields:
         for base in _mro(type(value)):
             if base is BaseException:

@@ -71,7 +71,7 @@ class It(unittest.TestCase):
 '''
 
 
-def check_failures(project: Any, *runner: str, parts: tuple[str, str] | None = ("AssertionError", "1 != 0"), **options: str) -> None:
+def check_failures(project: Any, *runner: str, **options: str) -> None:
     """A failed test has the exception that failed it, and where."""
     project.write("plain.py", "def untouched(): pass\n")
     project.write("test_it.py", FAILING, 0)
@@ -82,7 +82,7 @@ def check_failures(project: Any, *runner: str, parts: tuple[str, str] | None = (
         "expected": None,
         "good": ("OSError", "untidy"),
         "late": ("LookupError", "early"),
-        "parts": parts,
+        "parts": ("AssertionError", "1 != 0"),
         "sum": ("AssertionError", "2 != 3"),
     }
     file, line, name = errors["sum"]["stack"][0]
@@ -95,6 +95,30 @@ def test_a_failed_test_has_the_exception_that_failed_it(project: Any, python: st
 
 
 def test_a_failed_test_of_unittest_has_its_exception_under_pytest(project: Any) -> None:
-    check_failures(
-        project, "pytest", "-q", "-p", "no:cacheprovider", "test_it.py", parts=None
-    )  # pytest reports the parts that failed, and calls their test passed
+    check_failures(project, "pytest", "-q", "-p", "no:cacheprovider", "test_it.py")
+
+
+PARTS = """import pytest
+def test_some(subtests):
+    for n in range(4):
+        with subtests.test(n=n):
+            assert n < 2
+def test_expected(subtests):
+    with subtests.test("one"):
+        pytest.xfail("known")
+def test_all(subtests):
+    with subtests.test("one"):
+        pass
+"""
+
+
+def test_a_test_fails_with_the_first_of_its_subtests(project: Any) -> None:
+    project.write("plain.py", "def untouched(): pass\n")
+    project.write("test_it.py", "import plain\n" + PARTS, 0)
+    for more in ((), ("-n1", "-p", "xdist")):
+        project.run("-m", "pytest", "-q", "-p", "no:cacheprovider", *more, "test_it.py", MCP_TRACER_DEBUG="1")
+    tests = [span for run in project.runs() for span in run.of("test")]
+    told = [(span.sections["T"]["test.case.name"][-4:], span.sections["T"]["test.case.result.status"]) for span in tests]
+    assert told == 2 * [("some", "fail"), ("cted", "pass"), ("_all", "pass")]
+    assert [span.sections["E"]["stack"][0][:2] for span in tests if "E" in span.sections] == 2 * [["test_it.py", 6]]
+    assert [run.end["faults"] for run in project.runs() if run.end] == [0] * len(project.runs())
