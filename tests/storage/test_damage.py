@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mcp_tracer.model.errors import UserError
+from mcp_tracer.model.errors import Unavailable, UserError
 from mcp_tracer.model.query import SpanQuery
 from mcp_tracer.model.sql import SqlQuery
 from mcp_tracer.storage.sqlite import SqliteSpanStore
@@ -176,3 +176,30 @@ async def test_a_segment_that_was_put_back_is_read_again(tmp_path: Path) -> None
     assert await store.lacking() == ()
     assert len((await store.search(SpanQuery(limit=2000))).rows) == 807
     await store.aclose()
+
+
+@pytest.mark.parametrize("harm", [middle, header, emptied, Path.unlink])
+async def test_without_its_catalog_a_store_says_what_to_do_and_that_helps(tmp_path: Path, harm: Callable[[Path], object]) -> None:
+    folder = await three(tmp_path, sealed=True)
+    harm(folder / "catalog.db")
+    store = SqliteSpanStore(folder)
+    for ask in (ANSWERS["runs"], ANSWERS["search"], ANSWERS["sql"], lambda store: store.append(batches_of(program(4, 5), tmp_path))):
+        with pytest.raises(
+            Unavailable, match=r"catalog\.db, which names .* cannot be read: .* move the whole folder .* away to start anew"
+        ):
+            await ask(store)
+    await store.aclose()
+    folder.rename(tmp_path / "kept")
+    store = await filled(tmp_path, program(4, 5))
+    assert [run.spans for run in (await store.runs()).rows] == [5]
+
+
+async def test_a_copy_of_the_catalog_brings_everything_back(tmp_path: Path) -> None:
+    folder = await three(tmp_path, sealed=True)
+    copy = (folder / "catalog.db").read_bytes()
+    header(folder / "catalog.db")
+    store = SqliteSpanStore(folder)
+    with pytest.raises(Unavailable):
+        await store.runs()
+    (folder / "catalog.db").write_bytes(copy)
+    assert len((await store.runs()).rows) == 3

@@ -190,6 +190,7 @@ async def test_only_the_end_of_a_killed_process_is_looked_for_in_all_segments(
 ) -> None:
     one = program(1, 40)
     store = await filled(tmp_path, one, limits=Limits(spans=8))
+    await store.seal()
     assert len(list((tmp_path / "traces").glob("seg*.db"))) > 3
     read: list[Path] = []
     connect = schema.connect

@@ -37,7 +37,7 @@ _local = threading.local()
 def _compressor(level: int) -> zstandard.ZstdCompressor:
     made: dict[int, zstandard.ZstdCompressor] = _local.__dict__.setdefault("compressors", {})
     if level not in made:
-        made[level] = zstandard.ZstdCompressor(level=level)
+        made[level] = zstandard.ZstdCompressor(level=level, write_checksum=True)
     return made[level]
 
 

@@ -9,6 +9,7 @@ import json
 import logging
 import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from threading import Lock
 from typing import Final
@@ -48,6 +49,8 @@ class Damages:
         with self._lock:
             if self.found > found_before:
                 return True
+            if not _is_catalog_whole(self._folder):
+                return False
             for one in self.sound(segments.listed(self._folder)):
                 self._look_at(one)
             return self.found > found_before
@@ -82,6 +85,14 @@ class Damages:
     def _is_known(self, path: Path) -> bool:
         known = self._known.get(path)
         return known is not None and known == _stamp(path)
+
+
+def _is_catalog_whole(folder: Path) -> bool:
+    try:
+        with closing(schema.open_catalog(folder)) as db:
+            return str(db.execute("PRAGMA quick_check(1)").fetchone()[0]) == "ok"
+    except (TracerError, sqlite3.Error):
+        return False
 
 
 def damage_of(one: SegmentFile) -> str | None:

@@ -27,6 +27,7 @@ class Filter:
     named: Array | None = None
     trace_ids: dict[int, list[int]] = field(default_factory=dict[int, "list[int]"])
     _known_offsets: tuple[tuple[int, int], list[int]] | None = None
+    _known_blocks: dict[int, Array | None] = field(default_factory=dict[int, "Array | None"])
 
     def matches_nothing(self) -> bool:
         """Known without reading a frame."""
@@ -100,7 +101,7 @@ class Filter:
         if self.functions is not None:
             sets.append(indexes.frames_of_functions(segment, self.functions))
         if self.text is not None and self.named is not None:
-            sets.append(indexes.frames_with_text(segment, self.needles, self.named))
+            sets.append(indexes.frames_with_text(segment, self._blocks(segment), self.named))
         return sets
 
     def _traces_in(self, segment: Segment) -> list[int]:
@@ -130,8 +131,7 @@ class Filter:
         """Whether no value of a frame holds the text, known without reading its columns; False where only they can tell."""
         if self.text is None or self.named is None or frame == OPEN_FRAME or self.named.any():
             return False
-        blocks = indexes.blocks_with_text(segment, self.needles, frame, segment.frame_end(frame))
-        if blocks is None:
+        if self._blocks(segment) is None:
             return False
         offsets = self._offsets(segment, frame, segment.frame_end(frame) - frame, None)
         self._known_offsets = (segment.number, frame), offsets
@@ -139,18 +139,32 @@ class Filter:
 
     def _offsets(self, segment: Segment, frame: int, n: int, mask: Array | None) -> list[int]:
         """Where in a frame values hold the text: a search among bytes, where the mask lets it."""
-        blocks = indexes.blocks_with_text(segment, self.needles, frame, frame + n)
-        there = frames.blocks(segment.db, frame, n) if blocks is None else frames.chosen_blocks(segment.db, frame, blocks)
+        blocks = self._blocks(segment)
+        there = (
+            frames.blocks(segment.db, frame, n)
+            if blocks is None
+            else frames.chosen_blocks(segment.db, frame, _between(blocks, frame, frame + n))
+        )
         found: set[int] = set()
         for offset, block in there:
             if mask is None or mask[offset : offset + block.n].any():
                 found.update(offset + index for needle in self.needles for index in block.holding(needle))
         return list(found)
 
+    def _blocks(self, segment: Segment) -> Array | None:
+        """Ids of the segment's payload blocks that may hold the text, ascending; None where the index cannot say."""
+        if segment.number not in self._known_blocks:
+            self._known_blocks[segment.number] = indexes.blocks_with_text(segment, self.needles)
+        return self._known_blocks[segment.number]
+
     def says(self, fn: int, payload: bytes) -> bool:
         """Whether a span holds the text, in its function's name or its values."""
         assert self.text is not None and self.named is not None
         return bool(self.named[fn]) or matching.says(self.text, sections.texts(payload), sections.numbers(payload))
+
+
+def _between(ids: Array, first: int, stop: int) -> list[int]:
+    return ids[slice(*ids.searchsorted((first, stop)))].tolist()
 
 
 def _length(columns: dict[str, Array]) -> int:

@@ -76,9 +76,8 @@ def _bound_ns(exponents: Array) -> Array:
     return np.minimum(np.exp2(exponents / _BOUND_STEPS), 2.0**62).astype(np.int64) + 1
 
 
-def frames_with_text(segment: Segment, needles: Sequence[bytes], named: Array) -> Array | None:
-    """Frames whose payloads may hold one of `needles` or that call a function in `named`; None where the index cannot say."""
-    blocks = _any_blocks(segment, needles)
+def frames_with_text(segment: Segment, blocks: Array | None, named: Array) -> Array | None:
+    """Frames with one of the payload blocks or that call a function in `named`; None where the index cannot say."""
     by_name = frames_of_functions(segment, named) if named.any() else np.zeros(0, np.int64)
     if blocks is None or by_name is None:
         return None
@@ -86,14 +85,8 @@ def frames_with_text(segment: Segment, needles: Sequence[bytes], named: Array) -
     return np.union1d(ids[np.searchsorted(ids, blocks, side="right") - 1], by_name)
 
 
-def blocks_with_text(segment: Segment, needles: Sequence[bytes], first: int, stop: int) -> list[int] | None:
-    """Ids of payload blocks from `first` to `stop` that may hold one of `needles`; None where the index cannot say."""
-    blocks = _any_blocks(segment, needles)
-    return None if blocks is None else blocks[slice(*np.searchsorted(blocks, (first, stop)).tolist())].tolist()
-
-
-def _any_blocks(segment: Segment, needles: Sequence[bytes]) -> Array | None:
-    """Ids of all payload blocks that may hold one of `needles`, ascending."""
+def blocks_with_text(segment: Segment, needles: Sequence[bytes]) -> Array | None:
+    """Ids of all payload blocks that may hold one of `needles`, ascending; None where the index cannot say."""
     found: Array | None = None
     for needle in needles:
         blocks = _blocks(segment, needle)
@@ -107,10 +100,8 @@ def _blocks(segment: Segment, needle: bytes) -> Array | None:
     """Ids of all payload blocks that hold every piece of the needle."""
     if len(needle) < grams.PIECE:
         return None
-    if needle not in segment.known_blocks:
-        hashes: list[int] = np.unique(grams.pieces(needle)).tolist()[:64]
-        segment.known_blocks[needle] = _sealed_blocks(segment, hashes) if segment.sealed else _growing_blocks(segment, hashes)
-    return segment.known_blocks[needle]
+    hashes: list[int] = np.unique(grams.pieces(needle)).tolist()[:64]
+    return _sealed_blocks(segment, hashes) if segment.sealed else _growing_blocks(segment, hashes)
 
 
 def _sealed_blocks(segment: Segment, hashes: list[int]) -> Array:

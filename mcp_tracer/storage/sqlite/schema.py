@@ -14,6 +14,7 @@ from typing import Final
 from urllib.parse import quote
 
 from mcp_tracer.model.errors import Unavailable
+from mcp_tracer.storage.sqlite import segments
 
 VERSION: Final = 2
 
@@ -167,6 +168,32 @@ def prepare(connection: sqlite3.Connection, script: str) -> None:
         connection.execute(f"PRAGMA user_version={VERSION}")
 
 
+def open_catalog(folder: Path, *, create: bool = False) -> sqlite3.Connection:
+    """The catalog of a folder; `create` makes one where there is no segment either, and brings it forward.
+
+    Raises Unavailable for one of a newer version, and where there are segments and it is gone: their calls would have no names, and a
+    new one would give them wrong ones.
+    """
+    path = folder / "catalog.db"
+    is_bare = not any(segments.listed(folder))
+    if not is_bare and not (path.exists() and path.stat().st_size):
+        raise Unavailable(catalog_lost(folder, "it is missing or empty"))
+    db = connect(path, create=create)
+    if check_version(db, path) == 0 and create and is_bare:
+        prepare(db, CATALOG)
+    if create:
+        migrate(db, path, CATALOG_STEPS)
+    return db
+
+
+def catalog_lost(folder: Path, problem: str) -> str:
+    """What to do about a catalog that cannot be used."""
+    return (
+        f"{folder / 'catalog.db'}, which names what the trace store's other files hold, cannot be read: {problem}. Put back a copy of it, "
+        f"or move the whole folder {folder} away to start anew. What programs record meanwhile is not lost: it is taken in then."
+    )
+
+
 def check_version(connection: sqlite3.Connection, path: Path) -> int:
     """The schema's version, 0 for an empty database. Raises Unavailable for one that a newer version wrote."""
     version = int(connection.execute("PRAGMA user_version").fetchone()[0])
@@ -204,13 +231,15 @@ def transaction(connection: sqlite3.Connection) -> Generator[None]:
 
 
 @contextmanager
-def translated(path: Path | None) -> Generator[None]:
-    """Turn SQLite's failures into Unavailable, saying what to do."""
+def translated(folder: Path) -> Generator[None]:
+    """Turn SQLite's failures into Unavailable, saying what to do. Damaged segments are left out before: what is damaged is the catalog."""
     try:
         yield
     except sqlite3.OperationalError as error:
         if "full" in str(error):
-            raise Unavailable(f"The disk that holds {path} is full: free some space; nothing was lost, ingestion goes on then.") from error
-        raise Unavailable(f"The trace store {path} cannot be used now: {error}.") from error
+            raise Unavailable(
+                f"The disk that holds {folder} is full: free some space; nothing was lost, ingestion goes on."
+            ) from error
+        raise Unavailable(f"The trace store {folder} cannot be used now: {error}.") from error
     except sqlite3.DatabaseError as error:
-        raise Unavailable(f"The trace store {path} is damaged: {error}. Move the file away to start anew.") from error
+        raise Unavailable(catalog_lost(folder, str(error))) from error

@@ -39,7 +39,7 @@ class Segment:
     db: sqlite3.Connection
     path: Path
     known_directory: Array | None = None
-    known_blocks: dict[bytes, Array | None] = field(default_factory=dict[bytes, "Array | None"])
+    known_sizes: dict[int, int] | None = None
     block_ids: Array | None = None
     growing: GrowingBitmaps | None = None
     cache: ColumnCache | None = None
@@ -73,8 +73,10 @@ class Segment:
         return frame + self._spans_in(frame)
 
     def _spans_in(self, frame: int) -> int:
-        there = self.directory()
-        return int(there["n"][np.searchsorted(there["id"], frame)])
+        if self.known_sizes is None:
+            there = self.directory()
+            self.known_sizes = dict(zip(there["id"].tolist(), there["n"].tolist(), strict=True))
+        return self.known_sizes[frame]
 
     def directory(self) -> Array:
         """Id, number of spans and bounds of every frame (fields as in `frames.DIRECTORY`), by id."""
@@ -176,14 +178,12 @@ class _Session:
             if segment.sealed:
                 segment.known_directory = directories.get(segment.path)
             else:
-                segment.known_blocks, segment.known_directory = {}, None
+                segment.known_sizes = segment.known_directory = None
                 segment.db.execute("BEGIN")
                 segment.db.execute("SELECT count(*) FROM meta").fetchone()  # a read begins the snapshot, not BEGIN
         # After the segments: so the catalog names at least everything that they refer to.
         if self._catalog is None and there:
-            path = self._folder / "catalog.db"
-            self._catalog = schema.connect(path)
-            schema.check_version(self._catalog, path)
+            self._catalog = schema.open_catalog(self._folder)
         if self._catalog is not None:
             names.refresh(self._catalog)
         return Snapshot(self._catalog, there, names, opened.of_all(None) if self._lacks_newest else None)

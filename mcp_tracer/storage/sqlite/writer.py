@@ -107,15 +107,11 @@ class Writer:
         self._live = self._catalog_db = self._catalog = None
 
     def catalog_db(self) -> sqlite3.Connection:
-        """The catalog; made where there is none. Raises Unavailable for one of a newer version."""
+        """The catalog; made where there is no store yet. Raises Unavailable as `schema.open_catalog` does."""
         if self._catalog_db is None:
             self._folder.mkdir(parents=True, exist_ok=True)
-            path = self._folder / "catalog.db"
-            db = schema.connect(path, create=True)
-            if schema.check_version(db, path) == 0:
-                schema.prepare(db, schema.CATALOG)
-            schema.migrate(db, path, schema.CATALOG_STEPS)
-            self._catalog_db, self._catalog = db, CatalogWriter(db)
+            self._catalog_db = schema.open_catalog(self._folder, create=True)
+            self._catalog = CatalogWriter(self._catalog_db)
         return self._catalog_db
 
     def _segment(self, now_ns: int) -> Live:
