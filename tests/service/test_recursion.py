@@ -75,3 +75,52 @@ async def test_a_trace_too_large_to_fetch_is_told_as_deep_as_fits(recursive: Hou
     *_, fib, rest = (await recursive.ask("get_trace", trace_id="last")).text.splitlines()
     assert "[recursive: ×63+ (depth ≥ 6)]" in fib
     assert rest.startswith(f"{CALLS + 1 - 64} of {CALLS + 1} spans lie deeper")
+
+
+DEEP = b"""def leaf(n):
+    if n == 9:
+        raise ValueError("nine")
+    return n
+
+
+def step(n, left):
+    return leaf(n) if left == 0 else other(n, left - 1)
+
+
+def other(n, left):
+    return step(n, left)
+
+
+def guarded(n):
+    try:
+        return step(n, 8)
+    except ValueError:
+        return None
+
+
+def main():
+    return [guarded(n) for n in range(12)]
+
+
+main()
+"""
+
+
+@pytest.mark.parametrize("top", ["main", "guarded"])
+async def test_what_failed_in_the_depth_of_a_large_trace_is_shown_with_the_way_to_it(
+    house: House, monkeypatch: pytest.MonkeyPatch, top: str
+) -> None:
+    (house.project.root / "deep.py").write_bytes(DEEP)
+    house.set("TRACING_OVERHEAD_BUDGET", "off")
+    await house.ask("instrument", paths=["deep.py"])
+    subprocess.run([sys.executable, "deep.py"], cwd=house.project.root, check=True)
+    spans = (await house.ask("get_trace", trace_id="last")).result.spans
+    tenth = [span for span in spans if span.function == "guarded"][9]
+    monkeypatch.setattr(traces, "MOST_SPANS", 10)
+    monkeypatch.setattr(traces, "DEPTHS", (3, 1))
+    answer = await house.ask("get_trace", trace_id="last", max_tokens=3000, span_id=tenth.span_id if top == "guarded" else None)
+    (failed,) = [span for span in answer.result.spans if span.function == "leaf"]
+    assert failed.error and failed.params == {"n": 9} and len(answer.result.spans) < len(spans)
+    lines = [line for line in answer.text.splitlines() if "ValueError" in line]
+    assert [line.split("(")[0].split()[-1] for line in lines] == ["step", "step", "leaf"] and "more levels of other → step" in answer.text
+    assert "lie deeper" in answer.text or top == "guarded"

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
+from mcp_tracer.model.query import SpanQuery
 from mcp_tracer.model.span import Span, TraceSummary
 from mcp_tracer.service.context import Tools
 
 MOST_SPANS = 20_000
+MOST_ERRORS = 300
 DEPTHS = (12, 6, 3, 1)
 
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """A trace's spans. `total` counts all; `depth` is set where only spans down to it were fetched."""
+    """A trace's spans. `total` counts all; `depth` is set where only spans down to it were fetched, and the first failed calls below it."""
 
     trace: TraceSummary
     spans: tuple[Span, ...]
@@ -22,14 +25,27 @@ class Fetched:
 
 
 async def fetch(tools: Tools, trace_id: str, *, max_depth: int | None = None, under: str | None = None, values: bool = True) -> Fetched:
-    """Fetch a trace, or the subtree below the span `under`. One of over 20,000 spans is fetched only as deep as fits."""
+    """Fetch a trace, or the subtree below the span `under`. One of over 20,000 spans is fetched only as deep as fits, and what failed."""
     await tools.catch_up()
     trace = await tools.store.trace(trace_id)
     if under:
         return await _fetch_below(tools, trace, under, values)
     depth = await _depth_that_fits(tools, trace, max_depth)
     page = await tools.store.trace_spans(trace.trace_id, max_depth=depth, limit=MOST_SPANS, values=values)
-    return Fetched(trace, page.rows, trace.spans, depth)
+    spans = page.rows if depth == max_depth else await _with_failed(tools, trace, page.rows, SpanQuery(values=values))
+    return Fetched(trace, spans, trace.spans, depth)
+
+
+async def _with_failed(tools: Tools, trace: TraceSummary, spans: Iterable[Span], query: SpanQuery) -> tuple[Span, ...]:
+    """The spans, and the trace's first failed calls with all that led to them, by start."""
+    known = {span.span_id: span for span in spans}
+    failed = replace(query, trace_id=trace.trace_id, has_error=True, descending=False, limit=MOST_ERRORS)
+    due = (await tools.store.search(failed)).rows if trace.errors else ()
+    while due:
+        known = {span.span_id: span for span in due} | known
+        missing = {span.parent_span_id for span in due} - known.keys()
+        due = await tools.store.spans([parent for parent in missing if parent is not None])
+    return tuple(sorted(known.values(), key=lambda span: (span.start_ns, span.depth)))
 
 
 async def _depth_that_fits(tools: Tools, trace: TraceSummary, max_depth: int | None) -> int | None:
@@ -52,8 +68,12 @@ async def _fetch_below(tools: Tools, trace: TraceSummary, top: str, values: bool
         depth = depths.pop(0)
         page = await tools.store.trace_spans(trace.trace_id, max_depth=depth, start_ns=span.start_ns, limit=MOST_SPANS, values=values)
         found = below(page.rows, span.span_id)
-        if not depths or page.cursor is None or page.rows[-1].span_id not in {each.span_id for each in found}:
-            return Fetched(trace, found, trace.spans, depth)
+        if depths and page.cursor is not None and page.rows[-1].span_id in {each.span_id for each in found}:
+            continue
+        if depth is not None or page.cursor is not None:
+            whole = await _with_failed(tools, trace, page.rows, SpanQuery(values=values, start_ns=span.start_ns))
+            found = below(whole, span.span_id)
+        return Fetched(trace, found, trace.spans, depth)
 
 
 def below(spans: tuple[Span, ...], top: str) -> tuple[Span, ...]:

@@ -237,9 +237,7 @@ def translated(folder: Path) -> Generator[None]:
         yield
     except sqlite3.OperationalError as error:
         if "full" in str(error):
-            raise Unavailable(
-                f"The disk that holds {folder} is full: free some space; nothing was lost, ingestion goes on."
-            ) from error
+            raise Unavailable(f"The disk that holds {folder} is full: free some space; nothing was lost, ingestion goes on.") from error
         raise Unavailable(f"The trace store {folder} cannot be used now: {error}.") from error
     except sqlite3.DatabaseError as error:
         raise Unavailable(catalog_lost(folder, str(error))) from error
