@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Event as Flag
-from threading import Lock
 from typing import TypeVar
 
 import anyio.to_thread
@@ -28,7 +25,6 @@ from mcp_tracer.storage.sqlite import (
     paths,
     runs,
     scan,
-    seal,
     search,
     segments,
     sql,
@@ -36,13 +32,11 @@ from mcp_tracer.storage.sqlite import (
     traces,
     volatile,
 )
-from mcp_tracer.storage.sqlite.damage import Damages
-from mcp_tracer.storage.sqlite.schema import translated
-from mcp_tracer.storage.sqlite.snapshot import Readers, Snapshot
+from mcp_tracer.storage.sqlite.files import Files
+from mcp_tracer.storage.sqlite.snapshot import Snapshot
 from mcp_tracer.storage.sqlite.writer import Limits, Writer
 
 T = TypeVar("T")
-_log = logging.getLogger(__name__)
 
 
 class SqliteSpanStore:
@@ -64,72 +58,63 @@ class SqliteSpanStore:
     ) -> None:
         self._volatile = volatile.folder() if folder is None else None
         self._folder = Path(self._volatile.name) if self._volatile is not None else folder or Path()
-        self._clock, self._compress, self._max_traces = clock, compress, max_traces
-        self._damages = Damages(self._folder)
-        self._writer = Writer(self._folder, compress, limits or volatile.limits(max_traces), self._damages)
-        self._writing = Lock()
-        self._readers = Readers(self._folder, self._damages)
-        self._sealer = ThreadPoolExecutor(1, thread_name_prefix="mcp-tracer-seal")
-        self._sealing = Lock()
+        self._clock, self._max_traces = clock, max_traces
+        self._files = Files(self._folder, compress)
+        self._writer = Writer(self._folder, compress, limits or volatile.limits(max_traces), self._files.damages)
         self._has_written = False
 
     async def position(self, spool_name: str) -> SpoolPosition:
         """How far a spool file has been taken; the start for an unknown one."""
-        return await self._read(lambda snapshot: listing.position(snapshot, spool_name))
+        return await self._files.read(lambda snapshot: listing.position(snapshot, spool_name))
 
     async def append(self, batches: Sequence[SpoolBatch]) -> None:
         """Take the batches and their positions in one transaction. A batch that was taken before changes nothing."""
-        became_full = await self._write(lambda: self._writer.append(batches, self._clock()))
+        became_full = await self._files.write(lambda: self._writer.append(batches, self._clock()))
         if self._max_traces is not None:
-            await self._write(self._forget_oldest)
+            await self._files.write(self._forget_oldest)
         elif became_full or not self._has_written:  # the first time for what an earlier process left unsealed
-            self._sealer.submit(self._seal_pending)
+            self._files.seal_soon()
         self._has_written = True
 
     async def finish(self, spool_name: str, killed: bool) -> None:
         """The writer is gone: keep its open spans as unfinished and close its run."""
-        await self._write(lambda: self._writer.finish(spool_name, killed, self._clock()))
+        await self._files.write(lambda: self._writer.finish(spool_name, killed, self._clock()))
 
     async def retain(self, older_than_ns: int | None, max_bytes: int | None) -> int:
         """Delete whole segments that ended before `older_than_ns`, and the oldest until below `max_bytes`. Returns spans deleted."""
-
-        def work() -> int:
-            with self._sealing, self._writing, translated(self._folder):
-                return self._despite_damage(lambda: self._writer.retain(older_than_ns, max_bytes, self._clock()))
-
-        return await anyio.to_thread.run_sync(work)
+        return await self._files.write(lambda: self._writer.retain(older_than_ns, max_bytes, self._clock()), sealing=False)
 
     async def seal(self) -> None:
         """Seal all full segments and return when it is done; `append` does it by itself in the background."""
-        await anyio.to_thread.run_sync(self._seal_pending)
+        await anyio.to_thread.run_sync(self._files.seal_pending)
 
     async def aclose(self) -> None:
         """Finish sealing and close all files."""
-        await anyio.to_thread.run_sync(self._sealer.shutdown)
-        await self._write(self._writer.drop)
-        self._readers.close()
+        await anyio.to_thread.run_sync(self._files.end_sealing)
+        await self._files.write(self._writer.drop)
+        self._files.close()
         if self._volatile is not None:
             self._volatile.cleanup()
 
     async def keep_findings(self, found: Sequence[Finding], place: str | None = None, compared: Sequence[str] = ()) -> tuple[Finding, ...]:
         """Keep findings and how far was looked; gives those of which nothing was known from any run."""
-        return await self._write(lambda: self._writer.keep(found, place, compared))
+        return await self._files.write(lambda: self._writer.keep(found, place, compared))
 
     async def runs(self, limit: int = 20, cursor: str | None = None) -> Page[Run]:
         """Runs, newest first."""
-        return await self._read(lambda snapshot: runs.page_of_runs(snapshot, limit, cursor))
+        return await self._files.read(lambda snapshot: runs.page_of_runs(snapshot, limit, cursor))
 
     async def run(self, run_id: str) -> Run:
         """One run by id, unique prefix, `last`, `previous` or `last-failed`."""
-        return await self._read(lambda snapshot: runs.run_by_id(snapshot, run_id))
+        return await self._files.read(lambda snapshot: runs.run_by_id(snapshot, run_id))
 
     async def traces(self, run_id: str | None = None, limit: int = 20, cursor: str | None = None) -> Page[TraceSummary]:
         """Traces, newest first."""
-        return await self._read(lambda snapshot: traces.page_of_traces(snapshot, _sources(snapshot, run_id), limit, cursor))
+        return await self._files.read(lambda snapshot: traces.page_of_traces(snapshot, _sources(snapshot, run_id), limit, cursor))
 
     async def trace(self, trace_id: str) -> TraceSummary:
         """One trace's summary by id, unique prefix, `last` or `last-failed`."""
-        return await self._read(lambda snapshot: traces.summary_of(snapshot, traces.trace_by_id(snapshot, trace_id)))
+        return await self._files.read(lambda snapshot: traces.summary_of(snapshot, traces.trace_by_id(snapshot, trace_id)))
 
     async def trace_spans(
         self,
@@ -142,7 +127,7 @@ class SqliteSpanStore:
         values: bool = True,
     ) -> Page[Span]:
         """The spans of a trace (that started at `start_ns` or later) by start time (parents before children), `total` exact."""
-        return await self._read(
+        return await self._files.read(
             lambda snapshot: traces.spans_of_trace(
                 snapshot, traces.trace_by_id(snapshot, trace_id), traces.Part(max_depth, start_ns), limit, cursor, values
             )
@@ -150,52 +135,52 @@ class SqliteSpanStore:
 
     async def call_paths(self, trace_id: str, least_share: float = 0.0) -> tuple[CallPath, ...]:
         """All spans of a trace added up by call path, callers before what they call; without those below a share of the whole."""
-        return await self._read(lambda snapshot: paths.call_paths(snapshot, traces.trace_by_id(snapshot, trace_id), least_share))
+        return await self._files.read(lambda snapshot: paths.call_paths(snapshot, traces.trace_by_id(snapshot, trace_id), least_share))
 
     async def span(self, span_id: str) -> Span:
         """One span with its values."""
-        return await self._read(lambda snapshot: one_span.span_by_id(snapshot, span_id))
+        return await self._files.read(lambda snapshot: one_span.span_by_id(snapshot, span_id))
 
     async def spans(self, span_ids: Sequence[str]) -> tuple[Span, ...]:
         """Those of some spans that exist, with their values."""
-        return await self._read(lambda snapshot: one_span.spans_by_id(snapshot, span_ids))
+        return await self._files.read(lambda snapshot: one_span.spans_by_id(snapshot, span_ids))
 
     async def events(self, span_id: str, limit: int = 10_000) -> tuple[Event, ...]:
         """Lines, checkpoints and variables of a span, in order."""
-        return await self._read(lambda snapshot: one_span.events_of_span(snapshot, span_id, limit))
+        return await self._files.read(lambda snapshot: one_span.events_of_span(snapshot, span_id, limit))
 
     async def find_events(self, query: SpanQuery, *, seconds: float = 2.0) -> Scan[Event]:
         """Events whose values hold `text` within file, function, times, run and trace; ends after `limit` events or so many seconds."""
-        return await self._read(lambda snapshot: _find_events(snapshot, query, seconds))
+        return await self._files.read(lambda snapshot: _find_events(snapshot, query, seconds))
 
     async def source_hashes(self, span_id: str | None = None) -> tuple[str, ...]:
         """sha256 of the versions of its file that the span's process loaded (else its run); without a span, of all files that ran."""
-        return await self._read(lambda snapshot: one_span.source_hashes(snapshot, span_id))
+        return await self._files.read(lambda snapshot: one_span.source_hashes(snapshot, span_id))
 
     async def search(self, query: SpanQuery) -> Page[Span]:
         """Spans that match every part of the query."""
-        return await self._read(lambda snapshot: _search(snapshot, query))
+        return await self._files.read(lambda snapshot: _search(snapshot, query))
 
     async def function_stats(
         self, file: str | None = None, function: str | None = None, run_id: str | None = None
     ) -> tuple[FunctionStats, ...]:
         """Statistics of every function that matches, largest total first; of files for function ''."""
-        return await self._read(lambda snapshot: stats.function_stats(snapshot, file, function, _run(snapshot, run_id)))
+        return await self._files.read(lambda snapshot: stats.function_stats(snapshot, file, function, _run(snapshot, run_id)))
 
     async def hotspots(
         self, *, by: str = "self", run_id: str | None = None, start_ns: int | None = None, end_ns: int | None = None, limit: int = 20
     ) -> tuple[FunctionStats, ...]:
         """The functions that cost most, by `self` or `total` time; a call counts in the window in which it started."""
         window = stats.Window(start_ns, end_ns)
-        return await self._read(lambda snapshot: stats.hotspots(snapshot, by, _run(snapshot, run_id), window, limit))
+        return await self._files.read(lambda snapshot: stats.hotspots(snapshot, by, _run(snapshot, run_id), window, limit))
 
     async def self_time(self, run_id: str | None = None) -> int:
         """The time in ns that all functions took themselves."""
-        return await self._read(lambda snapshot: stats.self_time(snapshot, _run(snapshot, run_id)))
+        return await self._files.read(lambda snapshot: stats.self_time(snapshot, _run(snapshot, run_id)))
 
     async def names(self, kind: str, prefix: str, limit: int = 100) -> tuple[str, ...]:
         """Known `file`, `function`, `trace` or `run` names, for completion."""
-        return await self._read(lambda snapshot: listing.names(snapshot, kind, prefix, limit))
+        return await self._files.read(lambda snapshot: listing.names(snapshot, kind, prefix, limit))
 
     async def scan(self, place: str | None, look: Callable[[Calls], T], limit: int = 100_000) -> tuple[T, str | None]:
         """Look, in a worker thread, at about the next `limit` calls by arrival; gives what `look` gives, and the place behind them."""
@@ -204,31 +189,31 @@ class SqliteSpanStore:
             calls, reached = scan.next_calls(snapshot, place, limit)
             return look(calls), reached
 
-        return await self._read(work)
+        return await self._files.read(work)
 
     async def looked(self) -> Looked:
         """How far was looked, as it was kept last."""
-        return await self._read(findings.looked)
+        return await self._files.read(findings.looked)
 
     async def findings(
         self, run_id: str | None = None, kind: str | None = None, limit: int = 20, cursor: str | None = None
     ) -> Page[Finding]:
         """What was found, the last first; of one run or kind."""
-        return await self._read(lambda snapshot: findings.page(snapshot, run_id, kind, limit, cursor))
+        return await self._files.read(lambda snapshot: findings.page(snapshot, run_id, kind, limit, cursor))
 
     async def size(self) -> tuple[int, int]:
         """(bytes on disk, spans)."""
-        return await self._read(lambda snapshot: (self._bytes(), listing.span_count(snapshot)))
+        return await self._files.read(lambda snapshot: (self._bytes(), listing.span_count(snapshot)))
 
     async def lacking(self) -> tuple[str, ...]:
         """What all answers lack: a sentence for each damaged part of the store that is left out."""
-        return await anyio.to_thread.run_sync(self._damages.sentences)
+        return await anyio.to_thread.run_sync(self._files.damages.sentences)
 
     async def sql(self, query: SqlQuery) -> SqlAnswer:
         """The first rows of a SELECT over the documented views; its thread ends soon after the caller is cancelled."""
         given_up = Flag()
         try:
-            return await self._read(lambda snapshot: sql.answer(snapshot, query, given_up), abandoned=True)
+            return await self._files.read(lambda snapshot: sql.answer(snapshot, query, given_up), abandoned=True)
         finally:
             given_up.set()
 
@@ -236,54 +221,8 @@ class SqliteSpanStore:
         for number in volatile.surplus(self._folder, self._max_traces or 0)[-1:]:
             self._writer.delete_until(number)
 
-    def _seal_pending(self) -> None:
-        """A segment that cannot be sealed now stays as it is, slower to read, until the next one is full."""
-        with self._sealing:
-            with self._writing:
-                waiting = self._damages.sound(seal.pending(self._folder))
-            for one in waiting:
-                found = self._damages.found
-                try:
-                    written = seal.write(self._folder, one, self._compress)
-                    with self._writing:  # the writer may be about to open the file that goes
-                        seal.swap(self._folder, one, written)
-                except Exception as error:
-                    if not self._damages.explains(error, found):  # which says so itself
-                        _log.exception("could not seal %s", one.path)
-
     def _bytes(self) -> int:
         return segments.bytes_of(self._folder) if self._folder.is_dir() else 0
-
-    async def _read(self, answer: Callable[[Snapshot], T], *, abandoned: bool = False) -> T:
-        """`abandoned`: a cancelled caller leaves at once, and the work notices it by itself."""
-
-        def work() -> T:
-            with translated(self._folder):
-                return self._despite_damage(lambda: self._answered(answer))
-
-        return await anyio.to_thread.run_sync(work, abandon_on_cancel=abandoned)
-
-    async def _write(self, change: Callable[[], T]) -> T:
-        def work() -> T:
-            with self._writing, translated(self._folder):
-                return self._despite_damage(change)
-
-        return await anyio.to_thread.run_sync(work)
-
-    def _answered(self, answer: Callable[[Snapshot], T]) -> T:
-        with self._readers.snapshot() as snapshot:
-            return answer(snapshot)
-
-    def _despite_damage(self, work: Callable[[], T]) -> T:
-        """Again without the segments that are found to be damaged where it fails."""
-        while True:
-            found = self._damages.found
-            try:
-                return work()
-            except Exception as error:
-                if not self._damages.explains(error, found):
-                    raise
-                self._readers.close()
 
 
 def _run(snapshot: Snapshot, run_id: str | None) -> int | None:
