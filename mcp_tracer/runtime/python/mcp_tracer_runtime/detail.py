@@ -38,7 +38,7 @@ def begin(fn, share):
     if share and share != _process.share:
         _settle(share)
     if core is None:  # what the Python core's probes find at hand
-        fn.plainly = not (fn.secret or fn.receiver)
+        fn.plainly = not fn.secret
 
 
 def _settle(share):

@@ -11,7 +11,6 @@ from . import exceptions, faults, governor, spans
 from .clock import tick
 from .plain import parameters
 from .spans import FlowSpan, cover, current, finish, prepare
-from .values import left_out
 
 _get, _set = current.get, current.set
 delegates = {}  # id of a generator's frame -> span of the generator that delegates to it
@@ -61,13 +60,11 @@ def enter_generator(fn, *arguments):
 def _begin(fn, up, arguments):
     before = governor.begins(fn)
     span = prepare(FlowSpan(), fn, up)
-    span.awaiting = span.closed = span.generator = False
+    span.closed = span.generator = False
     span.suspended = span.resumes = span.resumed = span.waited_since = 0
     span.delegate = None
     if span.record and fn.params and arguments:
-        span.payload = parameters(fn, arguments, span.detail)
-        if left_out:
-            spans.note_left_out(span)
+        span.payload = parameters(span, fn, arguments)
     if before and span.record:
         governor.measured(fn, 2 * (tick() - before))
     return span

@@ -17,7 +17,7 @@ _reduced = BaseException.__dict__["__reduce__"]
 _reduced_partial = partial.__dict__["__reduce__"]
 _HEAP_TYPE, _TYPE_SUBCLASS = 0x200, 1 << 31  # in `__flags__`: made by a `class` statement; instances are classes
 VALUE, ARGS = "value", "args"  # pseudo-fields: what lies in a built-in base
-_plans = {}  # id of a class -> (weak reference to it, plan)
+_plans = {}  # id of a class -> (weak reference to it, plan, what is written of an instance of which nothing is shown)
 
 
 def _has(bases, wanted):
@@ -49,8 +49,16 @@ def plan(cls):
     if kind != SEQUENCE:
         bases = [_namespace(base) for base in _mro(cls)]
         fields = tuple(_slot(bases, field) if type(field) is _Member else field for field in fields)
-    _plans[id(cls)] = (ref(cls), (kind, name, characters, fields))
+    plain = kind == OBJECT and not _flags(cls) & _TYPE_SUBCLASS
+    _plans[id(cls)] = (ref(cls), (kind, name, characters, fields), msgpack.ext(4, b"\x91" + name) if plain else None)
     return _plans[id(cls)][1]
+
+
+def bare(value):
+    """What is written of `value` where nothing but its class is shown; None where more is to be told, or the class was not met yet."""
+    cls = type(value)
+    known = _plans.get(id(cls))
+    return known[2] if known is not None and known[0]() is cls else None
 
 
 def _slot(bases, member):

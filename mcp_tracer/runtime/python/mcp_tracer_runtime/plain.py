@@ -2,16 +2,22 @@
 
 import sys
 from _thread import get_ident
+from itertools import count
 
 from . import estimates, exceptions, faults, governor, phases, spans, state
 from .clock import tick
 from .detail import BRIEF, CHARGED, charge, choose, latest
+from .governor import DEAR
+from .msgpack import SMALL
 from .spans import WIDE, Span, count_ended, cover, current, finish, light, prepare
-from .values import DEPTH, encode, encoders, left_out, named
+from .values import ALIKE, DEPTH, encode, left_out, named, receiver
 
 _get, _set = current.get, current.set
 _live, _next_seq = spans.live, spans.next_seq
 _used = governor.used
+_alike = ALIKE.get
+_SMALL = [SMALL[number] for number in range(128)]
+_SMALL_RESULT = [b"R" + packed for packed in _SMALL]
 
 
 def enter(fn, *arguments):
@@ -20,39 +26,31 @@ def enter(fn, *arguments):
         up = _get()
         if fn.period > 1 and _counted(fn, up):
             return
+        before = tick() if governor.on and (not fn.left & 31 or fn.cost >= DEAR) else 0
         span = Span()
-        before = governor.begins(fn)
         if up is None or not up.record or not fn.defined or not fn.level or up.depth >= fn.max_depth or fn.period > 1:
             prepare(span, fn, up)
         else:
-            span.fn, span.up, span.trace, span.parent = fn, up, up.trace, up.seq
-            span.depth = up.depth + 1
-            span.covered = span.flags = span.counted = span.others = 0
-            span.payload = b""
+            span.announced = span.awaiting = span.counted = span.covered = 0
+            span.detail = span.err = span.events = span.flags = span.others = 0
+            span.payload = span.result = b""
+            span.intervals = None
             span.record = True
+            span.fn, span.up, span.trace, span.parent, span.depth = fn, up, up.trace, up.seq, up.depth + 1
             span.thread = thread = get_ident()
             if thread != up.thread and up.intervals is None:
                 up.intervals = []
             span.seq = seq = _next_seq()
             _live[seq] = span
-            span.detail = choose(fn) if fn.eager or fn.due <= latest[0] else BRIEF
+            if fn.eager:
+                span.detail = choose(fn)
             if fn.left < 2:
                 governor.taken(fn)
             else:
                 fn.left -= 1
                 _used[0] += fn.cost
         if arguments and fn.params and span.record:
-            chosen = span.detail
-            if fn.plainly and chosen != CHARGED:
-                payload, room, encoder_of = fn.head, fn.room, encoders[chosen].get
-                for value in arguments:
-                    encoder = encoder_of(id(type(value)))
-                    payload += encoder(value, room, DEPTH, None) if encoder is not None else encode(value, room, DEPTH, not chosen)
-                span.payload = payload
-            else:
-                span.payload = parameters(fn, arguments, chosen)
-            if left_out:
-                spans.note_left_out(span)
+            span.payload = _parameters(span, fn, arguments)
         _set(span)
         span.start = now = tick()
         if before and span.record:
@@ -60,6 +58,42 @@ def enter(fn, *arguments):
     except Exception as error:
         faults.note(error)
         light(fn)
+
+
+def _parameters(span, fn, arguments):
+    """Section P. The smallest values are spelled out."""
+    if not fn.plainly:
+        return parameters(span, fn, arguments)
+    payload = fn.head
+    if fn.receiver:
+        payload += receiver(arguments[0], fn.room, fn.level >= 4 and span.detail != BRIEF)
+        arguments = arguments[1:]
+    for value in arguments:
+        if value is None:
+            payload += b"\xc0"
+        elif type(value) is int and -1 < value < 128:
+            payload += _SMALL[value]
+        else:
+            payload += captured(span, fn, value)
+    return payload
+
+
+def captured(span, fn, value):
+    """msgpack of `value`, one of those of `span`, as deep as may be. How deep, is asked only where that makes a difference."""
+    encoder = _alike(id(type(value)))
+    if encoder is not None:
+        known = encoder(value, fn.room, DEPTH, None)
+        if known is not None:
+            return known
+    if span.detail == BRIEF and not fn.eager and fn.due <= latest[0]:
+        span.detail = choose(fn)
+    before = tick() if span.detail == CHARGED else 0
+    known = encode(value, fn.room, DEPTH, span.detail == BRIEF)
+    if before:
+        charge(fn, tick() - before)
+    if left_out:
+        spans.note_left_out(span)
+    return known
 
 
 def _counted(fn, up):
@@ -73,8 +107,8 @@ def _counted(fn, up):
     span = Span()
     span.fn, span.up, span.trace, span.depth = fn, up, trace, up.depth
     span.seq = span.parent = up.seq
-    span.covered = span.flags = span.others = span.detail = 0
-    span.payload, span.record, span.counted = b"", False, 1
+    spans.blank(span)
+    span.record, span.counted = False, 1
     span.thread = thread = get_ident()
     if thread != up.thread and up.intervals is None:
         up.intervals = []
@@ -97,7 +131,7 @@ def leave(fn, value):
         start = span.start
         duration = now - start
         if up is not None:
-            if up.awaiting or up.intervals is not None:
+            if up.intervals is not None or up.awaiting:
                 cover(up, start, now)
             else:
                 up.covered += duration
@@ -108,39 +142,24 @@ def leave(fn, value):
         latest[0] = now
         payload = span.payload
         if fn.returns:
-            chosen = span.detail
-            encoder = encoders[chosen].get(id(type(value)))
-            payload += b"R" + (encoder(value, fn.room, DEPTH, None) if encoder is not None else encode(value, fn.room, DEPTH, not chosen))
-            if chosen == CHARGED:
-                charge(fn, tick() - now)
-            if left_out:
-                spans.note_left_out(span)
-        thread = spans.thread_ids.get(span.thread)
+            if value is None:
+                payload += b"R\xc0"
+            elif type(value) is int and -1 < value < 128:
+                payload += _SMALL_RESULT[value]
+            else:
+                payload += b"R" + captured(span, fn, value)
+        thread, seq = spans.thread_ids.get(span.thread), span.seq
         if thread is None or duration < fn.min_ticks or duration >= WIDE or span.intervals is not None:
             span.payload = payload
             finish(span, now)
             return value
-        seq = span.seq
-        _live.pop(seq, None)
+        if seq in _live:
+            del _live[seq]
         own_time = duration - span.covered
-        state.spool.put(
-            (
-                start,
-                duration,
-                own_time if own_time > 0 else 0,
-                seq,
-                span.parent,
-                span.trace.id,
-                fn.id,
-                len(payload),
-                span.depth,
-                thread,
-                1,
-                span.flags,
-                0,
-                span.others + 1,
-            ),
-            payload,
+        if own_time < 0:
+            own_time = 0
+        state.spool.put_span(
+            start, duration, own_time, seq, span.parent, span.trace.id, fn.id, span.depth, thread, span.flags, span.others, payload
         )
     except Exception as error:
         abandon(fn, error)
@@ -215,19 +234,17 @@ def end(fn):
         abandon(fn, error)
 
 
-def parameters(fn, arguments, chosen):
-    """Section P, as deep as `chosen` (`detail`) says."""
-    room, brief, before = fn.room, chosen == BRIEF, tick() if chosen == CHARGED else 0
-    secret = fn.secret or (False,) * len(arguments)
-    parts = [
-        named("password", value, room, DEPTH, brief) if hidden else encode(value, room, DEPTH, brief)
-        for value, hidden in zip(arguments[fn.receiver :], secret[fn.receiver :])  # noqa: B905 - `strict` needs Python 3.10
-    ]
-    if fn.receiver:  # `self` or `cls`: named, with shallow fields from level 4 on
-        parts.insert(0, encode(arguments[0], room, fn.level >= 4 and not brief))
-    if before:
-        charge(fn, tick() - before)
-    return fn.head + b"".join(parts)
+def parameters(span, fn, arguments):
+    """Section P."""
+    if fn.plainly:
+        return _parameters(span, fn, arguments)
+    room, parts = fn.room, [fn.head]
+    for value, hidden, place in zip(arguments, fn.secret, count()):
+        if not place and fn.receiver:
+            parts.append(receiver(value, room, fn.level >= 4 and span.detail != BRIEF))
+        else:
+            parts.append(named("password", value, room) if hidden else captured(span, fn, value))
+    return b"".join(parts)
 
 
 def close(span, now):

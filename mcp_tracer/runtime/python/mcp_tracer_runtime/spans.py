@@ -34,35 +34,24 @@ class Trace:
         self.id, self.hex = number, text
 
 
-class _Rare:
-    """What few spans ever change; those get a dictionary of their own for it."""
-
-    __slots__ = ()
-    announced = False  # written as an open span
-    awaiting = False
-    err = 0
-    events = 0
-    held = False  # by a local of a coroutine or generator, which ends it
-    intervals = None  # of children, where they may overlap
-    result = b""
-
-
-class Span(_Rare):
+class Span:
     """An open span. `up` is what was current before it, and becomes current after it; `parent` the seq under which it is written.
 
-    `counted`: by the governor, and not recorded (2: too deep ever to be); `others`: calls that were only counted, for which it stands.
+    `announced`: written as an open span; `counted`: by the governor, and not recorded (2: too deep ever to be); `intervals`: of children,
+    where they may overlap; `others`: calls that were only counted, for which it stands.
     """
 
     __slots__ = (
-        *("__dict__", "counted", "covered", "depth", "detail", "flags", "fn", "others", "parent"),
-        *("payload", "record", "seq", "start", "thread", "trace", "up"),
+        *("announced", "awaiting", "counted", "covered", "depth", "detail", "err", "events", "flags", "fn", "intervals"),
+        *("others", "parent", "payload", "record", "result", "seq", "start", "thread", "trace", "up"),
     )
+    held = False  # by a local of a coroutine or generator, which ends it
 
 
 class FlowSpan(Span):
     """The span of a coroutine or generator, from its first step to its last."""
 
-    __slots__ = ("awaiting", "closed", "delegate", "generator", "resumed", "resumes", "suspended", "waited_since")
+    __slots__ = ("closed", "delegate", "generator", "resumed", "resumes", "suspended", "waited_since")
     held = True
 
 
@@ -136,11 +125,17 @@ def span_hex(span, salt=None):
     return "%016x" % (((state.spool.salt if salt is None else salt) + span.seq) & 0xFFFFFFFFFFFFFFFF)
 
 
+def blank(span):
+    """Fill a new span with what all begin with."""
+    span.announced = span.awaiting = span.counted = span.covered = span.detail = span.err = span.events = span.flags = span.others = 0
+    span.payload = span.result = b""
+    span.intervals = None
+
+
 def prepare(span, fn, up, root=_PLAIN_ROOT, remote=None):
     """Fill a new span for `fn` under `up`. It is recorded unless its trace was sampled out, it lies too deep, or its level is 0."""
     span.fn, span.up = fn, up
-    span.covered = span.flags = span.counted = span.others = span.detail = 0
-    span.payload = b""
+    blank(span)
     span.thread = thread = get_ident()
     if core is not None and fn.dark:
         core.begin_dark(span)
@@ -251,8 +246,9 @@ def light(fn):
     """A span that is not recorded, for when preparing the real one failed: entering and leaving must stay in balance."""
     span = Span()
     up = _get()
-    span.fn, span.up, span.record, span.payload = fn, up, False, b""
-    span.covered = span.flags = span.start = span.thread = span.counted = span.others = span.detail = 0
+    span.fn, span.up, span.record = fn, up, False
+    blank(span)
+    span.start = span.thread = 0
     span.seq, span.depth, span.trace = (up.seq, up.depth, up.trace) if up is not None else (0, 0, UNDECIDED)
     span.parent = span.seq
     _set(span)
@@ -371,8 +367,12 @@ def after_fork(parent_salt):
         span.record, span.seq, span.counted = False, 0, 0
 
 
+def _born_blank(span):
+    """Spans of the C core are."""
+
+
 if core is not None:
-    Span, FlowSpan = core.Span, core.FlowSpan
+    Span, FlowSpan, blank = core.Span, core.FlowSpan, _born_blank
     opened, open_spans, forget, forget_all, forget_threads = core.opened, core.open_spans, core.forget, core.forget_all, core.forget_threads
     light, cover, finish, event = core.light, core.cover, core.finish, core.event
     core.connect(

@@ -32,6 +32,12 @@ class Reading:
         self.items, self.text, self.shape = (BRIEF_ITEMS, BRIEF_TEXT, BRIEF_SHAPE) if brief else (ITEMS, TEXT, SHAPE)
 
 
+def receiver(value, room, shown):
+    """msgpack of `self` or `cls`: with its fields, the `shown` uppermost levels of them, or only named."""
+    known = kinds.bare(value) if not shown else None
+    return known if known is not None else encode(value, room, shown)
+
+
 def encode(value, room=10000, depth=DEPTH, brief=False):
     """msgpack of `value` in about `room` bytes at most."""
     encoder = (BRIEF if brief else WHOLE).get(id(type(value)))
@@ -111,6 +117,11 @@ def _str(value, room, depth, reading):
             reading.cut = True
         return _ext(1, _array(2) + _integer(length) + _text(value[:limit]))
     return _text(value)
+
+
+def _short(value, room, depth, reading):
+    """A text that is no longer than a brief capture shows; None for others."""
+    return _str(value, room, depth, None) if len(value) <= BRIEF_TEXT else None
 
 
 def _bytes(value, room, depth, reading):
@@ -308,7 +319,8 @@ BRIEF = dict(WHOLE)
 WHOLE.update({id(cls): _whole(encoder) for cls, encoder in _CONTAINERS.items()})
 BRIEF.update({id(cls): _brief(encoder) for cls, encoder in {**_CONTAINERS, str: _str}.items()})
 
-encoders = (BRIEF, WHOLE, WHOLE)  # by what `detail` chose
+# What is written alike whether a capture is whole or brief: encoders by the id of the type. A long text is not.
+ALIKE = {id(cls): encoder for cls, encoder in {**_SCALARS, str: _short}.items()}
 encode_in_python, named_in_python = encode, named
 if core is not None:
     core.connect(encode=encode, plan=kinds.told, shape=rules.shape, left_out=left_out)
