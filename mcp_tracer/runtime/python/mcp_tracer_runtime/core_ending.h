@@ -1,4 +1,24 @@
 /* How a call ends: its time is taken from its caller's self time, and its record is written or its times are added. */
+
+/* Many children of `up` are put in order and joined, so that they take little room and time however many there were. */
+static int join_intervals(Span *up)
+{
+    PyObject *taken = up->intervals, *joined;
+    up->intervals = PyList_New(0); /* to which other threads add meanwhile */
+    if (up->intervals == NULL) {
+        up->intervals = taken;
+        return -1;
+    }
+    joined = PyObject_CallFunctionObjArgs(py.merged, taken, NULL);
+    Py_DECREF(taken);
+    if (joined == NULL || PyList_SetSlice(up->intervals, 0, 0, joined) < 0) {
+        Py_XDECREF(joined);
+        return -1;
+    }
+    Py_DECREF(joined);
+    return 0;
+}
+
 static int cover(Span *up, u64 start, u64 now)
 {
     if (up->awaiting) {
@@ -14,12 +34,8 @@ static int cover(Span *up, u64 start, u64 now)
             return -1;
         }
         Py_DECREF(pair);
-        if (PyList_GET_SIZE(up->intervals) > 256) {
-            PyObject *joined = PyObject_CallFunctionObjArgs(py.merged, up->intervals, NULL);
-            if (joined == NULL)
-                return -1;
-            Py_SETREF(up->intervals, joined);
-        }
+        if (PyList_GET_SIZE(up->intervals) > 256)
+            return join_intervals(up);
     }
     return 0;
 }

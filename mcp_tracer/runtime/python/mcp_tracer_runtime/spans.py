@@ -12,6 +12,7 @@ from itertools import count
 
 from . import definitions, detail, faults, flush, governor, greenlets, msgpack, phases, state
 from .clock import tick
+from .intervals import MANY, covered_by, merged
 from .native import core
 from .values import DEPTH, encode, left_out
 
@@ -264,25 +265,9 @@ def cover(up, start, now):
         up.covered += now - start
     else:
         up.intervals.append((start, now))
-        if len(up.intervals) > 256:
-            up.intervals = merged(up.intervals)
-
-
-def merged(intervals):
-    """Overlapping intervals joined, sorted."""
-    out = []
-    for start, end in sorted(intervals):
-        if out and start <= out[-1][1]:
-            if end > out[-1][1]:
-                out[-1] = (out[-1][0], end)
-        else:
-            out.append((start, end))
-    return out
-
-
-def covered_by(intervals):
-    """Ticks that they cover together."""
-    return sum(end - begin for begin, end in merged(intervals))
+        if len(up.intervals) > MANY:
+            taken, up.intervals = up.intervals, []  # to which other threads add meanwhile
+            up.intervals[:0] = merged(taken)
 
 
 def finish(span, now):
