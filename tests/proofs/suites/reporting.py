@@ -96,6 +96,8 @@ def write(results: list[Result], suites: Iterable[Suite], name: str = "suites_py
         "|---|---|---|---|---|---|---|---|",
     ]
     lines += _rows(known)
+    if (kept.RESULTS / f"{name}_earlier.md").is_file():
+        lines += ["", f"What earlier commits gave, in more ways and with what was mended: [{name}_earlier.md]({name}_earlier.md)."]
     return report.write(name, title, lines + _differences(known) + _exceptions(suites))
 
 
