@@ -193,3 +193,17 @@ def test_similar_names_hide_nothing(name: str) -> None:
 def test_every_shape_has_an_example_or_is_a_plain_prefix() -> None:
     table = json.loads((pathlib.Path(values.__file__).parents[2] / "redaction.json").read_text())
     assert set(SECRETS) <= {shape["name"] for shape in table["shapes"]}
+
+
+@pytest.mark.parametrize("brief", [False, True])
+def test_what_is_met_again_is_written_alike(brief: bool) -> None:
+    """Texts and classes are remembered: secrets stay secret, and classes of a metaclass are no instances like others."""
+    secret = "AKIAIOSFODNN7EXAMPLE"
+    for value in (secret, {"key": secret, secret: 1}, [secret, "plain"], Posing, Posed, Posed(), Slotted(), {"a": Slotted()}):
+        first = values.encode(value, 10000, 4, brief)
+        assert values.encode(value, 10000, 4, brief) == first
+        assert secret.encode() not in first
+    assert decode(values.encode(secret)) == (5, "aws-key")
+    assert decode(values.receiver(Posed, 10000, False)) == (9, ["class", f"{PREFIX}Posed"])
+    assert decode(values.receiver(Slotted(), 10000, False)) == (4, [f"{PREFIX}Slotted"])
+    assert decode(values.encode("x" * 40, 12)) == (1, [40, "x" * 12])

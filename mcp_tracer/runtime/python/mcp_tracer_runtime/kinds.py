@@ -50,12 +50,13 @@ def plan(cls):
         bases = [_namespace(base) for base in _mro(cls)]
         fields = tuple(_slot(bases, field) if type(field) is _Member else field for field in fields)
     plain = kind == OBJECT and not _flags(cls) & _TYPE_SUBCLASS
-    _plans[id(cls)] = (ref(cls), (kind, name, characters, fields), msgpack.ext(4, b"\x91" + name) if plain else None)
+    _plans[id(cls)] = (ref(cls), (kind, name, characters, fields), (msgpack.ext(4, b"\x91" + name), bool(fields)) if plain else None)
     return _plans[id(cls)][1]
 
 
 def bare(value):
-    """What is written of `value` where nothing but its class is shown; None where more is to be told, or the class was not met yet."""
+    """(what is written of `value` where nothing but its class is shown, whether it may have fields); None where more is to be told, or the
+    class was not met yet."""
     cls = type(value)
     known = _plans.get(id(cls))
     return known[2] if known is not None and known[0]() is cls else None

@@ -8,6 +8,7 @@ from . import estimates, exceptions, faults, governor, phases, spans, state
 from .clock import tick
 from .detail import BRIEF, CHARGED, charge, choose, latest
 from .governor import DEAR
+from .kinds import bare
 from .msgpack import SMALL
 from .spans import WIDE, Span, count_ended, cover, current, finish, light, prepare
 from .values import ALIKE, DEPTH, encode, left_out, named, receiver
@@ -87,6 +88,9 @@ def captured(span, fn, value):
             return known
     if span.detail == BRIEF and not fn.eager and fn.due <= latest[0]:
         span.detail = choose(fn)
+    if span.detail == BRIEF and (known := bare(value)) is not None:
+        span.flags |= spans.LEFT_OUT if known[1] else 0
+        return known[0]
     before = tick() if span.detail == CHARGED else 0
     known = encode(value, fn.room, DEPTH, span.detail == BRIEF)
     if before:

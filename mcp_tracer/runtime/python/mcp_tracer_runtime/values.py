@@ -14,9 +14,12 @@ from .redact import BY_NAME, rules
 
 DEPTH, ITEMS, TEXT, SHAPE = 4, 20, 1000, 4096
 BRIEF_DEPTH, BRIEF_ITEMS, BRIEF_TEXT, BRIEF_SHAPE = 1, 6, 120, 512
+SHORT, MOST_TEXTS = 40, 4000  # characters of texts whose msgpack is remembered; so many are
 NODES = 200  # values that one capture looks at: what bounds its time, as `room` bounds its size
 _integer, _text, _ext, _array = msgpack.integer, msgpack.text, msgpack.ext, msgpack.array
 _small = msgpack.SMALL
+_texts = {}
+_FUNCTION = _array(2) + _text("function")
 SEEN = _ext(10, b"")
 MISSING = _ext(8, b"")
 left_out = []  # not empty: a capture since the last look left something out to save time
@@ -35,7 +38,7 @@ class Reading:
 def receiver(value, room, shown):
     """msgpack of `self` or `cls`: with its fields, the `shown` uppermost levels of them, or only named."""
     known = kinds.bare(value) if not shown else None
-    return known if known is not None else encode(value, room, shown)
+    return known[0] if known is not None else encode(value, room, shown)
 
 
 def encode(value, room=10000, depth=DEPTH, brief=False):
@@ -64,12 +67,6 @@ def _finished(encoder, value, room, depth, brief):
 def _encode(value, room, depth, reading):
     encoder = _INNER.get(id(type(value)))
     return (encoder if encoder is not None else _other)(value, room, depth, reading)
-
-
-def _named(name, value, room, depth, reading):
-    if value is not None and type(name) is str and rules.secret_name(name) and type(value) is not bool:
-        return BY_NAME
-    return _encode(value, room, depth, reading)
 
 
 def _none(value, room, depth, reading):
@@ -104,19 +101,28 @@ def _range(value, room, depth, reading):
 
 def _str(value, room, depth, reading):
     length = len(value)
-    if length < 12 and length <= room:
-        return _text(value)
+    if length <= SHORT and length <= room:
+        return _texts.get(value) or _short_text(value, length)
     text, looked_at = (TEXT, SHAPE) if reading is None else (reading.text, reading.shape)
-    if length >= 12:
-        shape = rules.shape(value if length <= looked_at else value[:looked_at])
-        if shape is not None:
-            return _ext(5, shape.encode())
+    shape = rules.shape(value if length <= looked_at else value[:looked_at]) if length >= 12 else None
+    if shape is not None:
+        return _ext(5, shape.encode())
     limit = text if room >= text else max(room, 0)
     if length > limit:
         if reading is not None and reading.brief:
             reading.cut = True
         return _ext(1, _array(2) + _integer(length) + _text(value[:limit]))
     return _text(value)
+
+
+def _short_text(value, length):
+    """msgpack of a text that is shown whole. Programs pass the same ones around, names of fields above all."""
+    shape = rules.shape(value) if length >= 12 else None
+    packed = _text(value) if shape is None else _ext(5, shape.encode())
+    if len(_texts) >= MOST_TEXTS:
+        _texts.clear()
+    _texts[value] = packed
+    return packed
 
 
 def _short(value, room, depth, reading):
@@ -148,7 +154,15 @@ def _items(value, found, room, depth, reading):
         if reading.nodes < 0:
             reading.cut = True
             break
-        part = SEEN if id(item) in above else _encode(item, room, depth - 1, reading)
+        kind = type(item)
+        if kind is str:
+            part = _str(item, room, 0, reading)
+        elif kind is int:
+            part = _int(item, room, 0, reading)
+        elif item is None:
+            part = b"\xc0"
+        else:
+            part = SEEN if id(item) in above else _encode(item, room, depth - 1, reading)
         room -= len(part)
         if room < 0:
             break
@@ -158,7 +172,7 @@ def _items(value, found, room, depth, reading):
 
 
 def _pairs(value, found, room, depth, reading):
-    above = reading.above
+    above, secret, inner = reading.above, rules.secret_name, _INNER.get
     above.append(id(value))
     parts = []
     for key, item in found:
@@ -166,7 +180,17 @@ def _pairs(value, found, room, depth, reading):
         if reading.nodes < 0:
             reading.cut = True
             break
-        part = _encode(key, room, 1, reading) + (SEEN if id(item) in above else _named(key, item, room, depth - 1, reading))
+        named = type(key) is str
+        part = _str(key, room, 1, reading) if named else _encode(key, room, 1, reading)
+        kind = type(item)
+        if item is None:
+            part += b"\xc0"
+        elif id(item) in above:
+            part += SEEN
+        elif named and kind is not bool and secret(key):
+            part += BY_NAME
+        else:
+            part += (inner(id(kind)) or _other)(item, room, depth - 1, reading)
         room -= len(part)
         if room < 0:
             break
@@ -212,7 +236,7 @@ def _dict(value, room, depth, reading):
 def _function(value, room, depth, reading):
     module = value.__module__
     name = value.__qualname__
-    return _ext(9, _array(2) + _text("function") + _text(module + "." + name if type(module) is str else name))
+    return _ext(9, _FUNCTION + _text(module + "." + name if type(module) is str else name))
 
 
 def _builtin(value, room, depth, reading):
@@ -252,6 +276,9 @@ def _other(value, room, depth, reading):
         return _ext(4, _array(2) + name + _text(str(value)))
     if id(value) in reading.above:
         return SEEN
+    if kind == kinds.OBJECT and (depth <= 0 or reading.brief):
+        reading.cut |= reading.brief and len(fields) > 0
+        return _ext(4, b"\x91" + name)
     if kind == kinds.ENUM:
         return _ext(4, _array(2) + name + _member(value, fields))
     shown = reading.items
