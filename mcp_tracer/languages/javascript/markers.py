@@ -14,9 +14,11 @@ _OPENING = re.compile(rb"( ?)/\*~mt(\^?)([0-9a-z]{1,6})\*/")
 # What our pieces look like. Only needed where somebody edited the inside of an insertion: their words stay, ours go.
 _CALL = rb"\$mt_\w+\.\w+\((?:[^()\n]|\([^()\n]*\))*\);?"
 _PIECES = re.compile(
-    rb"\{?const \$mts\d+=\(\$mt_\w+\|\|\$mtl_\w+\(\)\)\.c\[\d+\]-->0\?\$mt_\w+\.(?:n|[gh]\([^()\n]*\)):"
+    rb"\{?const \$mts\d+=(?:!\(\$mtc\d+_\w+-->0\)&&|\$mtc\d+_\w+-->0\?(?:\$mts\d+&&)?\$mt_\w+\.[ghz]\([^()\n]*\):)"
+    rb"\$mtl_\w+\(\)\.e\w\([^()\n]*\);try\{(?:return )?"
+    rb"|\{?const \$mts\d+=\(\$mt_\w+\|\|\$mtl_\w+\(\)\)\.c\[\d+\]-->0\?\$mt_\w+\.(?:n|[gh]\([^()\n]*\)):"
     rb"\$mt_\w+\.e\w\([^()\n]*\);try\{(?:return )?"
-    rb"|\}catch\(\$mte\)\{throw \$mt_\w+\.t\(\$mte,\$mts\d+[^()\n]*\)\}finally\{\$mt_\w+\.x\(\$mts\d+\)\}\}?"
+    rb"|\}catch\(\$mte\)\{throw \$mt_\w+\.t\(\$mte,\$mts\d+[^()\n]*\)\}finally\{(?:\$mts\d+&&)?\$mt_\w+\.x\(\$mts\d+\)\}\}?"
     rb"|" + _CALL
 )
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"

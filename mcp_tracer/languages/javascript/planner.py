@@ -107,21 +107,27 @@ def start_function(plan: FilePlan, node: Node, scope: Scope) -> Scope:
 
 
 def _entry(plan: FilePlan, inside: Scope, outer: str, names: tuple[str, ...]) -> str:
-    """The declaration that starts the span. Of hot functions the runtime lets calls pass without one: `c` counts them down."""
+    """The declaration that starts the span. Of hot functions the runtime lets calls pass without one: a variable counts them down.
+
+    It stands for itself, not in an array: that V8 copies hot functions into each other depends on how long they are, and two loads fewer.
+    """
     values = ",".join(syntax.ascii_name(name) for name in names)
     probe = f"e{len(names)}" if len(names) <= 3 else "en"
     arguments = f",[{values}]" if len(names) > 3 else f",{values}" if names else ""
-    accessor = plan.probes.replace("$mt_", "$mtl_")
-    entered = f"{plan.probes}.{probe}({inside.index},{outer}{arguments})"
-    return f"const {inside.span}=({plan.probes}||{accessor}()).c[{inside.index}]-->0?{plan.probes}.{_unseen(plan, inside, outer)}:{entered}"
+    passes = f"{header.counter(plan.probes, inside.index)}-->0"
+    entered = f"{header.accessor(plan.probes)}().{probe}({inside.index},{outer}{arguments})"
+    unseen = _unseen(plan, inside, outer)
+    return f"const {inside.span}=" + (f"{passes}?{unseen}:{entered}" if unseen else f"!({passes})&&{entered}")
 
 
 def _unseen(plan: FilePlan, inside: Scope, outer: str) -> str:
     """What stands for the span of a call that passes: functions that are suspended or hold others must still lead to the span above."""
     assert inside.found is not None
-    if inside.suspends or plan.holds_others(inside.found):
-        return f"g({outer})"
-    return "n" if outer == "0" else f"h({outer})"
+    if inside.suspends:
+        return f"{plan.probes}.g({outer})"
+    if plan.holds_others(inside.found):
+        return f"{plan.probes}.z({outer})"
+    return "" if outer == "0" else f"{outer}&&{plan.probes}.h({outer})"
 
 
 def _thrown(inside: Scope, outer: str, names: tuple[str, ...]) -> str:
@@ -131,7 +137,9 @@ def _thrown(inside: Scope, outer: str, names: tuple[str, ...]) -> str:
 
 
 def _around_body(plan: FilePlan, body: Node, inside: Scope, entry: str, thrown: str) -> None:
-    ending = f"}}catch($mte){{throw {plan.probes}.t($mte,{inside.span},{thrown})}}finally{{{plan.probes}.x({inside.span})}}"
+    # Behind a `switch` that names all cases, TypeScript takes a branch here for code that is never reached.
+    exits = f"{plan.probes}.x({inside.span})" if plan.typed else f"{inside.span}&&{plan.probes}.x({inside.span})"
+    ending = f"}}catch($mte){{throw {plan.probes}.t($mte,{inside.span},{thrown})}}finally{{{exits}}}"
     if body.type != "statement_block":
         before, after = returning(plan, body, inside)
         plan.edits.wrap(body.start_byte, f"{{{entry};try{{return {before}", syntax.end_of(body), f"{after}{ending}}}")

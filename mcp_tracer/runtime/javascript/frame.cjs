@@ -102,6 +102,8 @@ class Frame {
     this.ended = false;
     /** A flush has seen it open. */
     this.isSeen = false;
+    /** What stands for the calls without probes that it makes, one for all that cannot be suspended. @type {Ghost | null} */
+    this.shade = null;
     /** Spans that are not on the stack and that no flush has seen yet. @type {Frame | null} */
     this.older = null;
     /** @type {Frame | null} */
@@ -120,20 +122,29 @@ class Frame {
   }
 }
 
+/** What a ghost does: it has set the current span and will give it back, it is suspended or has ended, or it stands for many calls and does nothing. */
+const GHOST = { RUNS: 0, RESTS: 1, SHARED: 2 };
+
 /** Stands for a call without probes where what it calls or sets off must find the span above. Its level is 0: probes do nothing else with it. */
 class Ghost {
-  /** @param {Frame} parent the nearest span above @param {Frame | null} previous */
-  constructor(parent, previous) {
+  /** @param {Frame} parent the nearest span above @param {Frame | null} previous @param {number} state of GHOST */
+  constructor(parent, previous, state) {
     this.level = 0;
     this.parent = parent;
-    this.root = parent.root;
     /** @type {Frame | null} */
     this.previous = previous;
-    this.isSuspended = false;
-    /** As a span has them: no call expression of it is recorded. @type {Frame | null} */
-    this.call = null;
+    this.state = state;
     /** @type {Definition | null} */
     this.used = null;
+  }
+
+  get root() {
+    return this.parent.root;
+  }
+
+  /** As a span has them: no call expression of it is recorded. @returns {Frame | null} */
+  get call() {
+    return null;
   }
 }
 
@@ -148,10 +159,11 @@ function showKinds() {
   frame.attributes = {};
   frame.late = [];
   frame.awaited = Promise.resolve();
+  frame.shade = new Ghost(frame, null, GHOST.SHARED);
   frame.parent = frame.previous = frame.call = frame.older = frame.newer = frame;
   frame.seq = frame.depth = frame.events = frame.resumes = frame.active = 2;
 }
 
 showKinds();
 
-module.exports = { Frame, Ghost, Root };
+module.exports = { Frame, GHOST, Ghost, Root };

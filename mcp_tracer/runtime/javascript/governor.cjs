@@ -7,8 +7,10 @@
  */
 const process = require('node:process');
 const { now } = require('./clock.cjs');
+const { restOf } = require('./gates.cjs');
 
 /** @typedef {import('./recorder.cjs').Definition} Definition */
+/** @typedef {import('./gates.cjs').Gate} Gate */
 
 const FIRST_LOOK = 100;
 const WHOLE_CALLS = 1000;
@@ -34,6 +36,8 @@ const WHOLE_VALUES = 200;
 /** The same while the budget is overdrawn. */
 const FEW_VALUES = 8;
 const VALUES_ONE_IN = 64;
+/** Stacks of exceptions that are written of one function in the same time. */
+const WHOLE_STACKS = 32;
 /** What recording a call takes until it is measured, ms. */
 const FIRST_COST = 0.001;
 /** What it takes not to look at a line, ms. */
@@ -136,16 +140,17 @@ class Budget {
     this.first = null;
     this.valuesSince = 0;
     this.values = 0;
+    this.stacksSince = 0;
+    this.stacks = 0;
     this.count = this.total = this.self = this.max = this.errors = 0;
     this.min = Infinity;
     /** What its calls take on average, those that are seen: of the last ones, roughly. Times in ms. */
     this.seen = 0;
     this.meanTotal = this.meanSelf = 0;
-    /** How many more calls the instrumented text lets pass without probes. @type {Int32Array | null} */
-    this.cells = null;
-    /** The same of a line, checkpoint or variable, that has no time. @type {Int32Array | null} */
+    /** What lets calls pass without probes. @type {Gate | null} */
+    this.gate = null;
+    /** The same of a line, checkpoint or variable, that has no time. @type {Gate | null} */
     this.passes = null;
-    this.cell = 0;
     this.granted = 0;
     /** Such calls since the last flush, and since the last that was recorded. */
     this.dark = this.passed = 0;
@@ -161,18 +166,16 @@ class Budget {
     this.known = 0;
   }
 
-  /** Its calls may run without probes: `cells[cell]` is what the instrumented text looks at, or the probe of a call expression. @param {Definition} definition @param {Int32Array} cells @param {number} cell */
-  mayGoDark(definition, cells, cell) {
+  /** Its calls may run without probes. @param {Definition} definition @param {Gate} gate */
+  mayGoDark(definition, gate) {
     this.definition = definition;
-    this.cells = cells;
-    this.cell = cell;
+    this.gate = gate;
   }
 
-  /** As a line, checkpoint or variable: the probe counts down `cells[cell]`. @param {Definition} definition @param {Int32Array} cells @param {number} cell */
-  mayBePassed(definition, cells, cell) {
+  /** As a line, checkpoint or variable. @param {Definition} definition @param {Gate} gate */
+  mayBePassed(definition, gate) {
     this.definition = definition;
-    this.passes = cells;
-    this.cell = cell;
+    this.passes = gate;
   }
 
   /**
@@ -197,8 +200,8 @@ class Budget {
 
   /** A call that has probes, between many that have none. @returns {number} */
   takeLit() {
-    if (this.cells !== null && this.cells[this.cell] > 0) return this.stayLit();
     this.settle();
+    if (this.granted > 0) return this.stayLit();
     const calls = this.passed + 1;
     this.passed = 0;
     governor.spent += this.cost;
@@ -218,7 +221,7 @@ class Budget {
   /** The text was instrumented by an earlier version: it does not count down. @returns {number} */
   stayLit() {
     this.light();
-    this.cells = null;
+    this.gate = null;
     return 1;
   }
 
@@ -234,11 +237,11 @@ class Budget {
 
   /** Count the calls that ran without probes. */
   settle() {
-    const { cells } = this;
-    if (cells === null) return;
-    const left = Math.max(cells[this.cell], 0);
+    const { gate } = this;
+    if (gate === null) return;
+    const left = restOf(gate);
     const done = this.granted - left;
-    this.granted = cells[this.cell] = left;
+    this.granted = left;
     this.dark += done;
     this.passed += done;
     if (this.owner !== null) this.known += done;
@@ -246,12 +249,14 @@ class Budget {
 
   /** @param {number} calls that may pass without probes */
   grant(calls) {
-    if (this.cells !== null && this.callers !== null) this.granted = this.cells[this.cell] = calls;
+    if (this.gate === null || this.callers === null) return;
+    this.granted = calls;
+    this.gate.exchange(calls);
   }
 
   /** From now on only one call in `period` has probes. */
   darken() {
-    if (this.cells === null || this.callers !== null || governor.isExact) return;
+    if (this.gate === null || this.callers !== null || governor.isExact) return;
     this.period = Math.max(this.period, FIRST_DARK);
     this.callers = new Map();
     this.seen = 0;
@@ -356,11 +361,20 @@ class Budget {
     return ++this.values <= (governor.verdict < 1 ? FEW_VALUES : WHOLE_VALUES) || !governor.isOn || this.values % VALUES_ONE_IN === 0;
   }
 
+  /** @param {number} time ms @returns {boolean} whether an exception is written with its stack */
+  takeStack(time) {
+    if (time - this.stacksSince > VALUES_WINDOW_MS) {
+      this.stacksSince = time;
+      this.stacks = 0;
+    }
+    return ++this.stacks <= WHOLE_STACKS || !governor.isOn || this.stacks % VALUES_ONE_IN === 0;
+  }
+
   /** A call that was only counted has ended. @param {number} duration @param {number} self @param {boolean} failed */
   add(duration, self, failed) {
     if (failed) this.errors++;
     governor.counted++;
-    if ((++this.count & (COUNTED_LOOK - 1)) === 0 && this.cells !== null) this.considerDark();
+    if ((++this.count & (COUNTED_LOOK - 1)) === 0 && this.gate !== null) this.considerDark();
     this.total += duration;
     this.self += self;
     if (duration < this.min) this.min = duration;
@@ -378,15 +392,16 @@ class Budget {
   pass(calls) {
     this.settlePassed();
     if (this.passes === null || calls <= 0) return;
-    this.granted = this.passes[this.cell] = calls;
+    this.granted = calls;
+    this.passes.exchange(calls);
     governor.passing.add(this);
   }
 
   /** Count how often it was passed. @returns {number} */
   settlePassed() {
     if (this.passes === null || this.granted === 0) return 0;
-    const done = this.granted - Math.max(this.passes[this.cell], 0);
-    this.granted = this.passes[this.cell] = 0;
+    const done = this.granted - Math.max(this.passes.exchange(0), 0);
+    this.granted = 0;
     this.count += done;
     this.known += done;
     if (done > 0) this.min = 0;
@@ -411,9 +426,8 @@ class Budget {
 /** As for frames (frame.cjs): fields of numbers that may be whole or not. */
 function showKinds() {
   const budget = new Budget();
-  budget.total = budget.self = budget.min = budget.max = budget.meanTotal = budget.meanSelf = budget.decidedAt = budget.valuesSince = 0.5;
+  budget.total = budget.self = budget.min = budget.max = budget.meanTotal = budget.meanSelf = budget.decidedAt = budget.valuesSince = budget.stacksSince = 0.5;
   budget.first = new Float64Array(1);
-  budget.cells = budget.passes = new Int32Array(1);
   budget.callers = new Map();
   for (const key of /** @type {('spent' | 'countingCost' | 'clockCost' | 'verdict')[]} */ (['spent', 'countingCost', 'clockCost', 'verdict'])) {
     const value = governor[key];

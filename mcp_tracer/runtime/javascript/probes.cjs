@@ -9,12 +9,14 @@ const { now } = require('./clock.cjs');
 const { TAG, writeParam } = require('./recorder.cjs');
 const { setBrief, writeValue } = require('./values.cjs');
 const { governor } = require('./governor.cjs');
+const { Cell, Variable } = require('./gates.cjs');
 const quoting = require('./quoting.cjs');
 const spans = require('./spans.cjs');
 
 const { NONE, BULK, state } = spans;
 /** @typedef {import('./frame.cjs').Frame} Frame */
 /** @typedef {import('./frame.cjs').Ghost} Ghost */
+/** @typedef {import('./spans.cjs').Outer} Outer */
 /** @typedef {import('./definitions.cjs').FunctionDefinition} FunctionDefinition */
 /** @typedef {import('./recorder.cjs').Definition} Definition */
 
@@ -61,39 +63,46 @@ function keepArguments(frame, site, values) {
   }
 }
 
+/** The call expression whose value was used last in a call without probes that nothing stands for. @type {Definition | null} */
+let usedUnseen = null;
+
 class Probes {
-  /** @param {FunctionDefinition[]} functions @param {Definition[]} sites */
-  constructor(functions, sites) {
+  /** @param {FunctionDefinition[]} functions @param {Definition[]} sites @param {(index: number, value: number) => number} [exchange] of the variables that count calls down; text of earlier versions has none */
+  constructor(functions, sites, exchange) {
     this.functions = functions;
     this.sites = sites;
-    /** How many calls of each function may pass without probes: the instrumented text counts them down. */
-    this.c = new Int32Array(functions.length);
-    /** The span of such a call. */
+    /** Text of earlier versions counts down here how many calls of each function may pass without probes, and takes `n` for the span of such a call. */
+    this.c = new Int32Array(exchange === undefined ? functions.length : 0);
     this.n = NONE;
-    for (const [i, fn] of functions.entries()) fn.budget.mayGoDark(fn, this.c, i);
+    for (const [i, fn] of functions.entries()) fn.budget.mayGoDark(fn, exchange === undefined ? new Cell(this.c, i) : new Variable(exchange, i));
     /** How many times each call expression, line and variable may be passed without being looked at. */
     this.s = new Int32Array(sites.length);
-    for (const [i, site] of sites.entries()) mayPass(site, this.s, i);
+    for (const [i, site] of sites.entries()) mayPass(site, new Cell(this.s, i));
   }
 
-  /** A call without probes. @param {Frame | Ghost | 0} outer @returns {Frame | Ghost} */
+  /** A call without probes. @param {Outer} outer @returns {Ghost | false} */
   h(outer) {
     return spans.pass(outer);
   }
 
-  /** The same, of a function that can be suspended or holds others. @param {Frame | Ghost | 0} outer @returns {Frame | Ghost} */
+  /** The same, of a function that holds others. @param {Outer} outer @returns {Ghost | false} */
+  z(outer) {
+    return spans.shade(outer);
+  }
+
+  /** The same, of a function that can be suspended. @param {Outer} outer @returns {Ghost | false} */
   g(outer) {
     return spans.haunt(outer);
   }
 
-  /** @param {number} i @param {Frame | 0} outer */
+  /** @param {number} i @param {Outer} outer */
   e0(i, outer) {
     if (i < 0) state.bulk = [
       ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK];
     return spans.enter(this.functions[i], outer);
   }
 
-  /** @param {number} i @param {Frame | 0} outer @param {unknown} a */
+  /** @param {number} i @param {Outer} outer @param {unknown} a */
   e1(i, outer, a) {
     if (i < 0) state.bulk = [
       ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK];
@@ -108,7 +117,7 @@ class Probes {
     return frame;
   }
 
-  /** @param {number} i @param {Frame | 0} outer @param {unknown} a @param {unknown} b */
+  /** @param {number} i @param {Outer} outer @param {unknown} a @param {unknown} b */
   e2(i, outer, a, b) {
     if (i < 0) state.bulk = [
       ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK];
@@ -124,7 +133,7 @@ class Probes {
     return frame;
   }
 
-  /** @param {number} i @param {Frame | 0} outer @param {unknown} a @param {unknown} b @param {unknown} c */
+  /** @param {number} i @param {Outer} outer @param {unknown} a @param {unknown} b @param {unknown} c */
   e3(i, outer, a, b, c) {
     if (i < 0) state.bulk = [
       ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK];
@@ -141,7 +150,7 @@ class Probes {
     return frame;
   }
 
-  /** @param {number} i @param {Frame | 0} outer @param {unknown[]} values */
+  /** @param {number} i @param {Outer} outer @param {unknown[]} values */
   en(i, outer, values) {
     if (i < 0) state.bulk = [
       ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK];
@@ -154,33 +163,33 @@ class Probes {
     return frame;
   }
 
-  /** @template T @param {T} value @param {Frame} frame @returns {T} */
+  /** @template T @param {T} value @param {Frame | false} frame @returns {T} */
   r(value, frame) {
-    if (frame.level > 1) {
+    if (frame !== false && frame.level > 1) {
       frame.value = value;
       frame.hasValue = /** @type {FunctionDefinition} */ (frame.definition).keepsReturn;
     }
     return value;
   }
 
-  /** What a return is assigned to where a call around it would undo a type that TypeScript infers. @param {Frame} frame @returns {{v: unknown}} */
+  /** What a return is assigned to where a call around it would undo a type that TypeScript infers. @param {Frame | false} frame @returns {{v: unknown}} */
   o(frame) {
-    return frame;
+    return frame || NONE;
   }
 
-  /** The return of an async function: a promise that it returns is waited for. @template T @param {T} value @param {Frame} frame @returns {T} */
+  /** The return of an async function: a promise that it returns is waited for. @template T @param {T} value @param {Frame | false} frame @returns {T} */
   ra(value, frame) {
-    if (frame.level === 0) return value;
+    if (frame === false || frame.level === 0) return value;
     if (/** @type {FunctionDefinition} */ (frame.definition).tracksAsync && isPlainPromise(value)) frame.awaited = value;
     else this.r(value, frame);
     return value;
   }
 
-  /** @template T @param {T} error @param {Frame} frame @param {number} [i] @param {Frame | Ghost | 0} [outer] @param {unknown[]} [values] for calls without probes @returns {T} */
+  /** @template T @param {T} error @param {Frame | false} frame @param {number} [i] @param {Outer} [outer] @param {unknown[]} [values] for calls without probes @returns {T} */
   t(error, frame, i, outer = 0, values = NOTHING) {
     this.restore(error, frame);
-    if (frame.level === 0) {
-      if (i !== undefined && this.functions[i].budget.cells !== null) spans.guard(() => spans.fail(this.functions[i], outer, frame, error, values));
+    if (frame === false || frame.level === 0) {
+      if (i !== undefined && this.functions[i].budget.gate !== null) spans.guard(() => spans.fail(this.functions[i], outer, frame, error, values));
     } else {
       frame.threw = true;
       frame.error = error;
@@ -190,43 +199,45 @@ class Probes {
     return error;
   }
 
-  /** @param {unknown} error @param {Frame} frame where it is caught */
+  /** @param {unknown} error @param {Frame | false} frame where it is caught */
   restore(error, frame) {
     try {
-      if (typeof error === 'object') quoting.restore(error, String(frame.used?.map.name ?? ''));
+      if (typeof error === 'object') quoting.restore(error, String((frame === false ? usedUnseen : frame.used)?.map.name ?? ''));
     } catch {
       state.faults++;
     }
   }
 
-  /** @param {Frame} frame */
+  /** @param {Frame | false} frame */
   x(frame) {
-    if (frame !== NONE) spans.exit(frame);
+    if (frame !== false && frame !== NONE) spans.exit(frame);
   }
 
-  /** @template T @param {T} value @param {Frame} frame @param {number} [site] of an await that is recorded as a child @returns {T} */
+  /** @template T @param {T} value @param {Frame | false} frame @param {number} [site] of an await that is recorded as a child @returns {T} */
   p(value, frame, site) {
+    if (frame === false || frame === NONE) return value;
     if (site !== undefined && frame.level > 2 && /** @type {FunctionDefinition} */ (frame.definition).tracksAsync && !this.passes(site, frame)) spans.beginCall(this.sites[site], frame);
-    if (frame !== NONE) spans.suspend(frame);
+    spans.suspend(frame);
     return value;
   }
 
-  /** @template T @param {T} value @param {Frame} frame @param {number} [site] of the call that was awaited @returns {T} */
+  /** @template T @param {T} value @param {Frame | false} frame @param {number} [site] of the call that was awaited @returns {T} */
   w(value, frame, site) {
-    if (frame !== NONE) spans.resume(frame);
+    if (frame === false || frame === NONE) return value;
+    spans.resume(frame);
     if (site !== undefined && frame.level !== 0 && frame.call !== null) this.d(value, frame, site);
     return value;
   }
 
-  /** @param {Frame} frame @param {unknown} [error] */
+  /** @param {Frame | false} frame @param {unknown} [error] */
   k(frame, error) {
     if (error !== undefined) this.restore(error, frame);
-    spans.recover(frame, error, arguments.length > 1);
+    if (frame !== false) spans.recover(frame, error, arguments.length > 1);
   }
 
-  /** @param {number} site @param {Frame} frame @param {unknown[]} [values] the arguments, where they could be read twice @returns {never[]} */
+  /** @param {number} site @param {Frame | false} frame @param {unknown[]} [values] the arguments, where they could be read twice @returns {never[]} */
   b(site, frame, values) {
-    if (frame.level > 2 && !this.passes(site, frame)) {
+    if (frame !== false && frame.level > 2 && !this.passes(site, frame)) {
       const call = spans.beginCall(this.sites[site], frame);
       if (call.level > 2 && values !== undefined && /** @type {FunctionDefinition} */ (frame.definition).keepsParams) {
         if (call.isCounted) call.late = values;
@@ -236,47 +247,56 @@ class Probes {
     return NOTHING;
   }
 
-  /** @template T @param {T} value @param {Frame} frame @param {number} site @returns {T} */
+  /** @template T @param {T} value @param {Frame | false} frame @param {number} site @returns {T} */
   d(value, frame, site) {
+    if (frame === false) {
+      usedUnseen = this.sites[site];
+      return value;
+    }
     frame.used = this.sites[site];
     if (frame.call !== null) spans.endCall(frame, this.sites[site], value, /** @type {FunctionDefinition} */ (frame.definition).keepsReturn);
     return value;
   }
 
-  /** @param {number} site @param {Frame} frame @param {unknown[]} values */
+  /** @param {number} site @param {Frame | false} frame @param {unknown[]} values */
   v(site, frame, values) {
-    if (frame.level > 3 && !(frame.isQuiet && this.s[site]-- > 0)) record(frame, this.sites[site], values);
+    if (frame !== false && frame.level > 3 && !(frame.isQuiet && this.skips(site))) record(frame, this.sites[site], values);
   }
 
-  /** @template T @param {T} value @param {number} site @param {Frame} frame @returns {T} */
+  /** @template T @param {T} value @param {number} site @param {Frame | false} frame @returns {T} */
   u(value, site, frame) {
-    if (frame.level > 3 && !(frame.isQuiet && this.s[site]-- > 0)) record(frame, this.sites[site], [value]);
+    if (frame !== false && frame.level > 3 && !(frame.isQuiet && this.skips(site))) record(frame, this.sites[site], [value]);
     return value;
   }
 
-  /** @param {number} site @param {Frame} frame */
+  /** @param {number} site @param {Frame | false} frame */
   l(site, frame) {
-    if (frame.level > 4 && !(frame.isQuiet && this.s[site]-- > 0)) record(frame, this.sites[site], null);
+    if (frame !== false && frame.level > 4 && !(frame.isQuiet && this.skips(site))) record(frame, this.sites[site], null);
   }
 
-  /** @param {number} site @param {Frame} frame @returns {boolean} whether a call expression is passed without being looked at */
-  passes(site, frame) {
-    if (this.s[site] <= 0 || !frame.root.sampled || frame.depth >= state.maxDepth) return false;
+  /** @param {number} site @returns {boolean} whether it is passed without being looked at */
+  skips(site) {
+    if (this.s[site] <= 0) return false;
     this.s[site]--;
     return true;
   }
 
-  /** @template T @param {T} iterated of a `for await` @param {Frame} frame @returns {T} */
+  /** The same of a call expression. @param {number} site @param {Frame} frame @returns {boolean} */
+  passes(site, frame) {
+    return frame.root.sampled && frame.depth < state.maxDepth && this.skips(site);
+  }
+
+  /** @template T @param {T} iterated of a `for await` @param {Frame | false} frame @returns {T} */
   ai(iterated, frame) {
-    return frame === NONE ? iterated : /** @type {T} */ (suspending(iterated, frame));
+    return frame === false || frame === NONE ? iterated : /** @type {T} */ (suspending(iterated, frame));
   }
 }
 
-/** @param {Definition} site @param {Int32Array} cells @param {number} cell */
-function mayPass(site, cells, cell) {
+/** @param {Definition} site @param {Cell} cell */
+function mayPass(site, cell) {
   const budget = /** @type {import('./governor.cjs').Budget} */ (site.budget);
-  if (site.map.kind === 'call') budget.mayGoDark(site, cells, cell);
-  else budget.mayBePassed(site, cells, cell);
+  if (site.map.kind === 'call') budget.mayGoDark(site, cell);
+  else budget.mayBePassed(site, cell);
 }
 
 /** @param {Frame} frame @param {Definition} site @param {unknown[] | null} values null for a line */
@@ -335,31 +355,56 @@ function suspending(iterated, frame) {
   const isAsync = asyncMethod !== undefined && asyncMethod !== null;
   const method = isAsync ? asyncMethod : iterated[Symbol.iterator];
   if (typeof method !== 'function') return iterated;
-  return { [isAsync ? Symbol.asyncIterator : Symbol.iterator]: () => stepping(method.call(iterated), frame) };
+  return isAsync ? new AsyncSteps(iterated, method, frame) : new Steps(iterated, method, frame);
 }
 
-/** @param {any} iterator @param {Frame} frame */
-function stepping(iterator, frame) {
-  const next = iterator.next;
-  return {
-    next(/** @type {unknown[]} */ ...values) {
-      const result = next.apply(iterator, values);
-      spans.suspend(frame);
+/** Both the iterable and its iterator: the loop asks for it once. */
+class Stepping {
+  /** @param {any} iterated @param {Function} method @param {Frame} frame */
+  constructor(iterated, method, frame) {
+    this.iterated = iterated;
+    this.method = method;
+    this.frame = frame;
+    this.step = method;
+  }
+
+  start() {
+    this.iterated = this.method.call(this.iterated);
+    this.step = this.iterated.next;
+    return this;
+  }
+
+  next() {
+    const result = this.step.call(this.iterated);
+    spans.suspend(this.frame);
+    return result;
+  }
+
+  get return() {
+    const method = this.iterated.return;
+    if (method === undefined || method === null) return method;
+    return (/** @type {unknown[]} */ ...values) => {
+      const result = method.apply(this.iterated, values);
+      spans.suspend(this.frame);
       return result;
-    },
-    get return() {
-      const method = iterator.return;
-      if (method === undefined || method === null) return method;
-      return (/** @type {unknown[]} */ ...values) => {
-        const result = method.apply(iterator, values);
-        spans.suspend(frame);
-        return result;
-      };
-    },
-    get throw() {
-      return iterator.throw;
-    },
-  };
+    };
+  }
+
+  get throw() {
+    return this.iterated.throw;
+  }
+}
+
+class AsyncSteps extends Stepping {
+  [Symbol.asyncIterator]() {
+    return this.start();
+  }
+}
+
+class Steps extends Stepping {
+  [Symbol.iterator]() {
+    return this.start();
+  }
 }
 
 module.exports = { Probes };

@@ -5,11 +5,12 @@
  */
 const { AsyncLocalStorage } = require('node:async_hooks');
 const { now } = require('./clock.cjs');
-const { Frame, Ghost, Root } = require('./frame.cjs');
+const { Frame, GHOST, Ghost, Root } = require('./frame.cjs');
 const { Budget, governor, showNext } = require('./governor.cjs');
 const { numberOf } = require('./numbers.cjs');
 
 /** @typedef {import('./recorder.cjs').Definition & {level: number}} Traced */
+/** The span of the function around, in the text: 0 where there is none, false where that call passed. @typedef {Frame | Ghost | 0 | false} Outer */
 
 /** What a call that is not recorded gets: level 0, so no probe does anything with it. */
 const NONE = new Frame({ id: 0, defined: true, isSite: false, map: {}, budget: null }, null, new Root(false, { traceId: '' }), null, 0, 0);
@@ -68,7 +69,7 @@ const running = () => current;
 /** @returns {Frame | null} the parent of what starts now outside of any function of the program */
 const contextual = () => current ?? parentOf(0);
 
-/** Start a span in the current one. @param {Traced} definition @param {Frame | Ghost | 0} outer the span of the function around, in the text @returns {Frame} NONE where it is not recorded */
+/** Start a span in the current one. @param {Traced} definition @param {Outer} outer @returns {Frame} NONE where it is not recorded */
 function enter(definition, outer) {
   const level = definition.level;
   if (level === 0) return NONE;
@@ -79,10 +80,10 @@ function enter(definition, outer) {
   return (current = begin(definition, parent, parent.root, previous, level));
 }
 
-/** @param {Frame | Ghost | 0} outer @returns {Frame | null} */
+/** @param {Outer} outer @returns {Frame | null} */
 function parentOf(outer) {
   const request = state.contexts === null ? undefined : state.contexts.getStore();
-  const lexical = outer === 0 || outer === NONE || outer === undefined ? null : outer instanceof Ghost ? outer.parent : outer;
+  const lexical = !outer || outer === NONE ? null : outer instanceof Ghost ? outer.parent : outer;
   if (request !== undefined && (lexical === null || lexical.root !== request.root)) return request;
   // A callback that starts itself again and again would sink deeper each time: it begins a new trace instead.
   return lexical !== null && lexical.depth + 2 >= state.maxDepth ? null : lexical;
@@ -131,18 +132,21 @@ function judge(frame, parent, root) {
   numberOf(frame);
 }
 
-/** A call without probes of a function that holds no other: only where nothing runs must what it calls find another span. @param {Frame | Ghost | 0} outer @returns {Frame | Ghost} */
-const pass = (outer) => (current !== null || outer === 0 ? NONE : haunt(outer));
+/** A call without probes of a function that holds no other: only where nothing runs must what it calls find another span. @param {Outer} outer @returns {Ghost | false} */
+const pass = (outer) => (current !== null || !outer ? false : haunt(outer));
 
-/** A call without probes of a function that can be suspended, or in whose text callbacks stand. @param {Frame | Ghost | 0} outer @returns {Frame | Ghost} */
+/** The same of a function in whose text others stand: they find the span above through what this gives. @param {Outer} outer @returns {Ghost | false} */
+const shade = (outer) => (current === null ? haunt(outer) : current.shade !== null ? current.shade : (current.shade = new Ghost(current, null, GHOST.SHARED)));
+
+/** The same of a function that can be suspended. @param {Outer} outer @returns {Ghost | false} */
 function haunt(outer) {
   if (outer === undefined) state.bulk = [
       ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK];
   const previous = current;
   const parent = previous !== null ? previous : parentOf(outer);
-  if (parent === null) return NONE;
+  if (parent === null) return false;
   current = parent;
-  return new Ghost(parent, previous);
+  return new Ghost(parent, previous, GHOST.RUNS);
 }
 
 /** End the span of a function: its last probe. @param {Frame | Ghost} span */
@@ -162,9 +166,11 @@ function exit(span) {
 
 /** @param {Ghost} ghost */
 function leave(ghost) {
-  if (!ghost.isSuspended) current = ghost.previous;
-  ghost.isSuspended = true;
-  ghost.previous = null;
+  if (ghost.state === GHOST.RUNS) {
+    current = ghost.previous;
+    ghost.state = GHOST.RESTS;
+    ghost.previous = null;
+  }
 }
 
 /** @param {Frame} frame @param {number} end */
@@ -208,7 +214,7 @@ function count(frame, duration) {
   if (budget.count === 0) state.counted.push(frame.definition);
   const self = Math.max(0, duration - frame.covered);
   budget.add(duration, self, frame.threw);
-  if (budget.cells !== null || budget.owner !== null) budget.learn(duration, self, frame.parent);
+  if (budget.gate !== null || budget.owner !== null) budget.learn(duration, self, frame.parent);
 }
 
 /** The calls that one exception has passed through and that are not written yet, innermost first: calls without probes among those above are known only as it passes them. @type {{frame: Frame, end: number}[]} */
@@ -216,7 +222,7 @@ const failing = [];
 
 /**
  * A call without probes failed: it is recorded, as long as such calls are on average.
- * @param {import('./definitions.cjs').FunctionDefinition} definition @param {Frame | Ghost | 0} outer @param {Frame | Ghost} span @param {unknown} error @param {unknown[]} values
+ * @param {import('./definitions.cjs').FunctionDefinition} definition @param {Outer} outer @param {Frame | Ghost | false} span @param {unknown} error @param {unknown[]} values
  */
 function fail(definition, outer, span, error, values) {
   const parent = span instanceof Ghost ? span.parent : current !== null ? current : parentOf(outer);
@@ -265,7 +271,8 @@ function write(frame, end) {
     const measures = governor.isOn && budget !== null && !frame.threw && budget.measures();
     /** @type {import('./recorder.cjs').Recorder} */ (state.recorder).span(frame, end);
     if (measures) budget.measured(now() - end + frame.captured + COST_BEFORE);
-    if (budget !== null && (budget.cells !== null || budget.owner !== null) && !frame.isEstimate) budget.learn(end - frame.start, Math.max(0, end - frame.start - frame.covered), frame.parent);
+    else if (frame.threw && governor.isOn) governor.spent += now() - end;
+    if (budget !== null && (budget.gate !== null || budget.owner !== null) && !frame.isEstimate) budget.learn(end - frame.start, Math.max(0, end - frame.start - frame.covered), frame.parent);
   } catch (error) {
     state.onFailure(error);
   }
@@ -323,8 +330,8 @@ function resume(span) {
   if (span === undefined) state.bulk = [
       ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK];
   if (span instanceof Ghost) {
-    if (!span.isSuspended) return;
-    span.isSuspended = false;
+    if (span.state !== GHOST.RESTS) return;
+    span.state = GHOST.RUNS;
     span.previous = current;
     current = span.parent;
   } else if (span !== NONE && span.suspendedAt >= 0) {
@@ -438,4 +445,4 @@ governor.calibrate = () => {
   return best;
 };
 
-module.exports = { NONE, BULK, state, running, contextual, enter, pass, haunt, guard, fail, exit, beginAside, finish, newRoot, suspend, resume, beginCall, endCall, recover, announceOpen };
+module.exports = { NONE, BULK, state, running, contextual, enter, pass, shade, haunt, guard, fail, exit, beginAside, finish, newRoot, suspend, resume, beginCall, endCall, recover, announceOpen };

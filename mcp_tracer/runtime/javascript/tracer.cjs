@@ -12,6 +12,7 @@ const { SettingsReader } = require('./settings.cjs');
 const { Spool, spanId } = require('./spool.cjs');
 const { FunctionDefinition, siteDefinition } = require('./definitions.cjs');
 const { Probes } = require('./probes.cjs');
+const { restOf } = require('./gates.cjs');
 const { describeRun, newRunId, parseTraceparent } = require('./run.cjs');
 const { configure, estimate, governor, relax, settlePassing } = require('./governor.cjs');
 const spans = require('./spans.cjs');
@@ -35,8 +36,6 @@ class Tracer {
     this.reader = new SettingsReader(ROOT);
     /** @type {FunctionDefinition[]} */
     this.functions = [];
-    /** What instrumented text counts down, one for each file. @type {Int32Array[]} */
-    this.cells = [];
     /** Called with the settings when they are read. @type {((settings: import('./settings.cjs').Settings) => void)[]} */
     this.listeners = [];
     this.failed = false;
@@ -66,8 +65,8 @@ class Tracer {
     return this.reader.settings;
   }
 
-  /** Called once by each instrumented file. @param {Table} table @param {object} [global] of the file: test runners have one for each file of tests @returns {Probes} */
-  file(table, global = globalThis) {
+  /** Called once by each instrumented file. @param {Table} table @param {object} [global] of the file: test runners have one for each file of tests @param {(index: number, value: number) => number} [exchange] of the variables in its text that count down @returns {Probes} */
+  file(table, global = globalThis, exchange) {
     this.guard(() => hooks.look(this, global));
     const functions = table.functions.map((row) => new FunctionDefinition(table.file, row));
     for (const fn of functions) fn.configure(this.settings, this.isOn());
@@ -76,9 +75,7 @@ class Tracer {
     const sites = table.sites.map((row) => siteDefinition(table, row, functions[row[0]]));
     if (state.recorder !== null) this.guard(() => state.recorder?.define(this.nextFile(), CLASS.FILE, { path: table.file, sha256: table.sha256 }));
     for (const name of table.modules) hooks.load(name, this);
-    const probes = new Probes(functions, sites);
-    this.cells.push(probes.c, probes.s);
-    return probes;
+    return new Probes(functions, sites, exchange);
   }
 
   /** @param {number} level @param {FunctionDefinition[]} functions the budget is that of the highest level among them and `level` */
@@ -149,7 +146,7 @@ class Tracer {
       relax();
       for (const definition of state.counted.splice(0)) recorder.counted(definition, time);
       if (governor.dark.size > 0) estimate(time - before, running, (definition, calls, total, self) => recorder.estimated(definition, time, calls, total, self));
-      for (const cells of this.cells) keepFromWrapping(cells);
+      for (const fn of this.functions) if (fn.budget.gate !== null) restOf(fn.budget.gate);
       recorder.spool.flush();
       governor.spent += now() - time;
     });
@@ -214,11 +211,6 @@ class Tracer {
     if (frame === null || !frame.root.sampled) return undefined;
     return `00-${frame.root.map.traceId}-${spanId(frame.seq)}-01`;
   }
-}
-
-/** Calls with probes count down, too, and below zero: after two thousand million of them they would seem to be without. @param {Int32Array} cells */
-function keepFromWrapping(cells) {
-  for (let i = 0; i < cells.length; i++) if (cells[i] < 0) cells[i] = 0;
 }
 
 const tracer = new Tracer();

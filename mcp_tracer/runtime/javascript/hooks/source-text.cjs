@@ -24,9 +24,10 @@ function install() {
   Object.defineProperty(Function.prototype, 'toString', { value: toString, writable: true, configurable: true, enumerable: false });
 }
 
-/** The first thing that a traced function does. */
-const ENTRY = /\b(const|let|var)\s+(\$mts\d+)\s*=\s*\((\$mt_\w+)\s*\|\|\s*\$mtl_\w+\(\)\)/g;
-const NAMES = ['e0', 'e1', 'e2', 'e3', 'en', 'g', 'h', 'r', 'ra', 't', 'x', 'p', 'w', 'k', 'ai', 'd', 'v', 'u', 'l'];
+/** The first thing that a traced function does: as it is now, and as earlier versions had it. */
+const ENTRY = /\b(const|let|var)\s+(\$mts\d+)\s*=\s*(!?)\s*(\(?)\s*\$mtc\d+(_\w+)\s*--\s*>\s*0/g;
+const EARLIER_ENTRY = /\b(const|let|var)\s+(\$mts\d+)\s*=\s*\((\$mt_\w+)\s*\|\|\s*\$mtl_\w+\(\)\)/g;
+const NAMES = ['e0', 'e1', 'e2', 'e3', 'en', 'g', 'h', 'z', 'r', 'ra', 't', 'x', 'p', 'w', 'k', 'ai', 'd', 'v', 'u', 'l'];
 const NO_OPS = `{c:[],n:0,b(){return[]},o(){return{v:0}},${NAMES.map((name) => `${name}(v){return v}`).join(',')}}`;
 
 /**
@@ -35,8 +36,11 @@ const NO_OPS = `{c:[],n:0,b(){return[]},o(){return{v:0}},${NAMES.map((name) => `
  */
 function runnable(text) {
   if (!text.includes('$mts')) return text;
-  const own = new Set(Array.from(text.matchAll(ENTRY), (match) => match[2]));
-  return text.replace(/\$mts\d+/g, (name) => (own.has(name) ? name : '0')).replace(ENTRY, (_, keyword, span, probes) => `${keyword} ${probes}=${NO_OPS},${span}=(${probes})`);
+  const own = new Set([ENTRY, EARLIER_ENTRY].flatMap((entry) => Array.from(text.matchAll(entry), (match) => match[2])));
+  return text
+    .replace(/\$mts\d+/g, (name) => (own.has(name) ? name : '0'))
+    .replace(ENTRY, (_, keyword, span, not, opening, suffix) => `${keyword} $mt${suffix}=${NO_OPS},$mtl${suffix}=function(){return $mt${suffix}},${span}=${not}${opening}0>0`)
+    .replace(EARLIER_ENTRY, (_, keyword, span, probes) => `${keyword} ${probes}=${NO_OPS},${span}=(${probes})`);
 }
 
 /** The same rule by which the server takes insertions out of a file. @param {string} text @returns {string} */

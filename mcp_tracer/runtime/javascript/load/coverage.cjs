@@ -13,7 +13,7 @@ const { isOurs } = require('./mapping.cjs');
 const { Pieces } = require('./pieces.cjs');
 
 const HEADER = /^\$mtl_\w+$/;
-const BLOCK = /^(\|\|\s*\$mtl_\w+\(\)$|[?:]?\s*\$mt_\w+\.(n$|[ghe]\w?\()|catch\s*\(\$mte\)\s*\{\s*throw \$mt_)/;
+const BLOCK = /^(\|\|\s*\$mtl_\w+\(\)$|&&\s*\$mtl_\w+\(\)\.e|&&\s*\$mt_\w+\.[hx]\(\$mts|[?:]?\s*(\$mtl_\w+\(\)\.e|\$mts\d+\s*&&\s*\$mt_\w+\.h\(|\$mt_\w+\.(n$|[ghez]\w?\())|catch\s*\(\$mte\)\s*\{\s*throw \$mt_)/;
 const ANONYMOUS = /^\(anonymous_\d+\)$/;
 
 /** @param {Coverage} coverage @param {string} form @returns {Coverage} What a compiler made before it was counted has other places: it stays. */
