@@ -14,6 +14,7 @@ const FRAME = /^\s*at (?:(.*?) \()?(?:file:\/\/)?((?:\/|[A-Za-z]:[\\/]|node:)[^(
 /** @type {unknown} the exception that was written last: it usually passes through several functions */
 let last;
 let lastBytes = Buffer.alloc(0);
+let lastIsWhole = false;
 
 /** @param {unknown} error @returns {string} its class name, `string` and the like for thrown primitives */
 function typeName(error) {
@@ -23,29 +24,37 @@ function typeName(error) {
   return prototype === null ? 'Object' : className(prototype);
 }
 
-/** @param {unknown} error @param {string} root of the project: files below it are written relative to it */
-function writeError(error, root) {
-  if (last !== error || lastBytes.length === 0 || typeof error !== 'object') {
-    const start = pack.end;
-    pack.plain(describe(error, root, 0));
-    last = error;
-    lastBytes = Buffer.from(pack.buffer.subarray(start, pack.end));
-    return;
+/**
+ * V8 makes a stack's text only where it is asked for, which takes longer than all else here: beyond the first of each function in a second most are left out.
+ * @param {unknown} error @param {string} root of the project: files below it are written relative to it
+ * @param {import('./governor.cjs').Budget | null} budget of what failed @param {number} time ms @returns {boolean} whether it is written with its stack
+ */
+function writeError(error, root, budget, time) {
+  const isKnown = last === error && lastBytes.length > 0 && typeof error === 'object';
+  const isWhole = (isKnown && lastIsWhole) || budget === null || budget.takeStack(time);
+  if (isKnown && isWhole === lastIsWhole) {
+    pack.buffer.set(lastBytes, pack.end);
+    pack.end += lastBytes.length;
+    return isWhole;
   }
-  pack.buffer.set(lastBytes, pack.end);
-  pack.end += lastBytes.length;
+  const start = pack.end;
+  pack.plain(describe(error, root, 0, isWhole));
+  last = error;
+  lastIsWhole = isWhole;
+  lastBytes = Buffer.from(pack.buffer.subarray(start, pack.end));
+  return isWhole;
 }
 
-/** @param {unknown} error @param {string} root @param {number} depth @returns {Record<string, unknown>} */
-function describe(error, root, depth) {
+/** @param {unknown} error @param {string} root @param {number} depth @param {boolean} isWhole @returns {Record<string, unknown>} */
+function describe(error, root, depth, isWhole) {
   const isError = types.isNativeError(error) && !types.isProxy(error);
   const message = isError ? ownText(error, 'message') : typeof error === 'string' ? error : '';
   const cause = isError && depth < MAX_CAUSES ? Object.getOwnPropertyDescriptor(error, 'cause')?.value : undefined;
   return {
     type: typeName(error),
     message: secretShape(message) === '' ? message.slice(0, 2000) : '[redacted]',
-    stack: isError ? frames(error, root) : [],
-    cause: cause === undefined || cause === null ? undefined : describe(cause, root, depth + 1),
+    stack: isError && isWhole ? frames(error, root) : [],
+    cause: cause === undefined || cause === null ? undefined : describe(cause, root, depth + 1, isWhole),
   };
 }
 

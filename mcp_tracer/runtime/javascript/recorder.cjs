@@ -81,11 +81,10 @@ class Recorder {
 
   /** @param {Frame} frame @returns {number} a flag */
   failure(frame) {
-    if (frame.keepsError) {
-      pack.byte(TAG.ERROR);
-      writeError(frame.error, this.root);
-    }
-    return FLAG.ERROR;
+    if (!frame.keepsError) return FLAG.ERROR;
+    pack.byte(TAG.ERROR);
+    const isWhole = writeError(frame.error, this.root, frame.definition.budget, frame.start);
+    return isWhole ? FLAG.ERROR : FLAG.ERROR | FLAG.LEFT_OUT;
   }
 
   /** @param {Frame} frame @returns {number} a flag */
