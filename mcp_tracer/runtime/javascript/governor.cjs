@@ -21,6 +21,8 @@ const MOST = 1024;
 const MOST_DARK = 8192;
 /** Windows in a row in which timing all calls, counting alone, would exceed the budget, until functions go without probes. */
 const DARK_AFTER = 2;
+/** While the budget is overdrawn, timing calls is too much from this part of it on. */
+const MUCH_TIMING = 0.2;
 const FIRST_DARK = 64;
 const COUNTED_LOOK = 64;
 /** While the budget is overdrawn by more than half: instead of SAMPLES, and of WHOLE_EVENTS. */
@@ -42,6 +44,9 @@ const WHOLE_STACKS = 32;
 const FIRST_COST = 0.001;
 /** What it takes not to look at a line, ms. */
 const PASSING_COST = 0.000003;
+/** The same for a call without probes, and for one of a function that can be suspended, ms. */
+const UNSEEN_COST = 0.000004;
+const UNSEEN_SUSPENDING_COST = 0.0001;
 /** By level: the upper bounds of the promise. */
 const BUDGETS = [0, 0.05, 0.15, 0.3, 0.5, 1];
 const SLOTS = 8;
@@ -116,7 +121,8 @@ function look(cpu) {
   const own = Math.max(elapsed - recording - counting, elapsed * 0.02);
   governor.verdict = recording > 0 ? (fraction() * own - counting) / recording : 2;
   const timing = counting + (governor.taken - window.taken) * governor.countingCost;
-  governor.excess = timing > fraction() * own ? governor.excess + 1 : 0;
+  const isTimingMuch = timing > fraction() * own * (governor.verdict < 1 ? MUCH_TIMING : 1);
+  governor.excess = isTimingMuch ? governor.excess + 1 : 0;
   const isOverdrawn = governor.verdict <= 0.5;
   governor.firstCalls = isOverdrawn ? 1 : FIRST_CALLS;
   governor.wholeEvents = isOverdrawn ? FEW_EVENTS : WHOLE_EVENTS;
@@ -152,6 +158,7 @@ class Budget {
     /** The same of a line, checkpoint or variable, that has no time. @type {Gate | null} */
     this.passes = null;
     this.granted = 0;
+    this.unseenCost = UNSEEN_COST;
     /** Such calls since the last flush, and since the last that was recorded. */
     this.dark = this.passed = 0;
     /** Who calls it, while its calls run without probes: the nearest span above those that are seen. @type {Map<Definition, number> | null} */
@@ -170,6 +177,7 @@ class Budget {
   mayGoDark(definition, gate) {
     this.definition = definition;
     this.gate = gate;
+    if (definition.map.async === true || definition.map.generator === true) this.unseenCost = UNSEEN_SUSPENDING_COST;
   }
 
   /** As a line, checkpoint or variable. @param {Definition} definition @param {Gate} gate */
@@ -244,6 +252,7 @@ class Budget {
     this.granted = left;
     this.dark += done;
     this.passed += done;
+    governor.spent += done * this.unseenCost;
     if (this.owner !== null) this.known += done;
   }
 

@@ -269,9 +269,10 @@ function write(frame, end) {
   try {
     const { budget } = frame.definition;
     const measures = governor.isOn && budget !== null && !frame.threw && budget.measures();
+    const begun = governor.isOn && frame.threw ? now() : 0;
     /** @type {import('./recorder.cjs').Recorder} */ (state.recorder).span(frame, end);
     if (measures) budget.measured(now() - end + frame.captured + COST_BEFORE);
-    else if (frame.threw && governor.isOn) governor.spent += now() - end;
+    else if (begun > 0) governor.spent += now() - begun;
     if (budget !== null && (budget.gate !== null || budget.owner !== null) && !frame.isEstimate) budget.learn(end - frame.start, Math.max(0, end - frame.start - frame.covered), frame.parent);
   } catch (error) {
     state.onFailure(error);
