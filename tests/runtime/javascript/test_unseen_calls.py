@@ -80,6 +80,30 @@ main();
     assert {span.trace["traceId"] for span in spool.named("rare")} == {span.trace["traceId"] for span in spool.named("main")}
 
 
+def test_calls_pass_in_text_that_counts_down_in_an_array(project: Project) -> None:
+    """As an earlier version instrumented it."""
+    project.write("main.cjs", "function hot(n) { return n }\nfunction main() { for (let n = 0; n < 1000000; n++) hot(n) }\nmain();\n")
+    project.instrument(2)
+    path = project.root / "main.cjs"
+    text, changed = re.subn(r"!\(\$mtc(\d+)(_\w+)-->0\)&&\$mtl_\w+\(\)", r"($mt\2||$mtl\2()).c[\1]-->0?$mt\2.n:$mt\2", path.read_text())
+    path.write_text(re.sub(r",g,function\(i,v\).*?return o\}\)", ",g)", text))
+    assert changed == 2 and project.run("main.cjs").returncode == 0
+    (spool,) = project.spools()
+    assert spool.calls("hot") == 1000000 and estimated(spool) == {"hot"}
+
+
+def test_of_many_exceptions_the_first_have_their_stacks(project: Project) -> None:
+    text = """
+function leaf(n) { throw new RangeError(String(n)) }
+for (let n = 0; n < 400; n++) { try { leaf(n) } catch {} }
+"""
+    failed = project.trace(text).named("leaf")
+    whole = [bool(span.sections["E"]["stack"]) for span in failed]
+    assert [span.sections["E"]["message"] for span in failed] == [str(n) for n in range(400)]
+    assert all(whole[:32]) and sum(whole) < 200
+    assert all(span.flags & 4 for span, shown in zip(failed, whole, strict=True) if not shown)
+
+
 def test_text_of_an_earlier_version_is_counted_as_before(project: Project) -> None:
     project.write("main.cjs", "function hot(n) { return n }\nfunction main() { for (let n = 0; n < 300000; n++) hot(n) }\nmain();\n")
     project.instrument(2)
