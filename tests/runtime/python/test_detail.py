@@ -106,3 +106,9 @@ def test_the_receiver_is_named_and_has_fields_from_level_4(project: Any) -> None
 def test_a_huge_tree_costs_no_more_than_its_nodes_allow(project: Any) -> None:
     run = project.trace("def f(tree): return 1\nf([[[1] * 20] * 20] * 20)\n")
     assert run.one("f").flags & LEFT_OUT
+
+
+def test_a_call_is_whole_or_brief_as_one(project: Any) -> None:
+    run = project.trace(f"{DENSE}def f(order): return order\nfor n in range(3000): f(Order(n))\n")
+    shown = {(len(span.params["order"][2]), len(span.sections["R"][2])) for span in run.of("f")}
+    assert shown == {(2, 2), (1, 1)}

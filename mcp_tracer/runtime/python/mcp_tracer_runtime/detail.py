@@ -8,7 +8,7 @@ the time: the longer, the less of the share is left. So a function that is calle
 from . import clock, state
 from .native import core
 
-BRIEF, WHOLE, CHARGED = range(3)  # of one call; CHARGED: whole, and its time counts
+BRIEF, WHOLE, CHARGED, LATER = range(4)  # of one call; CHARGED: whole, and its time counts; LATER: not chosen yet (Python core)
 FIRST, FAILING = 32, 8  # first calls of a function, and failing ones of those that were brief, that need not wait for each other
 FREE = 4  # so many of the first calls are whole whatever they cost; all are without a governor
 STEPS = 10  # how often the wait doubles while what is saved up goes
@@ -57,6 +57,11 @@ def choose(fn):
     if not spare or fn.due == _NEVER or state.config.budget == "off":
         return WHOLE
     return CHARGED if _process.due <= clock.tick() and not tight[0] else BRIEF
+
+
+def settle(span):
+    """A value of `span` shall be captured that is written in another way where it is brief: how deep is that?"""
+    span.detail = _affordable(span.fn)
 
 
 def choose_failed(fn):

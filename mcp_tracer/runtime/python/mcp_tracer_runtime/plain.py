@@ -6,7 +6,7 @@ from itertools import count
 
 from . import estimates, exceptions, faults, governor, phases, spans, state
 from .clock import tick
-from .detail import BRIEF, CHARGED, charge, choose, latest
+from .detail import BRIEF, CHARGED, LATER, charge, choose, latest, settle
 from .governor import DEAR
 from .kinds import bare
 from .msgpack import SMALL
@@ -33,7 +33,7 @@ def enter(fn, *arguments):
             prepare(span, fn, up)
         else:
             span.announced = span.awaiting = span.counted = span.covered = 0
-            span.detail = span.err = span.events = span.flags = span.others = 0
+            span.err = span.events = span.flags = span.others = 0
             span.payload = span.result = b""
             span.intervals = None
             span.record = True
@@ -43,8 +43,7 @@ def enter(fn, *arguments):
                 up.intervals = []
             span.seq = seq = _next_seq()
             _live[seq] = span
-            if fn.eager:
-                span.detail = choose(fn)
+            span.detail = choose(fn) if fn.eager else LATER if fn.due <= latest[0] else BRIEF
             if fn.left < 2:
                 governor.taken(fn)
             else:
@@ -67,6 +66,8 @@ def _parameters(span, fn, arguments):
         return parameters(span, fn, arguments)
     payload = fn.head
     if fn.receiver:
+        if fn.level >= 4 and span.detail == LATER:
+            settle(span)
         payload += receiver(arguments[0], fn.room, fn.level >= 4 and span.detail != BRIEF)
         arguments = arguments[1:]
     for value in arguments:
@@ -86,8 +87,8 @@ def captured(span, fn, value):
         known = encoder(value, fn.room, DEPTH, None)
         if known is not None:
             return known
-    if span.detail == BRIEF and not fn.eager and fn.due <= latest[0]:
-        span.detail = choose(fn)
+    if span.detail == LATER:
+        settle(span)
     if span.detail == BRIEF and (known := bare(value)) is not None:
         span.flags |= spans.LEFT_OUT if known[1] else 0
         return known[0]
@@ -245,6 +246,8 @@ def parameters(span, fn, arguments):
     room, parts = fn.room, [fn.head]
     for value, hidden, place in zip(arguments, fn.secret, count()):
         if not place and fn.receiver:
+            if span.detail == LATER:
+                settle(span)
             parts.append(receiver(value, room, fn.level >= 4 and span.detail != BRIEF))
         else:
             parts.append(named("password", value, room) if hidden else captured(span, fn, value))

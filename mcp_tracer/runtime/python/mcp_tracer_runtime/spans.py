@@ -218,6 +218,8 @@ def note_left_out(span):
 def keep_result(span, value):
     """Remember section R for a `return` that a finally may still overrule."""
     fn = span.fn
+    if span.detail == detail.LATER:
+        detail.settle(span)
     before = tick() if span.detail == detail.CHARGED else 0
     span.result = b"R" + encode(value, fn.room, DEPTH, span.detail == detail.BRIEF)
     if before:
