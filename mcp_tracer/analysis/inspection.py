@@ -69,21 +69,24 @@ def inspect(
     span: Span,
     events: Sequence[Event],
     below: Sequence[Span],
-    source: Sequence[str],
+    source: Sequence[str] | None,
     extent: tuple[int, int],
     others: Set[int] = frozenset(),
 ) -> Inspection:
     """Lay the events and the spans below a call over the lines of its source, `extent` the first and last of its function.
 
-    `others`: lines in it that are not its own.
+    `others`: lines in it that are not its own. Without a source, the lines are those of which something is known, and have no text.
     """
-    first, last = extent
-    numbers = [number for number in range(first, min(last, len(source)) + 1) if number not in others]
-    lines = {number: Line(number, source[number - 1]) for number in numbers}
-    hits, taken = hits_of(events), values_of(events)
+    hits, taken, calls = hits_of(events), values_of(events), calls_of(span, below)
     failed_at = raised_at(span, extent)
+    if source is None:
+        numbers = sorted({*hits, *(one.line for one in calls), failed_at or 0})
+        lines = {number: Line(number, "") for number in numbers if extent[0] <= number <= extent[1]}
+    else:
+        first, last = extent
+        lines = {number: Line(number, source[number - 1]) for number in range(first, min(last, len(source)) + 1) if number not in others}
     elsewhere: list[Called] = []
-    for called in calls_of(span, below):
+    for called in calls:
         (lines[called.line].called if called.line in lines else elsewhere).append(called)
     has_lines = any(event.kind == "line" for event in events)
     for number, line in lines.items():

@@ -72,7 +72,11 @@ class Renewing:
         current = self._bytes_of(file)
         if current is None or self._workspace.language_of(file).is_instrumented(current):
             return None
-        return self._forms.place(file, sha256(current), level, chosen[file].functions if file in chosen else {})
+        digest = sha256(current)
+        place = self._forms.place(file, digest, level, chosen[file].functions if file in chosen else {})
+        if _holds_text(place):
+            self._workspace.sources.keep_text(digest, current)
+        return place
 
     def _lay(self, file: str, place: Path, plan: Plan | UserError) -> None:
         """What cannot be instrumented is not tried again until it changes."""
@@ -80,6 +84,8 @@ class Renewing:
         if isinstance(plan, UserError):
             self._forms.lay(place, b"")
         elif current is not None and sha256(current) == plan.source_sha256:
+            if plan.insertions:
+                self._workspace.sources.keep_text(plan.source_sha256, current)
             self._forms.lay(place, plan.apply(current) if plan.insertions else b"")
 
     def _request(self, file: str, level: int, functions: Mapping[str, int]) -> InstrumentRequest:
@@ -92,6 +98,13 @@ class Renewing:
             return self._workspace.originals.read(self._workspace.project.root / file)
         except (OSError, UserError):
             return None
+
+
+def _holds_text(place: Path) -> bool:
+    try:
+        return place.stat().st_size > 0
+    except OSError:
+        return False
 
 
 def _untraced(entries: Sequence[Entry], plans: Sequence[Plan | UserError]) -> list[str]:

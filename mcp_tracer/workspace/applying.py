@@ -16,6 +16,7 @@ from mcp_tracer.workspace.files import make_folder
 from mcp_tracer.workspace.forms import Forms
 from mcp_tracer.workspace.manifest import Entry, Manifest
 from mcp_tracer.workspace.originals import Originals, Present
+from mcp_tracer.workspace.sources import Sources
 
 Report = Callable[[str], None]
 """Is told of each file as it is done. What it raises stops the work, with every file as it was."""
@@ -45,11 +46,12 @@ class Applying:
     Unavailable, and then no file was changed.
     """
 
-    def __init__(self, originals: Originals, manifest: Manifest, backups: Backups, by: str) -> None:
+    def __init__(self, originals: Originals, manifest: Manifest, backups: Backups, sources: Sources, by: str) -> None:
         self._originals = originals
         self._project = originals.project
         self._manifest = manifest
         self._backups = backups
+        self._sources = sources
         self._forms = Forms(self._project)
         self._by = by
 
@@ -105,6 +107,7 @@ class Applying:
         if written == present.original:
             raise UserError(f"{plan.path} holds nothing to instrument: name other functions or files, or a level above 0.", "nothing")
         entry = _entry(wanted, self._by, present.original if plan.mode == "on_load" else written)
+        self._sources.keep_text(entry.sha256_before, present.original)
         if plan.mode == "on_load":
             return self._stage_on_load(entry, present, written)
         dirty = self._backups.keep(plan.path, present.original)

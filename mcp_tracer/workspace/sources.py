@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 import zlib
 from collections.abc import Iterator, Set
@@ -12,7 +13,8 @@ from mcp_tracer.model.errors import UserError
 from mcp_tracer.model.plan import sha256
 from mcp_tracer.workspace.backups import Backups
 from mcp_tracer.workspace.discovery import MAX_FILE_BYTES
-from mcp_tracer.workspace.files import make_folder, read_bounded, replace_whole
+from mcp_tracer.workspace.files import fault, make_folder, read_bounded, replace_whole
+from mcp_tracer.workspace.manifest import Manifest
 from mcp_tracer.workspace.originals import Originals
 from mcp_tracer.workspace.project import Project
 
@@ -28,6 +30,7 @@ class Sources:
         self._project, self._originals = project, originals
         self._folder = project.sources_dir
         self._backups = Backups(project)
+        self._manifest = Manifest(project)
         self._kept: set[str] = set()
 
     def get(self, digest: str) -> bytes | None:
@@ -46,15 +49,24 @@ class Sources:
         found = next((data for data in self._versions(file, digest) if sha256(data) == digest), None)
         if found is None:
             return False
-        place = self._place(digest)
-        make_folder(place.parent)
-        replace_whole(place, zlib.compress(found, 6))
+        self._write(self._place(digest), found, 6)
         self._kept.add(digest)
         return True
 
+    def keep_text(self, digest: str, text: bytes) -> None:
+        """Keep a copy of `text`, which has this sha256 and is about to run: a kept one counts as new again. Raises as `make_folder`."""
+        place = self._place(digest)
+        try:
+            os.utime(place)
+        except FileNotFoundError:
+            self._write(place, text, 1)  # of what is instrumented most never runs
+        except OSError as error:
+            raise fault(place, error) from error
+
     def retain(self, known: Set[str]) -> int:
-        """Delete the copies that nothing names any more; returns how many."""
-        gone = [path for path in self._copies() if path.stem not in known and time.time() - path.stat().st_mtime > _SETTLED_S]
+        """Delete the copies that nothing names any more, no recording (`known`) and no instrumented file; returns how many."""
+        named = known | {entry.sha256_before for entry in self._manifest.entries().values()}
+        gone = [path for path in self._copies() if path.stem not in named and time.time() - path.stat().st_mtime > _SETTLED_S]
         for path in gone:
             path.unlink(missing_ok=True)
             self._kept.discard(path.stem)
@@ -66,6 +78,10 @@ class Sources:
             return self._originals.without_insertions(file, self._originals.read(self._project.resolve(file)), None)[0]
         except UserError:
             return None
+
+    def _write(self, place: Path, text: bytes, effort: int) -> None:
+        make_folder(place.parent)
+        replace_whole(place, zlib.compress(text, effort))
 
     def _copies(self) -> Iterator[Path]:
         return self._folder.glob(f"*/*{_SUFFIX}") if self._folder.is_dir() else iter(())

@@ -80,7 +80,7 @@ class Workspace:
     def apply_all(self, wanted: Sequence[Wanted], by: str, report: Report = _nobody) -> list[Entry | TracerError]:
         """Carry out many plans: in order, each file's entry or why it was left. A full disk raises Unavailable, nothing changed."""
         with self._changing():
-            return Applying(self.originals, self.manifest, self.backups, by).run(wanted, report)
+            return Applying(self.originals, self.manifest, self.backups, self.sources, by).run(wanted, report)
 
     def restore(self, file: str) -> Restored:
         """Take our insertions out: from the backup where the file is what we wrote, else by structure, so that edits stay.

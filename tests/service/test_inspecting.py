@@ -67,8 +67,10 @@ try {
 
 async def recorded(house: House, level: int = 5, name: str = "till.py", source: bytes = PYTHON, mode: str = "in_place") -> None:
     (house.project.root / name).write_bytes(source)
-    await house.ask("instrument", paths=[name], level=level, mode=mode)
-    traced = [sys.executable, "-m", "mcp_tracer", "run", "--"] if mode == "on_load" else []
+    if mode != "run":
+        await house.ask("instrument", paths=[name], level=level, mode=mode)
+    chosen = ["--level", str(level)] if mode == "run" else []
+    traced = [sys.executable, "-m", "mcp_tracer", "run", *chosen, "--"] if mode != "in_place" else []
     program = [sys.executable] if name.endswith(".py") else ["node"]
     subprocess.run([*traced, *program, name], cwd=house.project.root, check=True, capture_output=True, timeout=60)
 
@@ -128,17 +130,35 @@ async def test_the_source_is_the_one_that_ran_after_the_file_was_edited(house: H
     assert "12 ×1     result = 0  <- result=0" in answer.text
 
 
-async def test_without_the_version_that_ran_the_present_file_is_shown_with_a_warning(house: House) -> None:
-    await recorded(house)
+@pytest.mark.parametrize("name", ["till.py", "till.js"])
+@pytest.mark.parametrize("mode", ["in_place", "on_load", "run"])
+async def test_the_source_is_kept_where_nobody_took_the_recording_in_before_the_edit(house: House, mode: str, name: str) -> None:
+    """No question is asked, so nothing is taken in, between the run and the edit."""
+    source = PYTHON if name == "till.py" else JAVASCRIPT
+    await recorded(house, name=name, source=source, mode=mode)
+    if mode != "run":
+        await house.ask("uninstrument", all=True)
+    (house.project.root / name).write_bytes(b"\n\n" + source)
     good, _ = await calls(house, "total")
+    answer = await house.ask("inspect_span", span_id=good)
+    assert answer.result.source == "recorded"
+    assert answer.result.lines[0].text in source.decode().splitlines()
+    assert answer.result.lines[0].number == source.decode().splitlines().index(answer.result.lines[0].text) + 1
+
+
+async def test_without_the_version_that_ran_facts_are_not_laid_on_another_text(house: House) -> None:
+    await recorded(house)
+    good, bad = await calls(house, "total")
+    await house.ask("uninstrument", all=True)
     shutil.rmtree(house.project.sources_dir)
     answer = await house.ask("inspect_span", span_id=good)
-    assert answer.result.source == "present"
-    assert "WARNING: the source that ran was not kept. This is till.py as it is now" in answer.text
-    (house.project.root / "till.py").unlink()
-    answer = await house.ask("inspect_span", span_id=good)
-    assert (answer.result.source, answer.result.lines) == ("unknown", [])
-    assert "The source of till.py is not known." in answer.text
+    assert answer.result.source == "recorded"  # the file is still what ran
+    (house.project.root / "till.py").write_bytes(b"# changed\n" + PYTHON)
+    answer = await house.ask("inspect_span", span_id=bad)
+    assert (answer.result.source, {line.text for line in answer.result.lines}) == ("unknown", {""})
+    assert "not known: the text that ran was not kept, and the file is another by now" in answer.text
+    assert "16 ×1   <- ✗ ValueError: no bombs" in answer.text
+    assert any(line.startswith("14 ×2   <- result=") for line in answer.text.splitlines())
 
 
 async def test_at_level_2_the_answer_says_what_level_5_would_add(house: House) -> None:
@@ -189,6 +209,8 @@ async def test_sources_go_with_the_recordings_that_name_them(house: House) -> No
     old = time.time() - 7200
     os.utime(kept, (old, old))
     known = set(await house.service.tools.store.source_hashes())
+    assert sources.retain(set()) == 0  # it is instrumented still, and may run
+    await house.ask("uninstrument", all=True)
     assert (sources.retain(known), sources.retain(set())) == (0, 1)
     assert not kept.exists()
 

@@ -11,7 +11,7 @@ from mcp_tracer.analysis.inspection import Inspection, bodies, extent_of, histor
 from mcp_tracer.analysis.text import brief_legend, label, span_line
 from mcp_tracer.analysis.tree import SITES
 from mcp_tracer.model.errors import NotFound, TracerError, UserError
-from mcp_tracer.model.plan import FunctionInfo
+from mcp_tracer.model.plan import FunctionInfo, sha256
 from mcp_tracer.model.span import Event, Span
 from mcp_tracer.model.values import preview
 from mcp_tracer.service.context import Call, Tools
@@ -22,6 +22,7 @@ from mcp_tracer.service.operations.views import asked
 
 MOST_EVENTS = 10_000
 MOST_BELOW = 5_000
+MOST_LINES = 1_000_000
 LONG_VALUE = 200
 
 
@@ -39,7 +40,7 @@ class InspectParams(Params):
 class _Source:
     state: str
     digest: str | None
-    lines: tuple[str, ...]
+    lines: tuple[str, ...] | None
     extent: tuple[int, int]
     others: frozenset[int] = frozenset()
 
@@ -95,21 +96,21 @@ def _chosen(lines: str | None, extent: tuple[int, int]) -> tuple[int, int]:
 
 
 async def _source_of(tools: Tools, span: Span) -> _Source:
-    """The version that ran; without a copy of it, the file as it is now. Of several versions, one that has the function at its line."""
+    """The version that ran: a copy, or the file if it is still that one. Of several versions, one that has the function at its line."""
     versions = await tools.store.source_hashes(span.span_id)
     kept = [(digest, text) for digest in versions if (text := tools.workspace.sources.get(digest)) is not None]
+    present = tools.workspace.sources.present(span.file) if span.file and not kept else None
+    if present is not None and sha256(present) in versions:
+        kept = [(sha256(present), present)]
     for digest, text in sorted(kept, key=lambda one: not _has_function(tools, span, one[1])):
-        return _laid_out(tools, span, "recorded", digest, text)
-    text = tools.workspace.sources.present(span.file) if span.file else None
-    if text is None:
-        return _Source("unknown", None, (), (1, 0))
-    return _laid_out(tools, span, "present", versions[0] if versions else None, text)
+        return _laid_out(tools, span, digest, text)
+    return _Source("unknown", versions[0] if versions else None, None, (1, MOST_LINES))
 
 
-def _laid_out(tools: Tools, span: Span, state: str, digest: str | None, text: bytes) -> _Source:
+def _laid_out(tools: Tools, span: Span, digest: str, text: bytes) -> _Source:
     functions, lines = _functions(tools, span, text), _lines(text)
     others = bodies(functions) if span.kind == "module" else frozenset[int]()
-    return _Source(state, digest, lines, extent_of(span, functions, len(lines)), others)
+    return _Source("recorded", digest, lines, extent_of(span, functions, len(lines)), others)
 
 
 def _lines(text: bytes) -> tuple[str, ...]:
@@ -156,11 +157,10 @@ async def _below(tools: Tools, span: Span) -> tuple[Span, ...]:
 def _notes(made: Inspection, source: _Source, events: tuple[Event, ...], below: tuple[Span, ...]) -> list[str]:
     """What a reader must know: doubts about the source, what was not recorded, what was left out."""
     span, notes = made.span, list[str]()
-    if source.state == "present":
-        notes.append(f"WARNING: the source that ran was not kept. This is {span.file} as it is now: lines may have moved.")
     if source.state == "unknown":
-        notes.append(f"The source of {span.file or span.function} is not known.")
-    if not events and source.lines and span.kind not in SITES:
+        gone = ": the text that ran was not kept, and the file is another by now" if source.digest else ""
+        notes.append(f"The source of {span.file or span.function} is not known{gone}.")
+    if not events and (source.lines or source.digest) and span.kind not in SITES:
         notes.append("No lines or variables were recorded: instrument this function at level 5 and run again to see them.")
     elif not made.has_lines and made.has_values:
         notes.append("Recorded at level 4: values, but not how often lines ran (level 5).")
@@ -179,7 +179,7 @@ def render(result: InspectResult, params: InspectParams) -> str:
     head = f"{span_line(made.span, LONG_VALUE)} #{made.span.span_id} trace {made.span.trace_id}"
     if params.variable is not None:
         return "\n".join([head, *_told_history(result, params)])
-    source = {"recorded": f"source as it ran ({(result.source_hash or '')[:12]})", "present": "present source", "unknown": "no source"}
+    source = {"recorded": f"source as it ran ({(result.source_hash or '')[:12]})", "unknown": "no source"}
     legend = "; ×n: how often a line ran" if made.has_lines else ""
     elsewhere = ["calls: " + "; ".join(said_calls(one, 40) for one in made.elsewhere[:10])] if made.elsewhere else []
     budget = params.max_tokens - len(head) // 3

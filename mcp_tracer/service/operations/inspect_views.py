@@ -55,7 +55,7 @@ class ChangeView(Result):
 
 
 class InspectResult(Result):
-    """A call over its source. `source`: `recorded` (as it ran), `present` (the file as it is now, which may differ), `unknown`."""
+    """A call over its source. `source`: `recorded` (as it ran) or `unknown`: lines are then those with facts, without text."""
 
     span: SpanView
     caller: str

@@ -7,6 +7,7 @@ import sys
 from . import faults, state
 
 _FORMAT = "2"
+_utime = os.utime  # a program under test may have its file system taken away
 
 
 def load(key):
@@ -23,15 +24,40 @@ def load(key):
 
 def store(key, code, table, note):
     """Keep `code`, its table and what was left out. A full or read-only disk only means that the next start is slower."""
-    path = _path(key)
-    temporary = "%s.%d.tmp" % (path, os.getpid())
     try:
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        with open(temporary, "wb") as file:
-            marshal.dump((code, list(table), note), file)
-        os.replace(temporary, path)
+        _write(_path(key), marshal.dumps((code, list(table), note)))
     except (OSError, ValueError) as error:
         faults.note(error)
+
+
+def keep_source(digest, source):
+    """Keep the text that runs, where nobody has: by the time that somebody asks for it, the file may be another. A kept one counts as new
+    again, so that it stays until the recording is taken in."""
+    path = os.path.join(state.HOME, "traces", "sources", digest[:2], digest + ".z")
+    try:
+        _utime(path)
+    except FileNotFoundError:
+        _write_source(path, source)
+    except OSError:  # another user's, and there
+        return
+
+
+def _write_source(path, source):
+    try:
+        import zlib
+
+        _write(path, zlib.compress(source, 1))
+    except (OSError, ImportError) as error:
+        faults.note(error)
+
+
+def _write(path, data):
+    """Whole or not at all."""
+    temporary = "%s.%d.tmp" % (path, os.getpid())
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(temporary, "wb") as file:
+        file.write(data)
+    os.replace(temporary, path)
 
 
 def key(source, name, spec):

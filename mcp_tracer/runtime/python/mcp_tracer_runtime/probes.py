@@ -57,6 +57,9 @@ def install():
 def _define_file(file, source):
     import hashlib
 
-    from . import header, state
+    from . import cache, header, state
 
-    write(FILE, state.next_file(), {"path": file, "sha256": hashlib.sha256(header.strip(source)).hexdigest()})
+    text = header.strip(source)
+    digest = hashlib.sha256(text).hexdigest()
+    write(FILE, state.next_file(), {"path": file, "sha256": digest})
+    cache.keep_source(digest, text)
