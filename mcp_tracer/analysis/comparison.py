@@ -1,13 +1,11 @@
-"""Two sets of recordings side by side: functions, calls, errors, results for the same arguments, times. Pure functions."""
+"""Two sets of recordings side by side: functions, calls, errors, results for the same arguments. Pure functions."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import median
 
 from mcp_tracer.analysis.alike import key, same
-from mcp_tracer.analysis.significance import FEWEST, changed, drift
 from mcp_tracer.analysis.tree import SITES
 from mcp_tracer.model.span import FunctionStats, Span
 
@@ -35,44 +33,11 @@ class CallChange:
 
 
 @dataclass(frozen=True, slots=True)
-class ErrorChange:
-    """Failures of one type in one function, how many on each side (a run's on average), and one of them."""
-
-    type: str
-    function: str
-    file: str
-    before: float
-    after: float
-    example: Span
-
-
-@dataclass(frozen=True, slots=True)
 class ResultChange:
     """A function that gave something else for the same arguments, though it always gave the same on each side."""
 
     before: Span
     after: Span
-
-
-@dataclass(frozen=True, slots=True)
-class TimeChange:
-    """Own time of a function's calls (medians, ns) with the p of its being chance."""
-
-    key: Key
-    before_ns: float
-    after_ns: float
-    calls: tuple[int, int]
-    p: float
-
-
-@dataclass(frozen=True, slots=True)
-class Times:
-    """The functions whose own time changed, how many were tested, how many had too few calls; and the drift of all, taken out."""
-
-    changed: tuple[TimeChange, ...]
-    tested: int
-    too_few: int
-    drift: float
 
 
 def key_of(span: Span | FunctionStats) -> Key:
@@ -98,7 +63,7 @@ def counts_of_spans(spans: Iterable[Span]) -> dict[Key, Counts]:
     return found
 
 
-def _compared(before: Iterable[Key], after: Iterable[Key]) -> set[Key]:
+def compared(before: Iterable[Key], after: Iterable[Key]) -> set[Key]:
     """Functions of either side; call expressions and module bodies (level 3) only where both sides recorded such.
 
     Of call expressions only those of what is no traced function itself.
@@ -123,7 +88,7 @@ def _last(name: str) -> str:
 def call_changes(before: Mapping[Key, Counts], after: Mapping[Key, Counts], sizes: tuple[int, int] = (1, 1)) -> list[CallChange]:
     """Functions with other numbers of calls, those on one side alone first, then by factor. `sizes`: how many runs each side has."""
     found: list[CallChange] = []
-    for one in _compared(before, after):
+    for one in compared(before, after):
         ours, theirs = before.get(one), after.get(one)
         numbers = (ours.calls / sizes[0] if ours else 0.0, theirs.calls / sizes[1] if theirs else 0.0)
         if numbers[0] != numbers[1]:
@@ -136,39 +101,27 @@ def _factor(change: CallChange) -> float:
     return most / least if least else most
 
 
-def error_changes(before: Iterable[Span], after: Iterable[Span], sizes: tuple[int, int] = (1, 1)) -> list[ErrorChange]:
-    """Failures of which one side has more, new ones first. Of an exception that left several calls, every call counts.
+def result_changes(before: Iterable[Span], after: Iterable[Span], partly: Container[Key] = ()) -> list[ResultChange]:
+    """Functions that gave another result, or failed, for the same arguments, the deepest first.
 
-    `sizes`: how many runs each side has.
+    Of each function one that fails only now, one that failed only before and one other. Of those in `partly` not every call was recorded:
+    what they gave has to be the same twice on each side, and failures are compared as errors.
     """
-    sides = (_by_error(before), _by_error(after))
-    found: list[ErrorChange] = []
-    for one in sides[0].keys() | sides[1].keys():
-        ours, theirs = sides[0].get(one, []), sides[1].get(one, [])
-        numbers = (len(ours) / sizes[0], len(theirs) / sizes[1])
-        if numbers[0] != numbers[1]:
-            example = min(theirs or ours, key=lambda span: (span.start_ns, span.key))
-            found.append(ErrorChange(one[0], one[1], one[2], *numbers, example))
-    return sorted(found, key=lambda one: (one.before > 0, one.after == 0, -one.example.depth, one.type, one.function))
-
-
-def _by_error(spans: Iterable[Span]) -> dict[tuple[str, str, str], list[Span]]:
-    found: dict[tuple[str, str, str], list[Span]] = {}
-    for span in spans:
-        if span.error and span.kind not in SITES:
-            found.setdefault((span.error, span.function, span.file), []).append(span)
-    return found
-
-
-def result_changes(before: Iterable[Span], after: Iterable[Span]) -> list[ResultChange]:
-    """Functions that gave another result, or failed, for the same arguments; at most one example a function, the deepest first."""
     ours, theirs = _by_arguments(before), _by_arguments(after)
-    found: dict[Key, ResultChange] = {}
+    found: dict[tuple[Key, bool, bool], ResultChange] = {}
     for arguments, calls in ours.items():
         others = theirs.get(arguments, [])
-        if others and _is_steady(calls) and _is_steady(others) and not _same_outcome(calls[0], others[0]):
-            found.setdefault(key_of(calls[0]), ResultChange(calls[0], others[0]))
-    return sorted(found.values(), key=lambda one: (-one.after.depth, key_of(one.after)))
+        if not others:
+            continue
+        is_steady = _is_steady(calls) and _is_steady(others) and (arguments[0] not in partly or _is_shown(calls, others))
+        if is_steady and not _same_outcome(calls[0], others[0]):
+            kind = (arguments[0], bool(calls[0].error), bool(others[0].error))
+            found.setdefault(kind, ResultChange(calls[0], others[0]))
+    return sorted(found.values(), key=lambda one: (-one.after.depth, key_of(one.after), one.after.error is None))
+
+
+def _is_shown(calls: Sequence[Span], others: Sequence[Span]) -> bool:
+    return min(len(calls), len(others)) > 1 and not (calls[0].error or others[0].error)
 
 
 def _by_arguments(spans: Iterable[Span]) -> dict[tuple[Key, str], list[Span]]:
@@ -190,33 +143,3 @@ def _same_outcome(one: Span, other: Span) -> bool:
     if one.error or other.error:
         return one.error == other.error
     return one.values is None or other.values is None or same(one.values.returned, other.values.returned)
-
-
-def time_changes(before: Iterable[Span], after: Iterable[Span]) -> Times:
-    """Functions whose own time changed beyond chance, beyond what all have in common, and by a hundredth of the whole; largest first."""
-    ours, theirs = _own_times(before), _own_times(after)
-    both = sorted(ours.keys() & theirs.keys())
-    common = drift([(ours[one], theirs[one]) for one in both])
-    enough = [one for one in both if min(len(ours[one]), len(theirs[one])) >= FEWEST]
-    least = max(common * sum(map(sum, ours.values())), sum(map(sum, theirs.values()))) / 100
-    found: list[TimeChange] = []
-    for one in enough:
-        is_change, p = changed(ours[one], theirs[one], common, len(enough))
-        made = TimeChange(one, median(ours[one]), median(theirs[one]), (len(ours[one]), len(theirs[one])), p)
-        if is_change and _weight(made, common) >= least:
-            found.append(made)
-    found.sort(key=lambda one: (-_weight(one, common), one.key))
-    return Times(tuple(found), len(enough), len(both) - len(enough), common)
-
-
-def _weight(change: TimeChange, common: float) -> float:
-    """How much time the change makes in all."""
-    return abs(change.after_ns - change.before_ns * common) * max(change.calls)
-
-
-def _own_times(spans: Iterable[Span]) -> dict[Key, list[float]]:
-    found: dict[Key, list[float]] = {}
-    for span in spans:
-        if span.finished:
-            found.setdefault(key_of(span), []).append(float(span.self_ns))
-    return found

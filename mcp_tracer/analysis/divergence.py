@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from mcp_tracer.analysis.alike import same, without_addresses
+from mcp_tracer.analysis.comparison import Key, key_of
 from mcp_tracer.analysis.text import label
 from mcp_tracer.analysis.tree import SITES, Node, build
 from mcp_tracer.model.span import Span
@@ -34,9 +35,12 @@ class _Step:
     span: Span
 
 
-def divergences(before: Sequence[Span], after: Sequence[Span], most: int = 5) -> list[Divergence]:
-    """Differences in the order of execution, up to the first one in structure: behind it the calls no longer correspond."""
-    first, second = _comparable(before, after)
+def divergences(before: Sequence[Span], after: Sequence[Span], most: int = 5, partly: Collection[Key] = ()) -> list[Divergence]:
+    """Differences in the order of execution, up to the first one in structure: behind it the calls no longer correspond.
+
+    Functions in `partly`, of which not every call has a span, are passed over: which calls have one is chance.
+    """
+    first, second = _comparable(before, after, {*partly, *sampled_functions(before, after)})
     found: list[Divergence] = []
     ours, theirs = _steps(build(first)), _steps(build(second))
     while len(found) < most:
@@ -50,18 +54,17 @@ def divergences(before: Sequence[Span], after: Sequence[Span], most: int = 5) ->
     return found[:most]
 
 
-def sampled_functions(before: Sequence[Span], after: Sequence[Span]) -> set[tuple[str, str, str]]:
-    """(function, file, kind) of what was too hot to record every call of: which calls were, is chance."""
-    return {(span.function, span.file, span.kind) for side in (before, after) for span in side if span.count > 1}
+def sampled_functions(before: Sequence[Span], after: Sequence[Span]) -> set[Key]:
+    """Functions of which a span says that it stands for several calls."""
+    return {key_of(span) for side in (before, after) for span in side if span.count > 1}
 
 
-def _comparable(before: Sequence[Span], after: Sequence[Span]) -> tuple[Sequence[Span], Sequence[Span]]:
+def _comparable(before: Sequence[Span], after: Sequence[Span], passed: set[Key]) -> tuple[Sequence[Span], Sequence[Span]]:
     """Call expressions count only where both sides recorded them (levels may differ), functions only where every call was recorded."""
-    passed = sampled_functions(before, after)
     has_sites = all(any(span.kind in SITES for span in side) for side in (before, after))
 
     def is_out(span: Span) -> bool:
-        return (not has_sites and span.kind in SITES) or (span.function, span.file, span.kind) in passed
+        return (not has_sites and span.kind in SITES) or key_of(span) in passed
 
     return _without(before, is_out), _without(after, is_out)
 

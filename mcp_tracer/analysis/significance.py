@@ -13,9 +13,14 @@ FEWEST = 5
 """So many calls on each side, at least, before a difference can be told from chance."""
 LEAST_RATIO = 1.2
 """What is less than a fifth apart is not worth a reader's time, however certain."""
+LEAST_CALL_NS, LEAST_ALL_NS = 20_000, 50_000_000
+"""What probes, clock and caches do to a call differs by microseconds from one process to the next: a difference counts that is larger for
+each call, or that all calls together make large."""
+
+Samples = Sequence[float]
 
 
-def mann_whitney(before: Sequence[float], after: Sequence[float]) -> float:
+def mann_whitney(before: Samples, after: Samples) -> float:
     """Two-sided p of the hypothesis that both come from one distribution: normal approximation, corrected for ties and continuity."""
     n, m = len(before), len(after)
     if not n or not m:
@@ -33,24 +38,50 @@ def mann_whitney(before: Sequence[float], after: Sequence[float]) -> float:
     return math.erfc(z / math.sqrt(2))
 
 
-def drift(pairs: Sequence[tuple[Sequence[float], Sequence[float]]]) -> float:
-    """By how much everything became slower together: the median of the functions' ratios, 1 where too few say so.
+def drift(pairs: Sequence[tuple[Samples, Samples]]) -> float:
+    """By how much everything became slower together, 1 where too few say so. A busier machine slows all functions: nobody's regression.
 
-    A machine that is busier slows all functions; that is nobody's regression.
+    Most functions must say so, and those that take most of the time: many small ones are not everything, and no more is a large one alone.
     """
-    ratios = [_ratio(before, after) for before, after in pairs if len(before) >= FEWEST and len(after) >= FEWEST]
-    return median(ratios) if len(ratios) >= FEWEST else 1.0
+    enough = [pair for pair in pairs if min(map(len, pair)) >= FEWEST]
+    if len(enough) < FEWEST:
+        return 1.0
+    ratios = [_ratio(*pair) for pair in enough]
+    by_number, by_time = median(ratios), _weighted_median(ratios, [_time(*pair) for pair in enough])
+    if (by_number > 1) != (by_time > 1):
+        return 1.0
+    return min(by_number, by_time, key=lambda ratio: abs(math.log(ratio)))
 
 
-def changed(before: Sequence[float], after: Sequence[float], common: float, tests: int) -> tuple[bool, float]:
-    """(whether it is a change, p), beyond the `common` drift, at 1 % over all `tests` together."""
+def _weighted_median(values: Sequence[float], weights: Sequence[float]) -> float:
+    ordered = sorted(zip(values, weights, strict=True))
+    half, passed = sum(weights) / 2, 0.0
+    for value, weight in ordered:
+        passed += weight
+        if passed >= half:
+            return value
+    return ordered[-1][0]
+
+
+def _time(before: Samples, after: Samples) -> float:
+    """What a function's calls take in all, on either side; by the median, so that one call that had to wait does not count for all."""
+    return median(before) * len(before) + median(after) * len(after)
+
+
+def changed(before: Samples, after: Samples, common: float, tests: int) -> tuple[bool, float]:
+    """(whether it is a change, p), beyond the `common` drift, at 1 % over all `tests` together, and of a size that matters."""
     if len(before) < FEWEST or len(after) < FEWEST:
         return False, 1.0
     scaled = [value * common for value in before]
     p = mann_whitney(scaled, after)
-    ratio = _ratio(scaled, after)
-    return p * max(1, tests) < 0.01 and max(ratio, 1 / ratio) >= LEAST_RATIO, p
+    return p * max(1, tests) < 0.01 and matters(median(scaled), median(after), min(len(before), len(after))), p
 
 
-def _ratio(before: Sequence[float], after: Sequence[float]) -> float:
+def matters(before_ns: float, after_ns: float, calls: int) -> bool:
+    """Whether such a difference of a call is large enough: as a ratio, and beyond what tracing and clocks make."""
+    ratio, apart = _ratio([before_ns], [after_ns]), abs(after_ns - before_ns)
+    return max(ratio, 1 / ratio) >= LEAST_RATIO and (apart >= LEAST_CALL_NS or apart * calls >= LEAST_ALL_NS)
+
+
+def _ratio(before: Samples, after: Samples) -> float:
     return max(1.0, median(after)) / max(1.0, median(before))

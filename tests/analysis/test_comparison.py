@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import random
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from mcp_tracer.analysis.alike import key, same
-from mcp_tracer.analysis.comparison import call_changes, counts_of_spans, error_changes, result_changes, time_changes
+from mcp_tracer.analysis.comparison import call_changes, counts_of_spans, result_changes
 from mcp_tracer.analysis.divergence import divergences
-from mcp_tracer.analysis.significance import changed, drift, mann_whitney
+from mcp_tracer.analysis.failures import error_changes
 from mcp_tracer.model.span import RaisedError, Span, Values
 from mcp_tracer.model.values import Cut, Mark, Obj, Sequence
 
@@ -62,46 +61,6 @@ def test_errors_of_several_runs_are_compared_by_a_runs_average() -> None:
     assert (one.before, one.after) == (2, 4)
 
 
-def test_mann_whitney_gives_the_textbook_value() -> None:
-    assert mann_whitney([19, 22, 16, 29, 24], [20, 11, 17, 12]) == pytest.approx(0.11134688653314041)
-
-
-def test_mann_whitney_says_nothing_of_equal_or_missing_samples() -> None:
-    assert (mann_whitney([1, 1, 1], [1, 1, 1]), mann_whitney([], [1]), mann_whitney([1, 2, 3], [1, 2, 3])) == (1.0, 1.0, 1.0)
-
-
-def test_noise_is_no_change_and_a_real_one_is() -> None:
-    chance = random.Random(7)
-
-    def sample(scale: float) -> list[float]:
-        return [scale * chance.lognormvariate(10, 0.8) for _ in range(60)]
-
-    assert sum(changed(sample(1), sample(1), 1.0, 50)[0] for _ in range(300)) == 0
-    assert sum(changed(sample(1), sample(3), 1.0, 50)[0] for _ in range(50)) >= 45
-
-
-def test_a_slower_machine_is_nobodys_regression() -> None:
-    chance = random.Random(3)
-
-    def side(factor: float, slow: float) -> list[Span]:
-        factors = [factor * (slow if number == 4 else 1) for number in range(8)]
-        return [
-            span(number * 100 + call, f"f{number}", call, 1, self_ns=round(chance.uniform(900, 1100) * own))
-            for number, own in enumerate(factors)
-            for call in range(30)
-        ]
-
-    times = time_changes(side(1, 1), side(1.7, 4))
-    assert times.drift == pytest.approx(1.7, rel=0.05)
-    assert [one.key[1] for one in times.changed] == ["f4"]
-    assert drift([([1.0] * 9, [2.0] * 9)] * 4) == 1.0
-
-
-def test_few_calls_are_not_judged() -> None:
-    times = time_changes([span(1, "f", 0, 1, self_ns=10)], [span(2, "f", 0, 1, self_ns=10**9)])
-    assert (times.changed, times.tested, times.too_few) == ((), 0, 1)
-
-
 def test_functions_of_one_side_come_before_other_numbers_of_calls() -> None:
     before = counts_of_spans(tree(("main", 0, 9, [("load", 0, 1, []), ("old", 1, 1, [])])))
     after = counts_of_spans(tree(("main", 0, 9, [("load", 0, 1, []), ("load", 1, 1, []), ("load", 2, 1, []), ("new", 3, 1, [])])))
@@ -137,6 +96,30 @@ def test_another_result_for_the_same_arguments_counts_where_each_side_is_steady(
     assert [(one.before.function, one.before.values, one.after.values) for one in result_changes(before, after)] == [
         ("tax", gave(10, n=1), gave(11, n=1))
     ]
+
+
+def test_a_call_that_fails_only_now_is_told_besides_one_that_failed_before() -> None:
+    def side(failing: int) -> list[Span]:
+        error = RaisedError("KeyError", f"k{failing}")
+        gone = {"error": "KeyError", "values": Values(params={"i": failing}, error=error)}
+        return [replace(span(i, "fails", i, 1, values=gave(None, i=i)), **(gone if i == failing else {})) for i in range(6)]
+
+    found = result_changes(side(4), side(3))
+    assert [(one.before.error, one.after.error, one.after.values and one.after.values.params) for one in found] == [
+        (None, "KeyError", {"i": 3}), ("KeyError", None, {"i": 4}),
+    ]  # fmt: skip
+
+
+def test_single_results_of_what_was_only_partly_recorded_are_not_compared() -> None:
+    def side(*results: int) -> list[Span]:
+        return [
+            span(number, "next_id", number, 1, values=Values(params={}, returned=one, has_return=True))
+            for number, one in enumerate(results)
+        ]
+
+    partly = {("src/shop.py", "next_id", "function")}
+    assert (len(result_changes(side(7), side(300))), result_changes(side(7), side(300), partly)) == (1, [])
+    assert len(result_changes(side(7, 7), side(8, 8), partly)) == 1
 
 
 SHOP = ("total", 0, 9, [("discount", 1, 1, []), ("tax", 3, 2, [("round", 3, 1, [])])])
@@ -188,6 +171,11 @@ def test_call_expressions_of_one_side_alone_are_passed_over() -> None:
 def test_functions_that_were_sampled_are_passed_over() -> None:
     hot = [replace(one, count=8) if one.function == "tax" else one for one in tree(SHOP)]
     assert divergences(hot, tree(("total", 0, 9, [("discount", 1, 1, []), ("round", 3, 1, [])]))) == []
+
+
+def test_functions_of_which_calls_have_no_span_are_passed_over() -> None:
+    partly = {("src/shop.py", "tax", "function")}
+    assert divergences(tree(SHOP), tree(("total", 0, 9, [("discount", 1, 1, []), ("round", 3, 1, [])])), partly=partly) == []
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 import sys
 
 import pytest
+from recording import recorded, write
 from shop_house import House
 
 from mcp_tracer.model.errors import NotFound, UserError
@@ -48,18 +47,6 @@ function total(items) {
 }
 console.log(total([3, 10]));
 """
-
-
-def write(house: House, name: str, text: str) -> None:
-    (house.project.root / name).write_text(text)
-
-
-async def recorded(house: House, name: str, text: str, *command: str, level: int = 2) -> None:
-    await house.ask("uninstrument", all=True)
-    write(house, name, text)
-    await house.ask("instrument", paths=[name], level=level)
-    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
-    subprocess.run(command, cwd=house.project.root, check=False, capture_output=True, timeout=60, env=environment)
 
 
 async def two_test_runs(house: House) -> None:

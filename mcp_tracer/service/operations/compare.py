@@ -3,33 +3,26 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import Literal
 
 from pydantic import Field
 
-from mcp_tracer.analysis.comparison import (
-    Counts,
-    Key,
-    Times,
-    call_changes,
-    counts_of,
-    counts_of_spans,
-    error_changes,
-    result_changes,
-    time_changes,
-)
-from mcp_tracer.analysis.divergence import Divergence, divergences, sampled_functions
+from mcp_tracer.analysis.comparison import call_changes, counts_of, counts_of_spans, key_of, result_changes
+from mcp_tracer.analysis.divergence import divergences
+from mcp_tracer.analysis.failures import error_changes
+from mcp_tracer.analysis.times import time_changes
 from mcp_tracer.analysis.tree import SITES
 from mcp_tracer.model.errors import UserError
 from mcp_tracer.model.query import SpanQuery
 from mcp_tracer.model.span import FunctionStats, Span, TraceSummary
 from mcp_tracer.service.context import Call, Tools
 from mcp_tracer.service.operation import READ, READING, Command, Operation, Params, Route
+from mcp_tracer.service.operations.compare_notes import Material, notes_of
 from mcp_tracer.service.operations.compare_pages import Place, page_of
 from mcp_tracer.service.operations.compare_views import CompareResult, rows_of, told
-from mcp_tracer.service.operations.sides import MOST_FAILED, Side, failed, pairs_of, sampled, side_of, stats_of
+from mcp_tracer.service.operations.pairing import pairs_of
+from mcp_tracer.service.operations.recorded import shares
+from mcp_tracer.service.operations.sides import Side, failed, sampled, side_of, stats_of
 from mcp_tracer.service.operations.traces import fetch
 from mcp_tracer.service.operations.views import asked
 
@@ -51,19 +44,6 @@ class CompareParams(Params):
     cursor: str | None = Field(default=None, description="With a section: continue after the answer that gave this cursor.")
 
 
-@dataclass(slots=True)
-class Material:
-    """What both sides are compared by. `whole` is False where times and results come from samples."""
-
-    counts: tuple[dict[Key, Counts], dict[Key, Counts]]
-    spans: tuple[tuple[Span, ...], tuple[Span, ...]]
-    failed: tuple[tuple[Span, ...], tuple[Span, ...]]
-    sizes: tuple[int, int] = (1, 1)
-    whole: bool = True
-    parted: list[tuple[TraceSummary, Divergence]] = field(default_factory=list[tuple[TraceSummary, Divergence]])
-    paired: tuple[int, int] = (0, 0)
-
-
 async def run(call: Call[CompareParams]) -> CompareResult:
     """Resolve the sides, gather, compare, cut to the page."""
     tools, params = call.tools, call.params
@@ -76,16 +56,16 @@ async def run(call: Call[CompareParams]) -> CompareResult:
     if (before.trace is None) != (after.trace is None):
         raise UserError("one side is a trace and the other a run: name two traces or two runs.")
     material = await (_of_runs if after.trace is None else _of_traces)(tools, before, after, params)
-    times = time_changes(*material.spans)
+    times = time_changes(*material.spans, material.rare, material.stats)
     rows = rows_of(
         material.parted,
         call_changes(*material.counts, material.sizes),
-        error_changes(*material.failed, material.sizes),
-        result_changes(*material.spans),
+        error_changes(*material.failed, material.sizes, material.counts),
+        result_changes(*material.spans, material.shares),
         times,
     )
     page = page_of(rows, params.section, params.limit, place, (before.identity, after.identity))
-    return CompareResult.of((before.title, after.title), page, _notes(material, times, after))
+    return CompareResult.of((before.title, after.title), page, notes_of(material, times))
 
 
 def _place(params: CompareParams) -> Place | None:
@@ -97,10 +77,14 @@ def _place(params: CompareParams) -> Place | None:
 async def _of_traces(tools: Tools, before: Side, after: Side, params: CompareParams) -> Material:
     assert before.trace is not None and after.trace is not None
     spans = await _both(tools, before.trace, after.trace)
-    kept = tuple(tuple(span for span in side if _fits(span, params)) for side in spans)
-    counts = (counts_of_spans(kept[0]), counts_of_spans(kept[1]))
-    parted = [(after.trace, one) for one in divergences(*spans)]
-    return Material(counts, (kept[0], kept[1]), (kept[0], kept[1]), parted=parted, paired=(1, 1))
+    runs = [await tools.store.run(run_id) for run_id in dict.fromkeys(span.run_id for side in spans for span in side)]
+    partly = await shares(tools.store, runs)
+    ours, theirs = (tuple(span for span in side if _fits(span, params)) for side in spans)
+    counts = [{one: each for one, each in counts_of_spans(side).items() if one not in partly} for side in (ours, theirs)]
+    parted = [(after.trace, one) for one in divergences(*spans, partly=partly)]
+    there = {key_of(span) for span in ours + theirs}
+    known = {one: share for one, share in partly.items() if one in there}
+    return Material((counts[0], counts[1]), (ours, theirs), (ours, theirs), shares=known, parted=parted, paired=(1, 1))
 
 
 def _fits(span: Span, params: CompareParams) -> bool:
@@ -130,6 +114,8 @@ async def _of_runs(tools: Tools, before: Side, after: Side, params: CompareParam
         counts=(counts_of(stats[0]), counts_of(stats[1])),
         spans=(ours, theirs),
         failed=(await failed(store, before, base), await failed(store, after, base)),
+        stats=stats,
+        shares=await shares(store, {run.run_id: run for run in before.runs + after.runs}.values()),
         sizes=(len(before.runs), len(after.runs)),
         whole=all_ours and all_theirs,
     )
@@ -151,52 +137,14 @@ def _candidates(before: list[FunctionStats], after: list[FunctionStats]) -> list
 
 async def _part(tools: Tools, before: Side, after: Side, made: Material) -> None:
     """Where the traces of the same name part: of those with other errors first, as many as the time allows."""
-    pairs = await pairs_of(tools.store, before, after)
+    pairs = await pairs_of(tools.store, before.runs[0], after.runs[0], made.shares)
     deadline, looked = time.monotonic() + PAIRS_S, 0
     for ours, theirs in pairs[:MOST_PAIRS]:
         if time.monotonic() > deadline:
             break
         looked += 1
-        made.parted += [(theirs, one) for one in divergences(*await _both(tools, ours, theirs), most=2)]
+        made.parted += [(theirs, one) for one in divergences(*await _both(tools, ours, theirs), most=2, partly=made.shares)]
     made.paired = (looked, len(pairs))
-
-
-def _notes(made: Material, times: Times, after: Side) -> list[str]:
-    """What a reader must know to trust the answer."""
-    notes: list[str] = []
-    if made.sizes != (1, 1):
-        notes.append("Several runs on a side: numbers of calls and errors are a run's on average.")
-    notes += _other_levels(*made.spans)
-    if made.paired[0] < made.paired[1]:
-        notes.append(f"{made.paired[0]} of {made.paired[1]} pairs of traces were followed: name one with test, or trace:ID on both sides.")
-    if not made.whole:
-        notes.append("Large runs: times and results come from the newest calls and samples; numbers of calls are exact.")
-    hot = sorted({function for function, _, _ in sampled_functions(*made.spans)})
-    if hot:
-        shown = ", ".join(hot[:5]) + (" …" if len(hot) > 5 else "")
-        notes.append(f"Not every call of {shown} was recorded (overhead budget): the differences in order of execution pass them over.")
-    if any(len(side) >= MOST_FAILED for side in made.failed):
-        notes.append(f"Many failures: of each run the newest {MOST_FAILED} are compared.")
-    if abs(times.drift - 1) >= 0.1:
-        factor = times.drift if times.drift > 1 else 1 / times.drift
-        which = "slower" if times.drift > 1 else "faster"
-        notes.append(f"Everything was {factor:.2g}× {which} (the machine, or the level of tracing): that is taken out of the times.")
-    if not times.changed:
-        rare = f", {times.too_few} had too few calls to tell" if times.too_few else ""
-        notes.append(f"Times: no significant change among {times.tested} functions{rare}.")
-    return notes
-
-
-def _other_levels(before: Sequence[Span], after: Sequence[Span]) -> Iterator[str]:
-    """What only one side recorded because it was traced at a higher level."""
-    recorded: dict[str, Callable[[Span], bool]] = {
-        "parameters": lambda span: span.values is not None and span.values.params is not None,
-        "call expressions": lambda span: span.kind in SITES,
-    }
-    for what, is_there in recorded.items():
-        ours, theirs = any(map(is_there, before)), any(map(is_there, after))
-        if before and after and ours != theirs:
-            yield f"Only the {'before' if ours else 'after'} side recorded {what} (a higher level of tracing): they are not compared."
 
 
 def render(result: CompareResult, params: CompareParams) -> str:

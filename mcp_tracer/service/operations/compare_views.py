@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from mcp_tracer.analysis.comparison import CallChange, ErrorChange, ResultChange, TimeChange, Times
+from mcp_tracer.analysis.comparison import CallChange, ResultChange
 from mcp_tracer.analysis.divergence import Divergence
+from mcp_tracer.analysis.failures import ErrorChange, message
 from mcp_tracer.analysis.text import arguments, duration, label, outcome
+from mcp_tracer.analysis.times import TimeChange, Times
 from mcp_tracer.model.span import Span, TraceSummary
 from mcp_tracer.service.operation import Result
 from mcp_tracer.service.operations.compare_pages import ChangeRow, Page, Rows
@@ -18,7 +20,7 @@ TITLES = {
     "errors": "Errors",
     "results": "Same arguments, other result",
     "calls": "Calls",
-    "times": "Times (own time a call, median; significant)",
+    "times": "Times (median a call, own time unless it says total; significant)",
 }
 
 
@@ -96,16 +98,22 @@ def _times(number: float, nothing: str) -> str:
 
 def _error(one: ErrorChange) -> ChangeRow:
     span = one.example
-    message = span.values.error.message if span.values and span.values.error else ""
+    said = f" ({message(span)[:120]})" if message(span) and not one.other else ""
+    before, after = _times(one.before, "none"), _times(one.after, "none")
     return ChangeRow(
-        what=f"{one.type} in {one.function}" + (f" ({' '.join(message.split())[:120]})" if message else ""),
+        what=f"{one.type} in {one.function}{said}",
         file=one.file,
         line=span.line,
-        before=_times(one.before, "none"),
-        after=_times(one.after, "none"),
-        span_before=None if one.after else span.span_id,
+        before=f"{before}, {_failed(one.other)}" if one.other else before,
+        after=f"{after}, {_failed(span)}" if one.other else after,
+        span_before=one.other.span_id if one.other else None if one.after else span.span_id,
         span_after=span.span_id if one.after else None,
     )
+
+
+def _failed(span: Span) -> str:
+    """One of several failures: the call, and what it said."""
+    return f"{arguments(span.values, 40) or 'one'}: {message(span)[:120] or 'no message'}"
 
 
 def _result(one: ResultChange) -> ChangeRow:
@@ -121,8 +129,11 @@ def _result(one: ResultChange) -> ChangeRow:
 
 
 def _time(one: TimeChange) -> ChangeRow:
-    after = f"{duration(round(one.after_ns))} (p={one.p:.1g}, {one.calls[0]} and {one.calls[1]} calls)"
-    return ChangeRow(what=one.key[1], file=one.key[0], line=0, before=duration(round(one.before_ns)), after=after)
+    certain = "beyond 95 % of the other's" if one.p is None else f"p={one.p:.1g}"
+    cause = f", from {one.cause}" if one.cause else ""
+    after = f"{duration(round(one.after_ns))}{cause} ({certain}, {one.calls[0]} and {one.calls[1]} calls)"
+    what = one.key[1] + (f" within {one.within}" if one.within else "") + (" total" if one.total else "")
+    return ChangeRow(what=what, file=one.key[0], line=0, before=duration(round(one.before_ns)), after=after)
 
 
 def told(result: CompareResult, section: str) -> str:

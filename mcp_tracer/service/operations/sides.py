@@ -125,21 +125,3 @@ async def sampled(store: SpanStore, side: Side, base: SpanQuery, functions: list
             page = await store.search(replace(query, file=file, function=function, limit=SAMPLE))
             found |= {span.span_id: span for span in page.rows}
     return tuple(found.values()), whole
-
-
-async def pairs_of(store: SpanStore, before: Side, after: Side) -> list[tuple[TraceSummary, TraceSummary]]:
-    """Traces of the same test, request or function on both sides, in order of their start; those with other errors first."""
-    if before.trace is not None and after.trace is not None:
-        return [(before.trace, after.trace)]
-    if not before.runs or not after.runs:
-        return []
-    ours, theirs = await _by_name(store, before.runs[0]), await _by_name(store, after.runs[0])
-    pairs = [pair for name, traces in theirs.items() for pair in zip(ours.get(name, []), traces, strict=False)]
-    return sorted(pairs, key=lambda pair: (pair[0].errors == pair[1].errors, pair[1].start_ns))
-
-
-async def _by_name(store: SpanStore, run: Run) -> dict[tuple[str, str], list[TraceSummary]]:
-    found: dict[tuple[str, str], list[TraceSummary]] = {}
-    for trace in reversed((await store.traces(run.run_id, MOST_TRACES)).rows):
-        found.setdefault((trace.type, str(trace.attributes.get("testId") or trace.name)), []).append(trace)
-    return found
