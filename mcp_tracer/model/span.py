@@ -17,7 +17,10 @@ KINDS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One execution of a traced program. `end_ns` is None while it runs; `state`: running, ended, killed (vanished without a run end)."""
+    """One execution of a traced program. `end_ns` is None while it runs; `state`: running, ended, killed (vanished without a run end).
+
+    `stopped`: why tracing ended before the program did; `dropped` spans are missing then.
+    """
 
     run_id: str
     parent_run_id: str | None
@@ -36,6 +39,7 @@ class Run:
     dropped: int
     faults: int
     runtime: str = ""
+    stopped: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ class RunsParams(Params):
 
 
 class RunView(Result):
-    """One run. `state`: running, ended, killed."""
+    """One run. `state`: running, ended, killed. `stopped`: why tracing ended before the program; `dropped` calls are missing then."""
 
     run_id: str
     parent_run_id: str | None
@@ -41,6 +41,7 @@ class RunView(Result):
     errors: int
     dropped: int
     faults: int
+    stopped: str | None
 
 
 class RunsResult(Result):
@@ -72,6 +73,7 @@ def run_view(run: Run) -> RunView:
         errors=run.errors,
         dropped=run.dropped,
         faults=run.faults,
+        stopped=run.stopped,
     )
 
 
@@ -96,10 +98,11 @@ def run_line(row: RunView) -> str:
     command = row.command if len(row.command) <= 100 else row.command[:99] + "…"
     ended = {"running": "running", "killed": "killed"}.get(row.state, "ended" if row.exit_code is None else f"exit {row.exit_code}")
     took = f" in {duration(round(row.duration * 1e6))}" if row.duration is not None else ""
-    lost = f", {row.dropped} spans dropped" if row.dropped else ""
+    lost = f", {row.dropped} spans dropped" if row.dropped and not row.stopped else ""
+    stopped = f" — tracing stopped before the end: {row.stopped}; {row.dropped:,} calls are missing" if row.stopped else ""
     errors = f", {row.errors} with errors" if row.errors else ""
     started = clock_of(row.start_time)
-    return f"{row.run_id} {started} {ended}{took}: {row.spans} spans{errors}{lost} | {row.language} {row.version} | {command}"
+    return f"{row.run_id} {started} {ended}{took}: {row.spans} spans{errors}{lost}{stopped} | {row.language} {row.version} | {command}"
 
 
 def clock_of(start_time: str) -> str:

@@ -138,6 +138,9 @@ class CatalogWriter:
             (at_ns, code if isinstance(code, int) else None, None if error is None else str(error), _int(end.get("dropped")),
              _int(end.get("faults")), source),
         )  # fmt: skip
+        if end.get("stopped"):
+            said = (str(end["stopped"]), source)
+            self._db.execute("UPDATE source SET definition=json_set(definition, '$.stopped', ?) WHERE id=?", said)
 
 
 def as_json(content: dict[str, Any]) -> str:

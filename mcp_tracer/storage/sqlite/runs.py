@@ -113,6 +113,7 @@ def _run(snapshot: Snapshot, run: int) -> Run:
         dropped=sum(one.dropped for one in processes),
         faults=sum(one.faults for one in processes),
         runtime=str(definition.get("runtime", "")),
+        stopped=next((str(why) for one in processes if (why := json.loads(one.definition).get("stopped"))), None),
     )
 
 

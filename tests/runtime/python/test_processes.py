@@ -159,6 +159,18 @@ def test_a_full_spool_stops_tracing_not_the_program(project: Any) -> None:
     assert len(run.of("f")) > 100
 
 
+@pytest.mark.parametrize("budget", ["off", "auto"])
+def test_the_end_of_a_run_finds_room_where_the_spool_is_full(project: Any, budget: str) -> None:
+    """With every call that is missing, whatever the governor would have recorded."""
+    project.settings(f"TRACING_MAX_STORAGE_GB=0.002\nTRACING_OVERHEAD_BUDGET={budget}\nTRACING_EXACT_COUNTS=true\n")
+    project.write("program.py", "import os, sys\ndef f(x): return x\nfor n in range(20000): f(os.urandom(400))\nsys.exit(3)\n")
+    assert project.run("program.py").returncode == 3
+    (run,) = project.runs()
+    recorded = len(run.of("f")) + sum(one.calls for one in run.counted if one.name == "f")
+    assert (run.end["exitCode"], run.end["dropped"] + recorded) == (3, 20000)
+    assert run.end["stopped"].startswith("the spool file reached its limit of ")
+
+
 def test_nothing_is_captured_once_the_spool_is_full(project: Any) -> None:
     project.settings("TRACING_MAX_STORAGE_GB=0.002\nTRACING_OVERHEAD_BUDGET=off\n")
     source = """import sys
@@ -170,7 +182,7 @@ state.reload()
 print({function.level for function in state.functions})
 """
     project.write("program.py", source)
-    assert project.run("program.py").stdout == "False {0}\n{0}\n"
+    assert project.run("program.py").stdout == "False {1}\n{1}\n"  # calls are still counted
 
 
 FILLING = 'def f(x): return x\nfor n in range(20000): f("x" * 500)\nprint("done")\n'
@@ -186,6 +198,8 @@ def test_a_full_disk_stops_tracing_not_the_program(project: Any, full_disk: Path
     assert (done.stdout, done.returncode) == ("done\n", 0)
     assert done.stderr == "mcp-tracer: tracing stopped: No space left on device\n"
     (run,) = project.runs()
+    assert (run.end["exitCode"], run.end["dropped"] + len(run.of("f"))) == (0, 20000)
+    assert run.end["stopped"] == "No space left on device"
     assert len(run.of("f")) > 100
 
 

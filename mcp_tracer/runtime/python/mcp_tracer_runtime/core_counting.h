@@ -101,6 +101,8 @@ static NEVER_INLINE int list_counted(Function *fn)
 
 static NEVER_INLINE int write_counted(Function *fn)
 {
+    if (unlikely(spool.stopped)) /* it is among what is missing: see governor_missing */
+        return 0;
     if (!fn->defined && define(fn) < 0)
         return -1;
     governor_write(&fn->governed, fn->id);

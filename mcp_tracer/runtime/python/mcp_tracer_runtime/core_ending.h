@@ -98,6 +98,8 @@ static inline int write_ended(Span *s, u64 now)
         r->count = s->others + 1;
         spool_commit(length);
     }
+    else
+        spool.dropped++; /* the others are counted */
     return 0;
 }
 

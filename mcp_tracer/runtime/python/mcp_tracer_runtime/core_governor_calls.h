@@ -186,9 +186,20 @@ static PyObject *span_begin_dark(PyObject *self, PyObject *span)
     Py_RETURN_NONE;
 }
 
+/* Spans that could not be written, and calls that were counted and could not. */
+static u64 governor_missing(void)
+{
+    u64 missing = spool.dropped;
+    for (Py_ssize_t i = 0; spool.stopped && i < PyList_GET_SIZE(ever_counted); i++) {
+        Governed *g = &((Function *)PyList_GET_ITEM(ever_counted, i))->governed;
+        missing += g->event ? 0 : g->counted;
+    }
+    return missing;
+}
+
 /* facts() -> what this core found out about its surroundings; for tests and reports */
 static PyObject *core_facts(PyObject *self, PyObject *unused)
 {
     return Py_BuildValue("{s:O,s:O,s:d,s:K}", "context_in_place", layout_known ? Py_True : Py_False, "counter", use_counter ? Py_True : Py_False,
-                         "ns_per_tick", ns_per_tick, "dropped", (unsigned long long)spool.dropped);
+                         "ns_per_tick", ns_per_tick, "dropped", (unsigned long long)governor_missing());
 }

@@ -38,6 +38,7 @@ static struct {
     u64 next_slot, allocated, limit_bytes, dropped;
     u32 n;
     int file, closed;
+    int stopped;       /* no room was left: 1, and 2 once the slot in reserve is in use */
     dev_t device;      /* what `file` must stand for */
     ino_t inode;
     char *path;
@@ -188,55 +189,47 @@ static int allocate(u64 begin, u64 bytes)
 #endif
 }
 
-/* Map a further stretch. Its blocks are allocated first, so that a write to the map cannot fail for lack of space. 0, or an errno; -1 at
- * the size limit. */
+/* Map a further stretch, and behind it the slot in reserve for the end of the run. Its blocks are allocated first, so that a write to the map
+ * cannot fail for lack of space. What was mapped stays where there is no room. 0, or an errno; -1 at the size limit. */
 static int spool_grow(u64 slots)
 {
     static const u64 growth[] = {4, 16, 64};
     u64 more = growth[spool.allocated <= 1 ? 0 : spool.allocated < 21 ? 1 : 2], begin = HEADER_BYTES + spool.next_slot * SLOT;
     u64 page = (u64)sysconf(_SC_PAGESIZE), lead = begin % page;
+    size_t bytes;
+    u8 *map;
     int failure;
     if (more < slots)
         more = slots;
     if (spool_reopen_if_closed() < 0)
         return errno ? errno : EBADF;
-    failure = allocate(begin, more * SLOT);
+    failure = allocate(begin, (more + 1) * SLOT);
     if (failure && more > slots) { /* not so much: as little as will do */
         more = slots;
-        failure = allocate(begin, more * SLOT);
+        failure = allocate(begin, (more + 1) * SLOT);
     }
     if (failure)
         return failure;
-    spool_unmap();
-    spool.map_bytes = (size_t)(more * SLOT + lead);
-    spool.map_at = begin - lead;
-    spool.map = mmap(NULL, spool.map_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, spool.file, (off_t)spool.map_at);
-    if (spool.map == MAP_FAILED) {
-        spool.map = NULL;
+    bytes = (size_t)((more + 1) * SLOT + lead);
+    map = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, spool.file, (off_t)(begin - lead));
+    if (map == MAP_FAILED)
         return errno;
-    }
+    spool_unmap();
+    spool.map = map;
+    spool.map_bytes = bytes;
+    spool.map_at = begin - lead;
 #ifdef __linux__
-    madvise(spool.map, spool.map_bytes, 23); /* MADV_POPULATE_WRITE: one call instead of a fault a page; an older kernel says no */
+    madvise(spool.map, spool.map_bytes - SLOT, 23); /* MADV_POPULATE_WRITE: one call instead of a fault a page; an older kernel says no */
 #endif
     spool.allocated = spool.next_slot + more;
     header_clock();
     return 0;
 }
 
-/* Seal the open chunk and open one with room for a payload of `length`. As spool_grow. */
-static int chunk_open(size_t length)
+/* Open a chunk of mapped slots. */
+static void chunk_begin(u64 slots)
 {
-    u64 slots = (CHUNK_HEADER + RECORD_BYTES + length + SLOT - 1) / SLOT;
     ChunkHeader *head;
-    int failure;
-    chunk_seal();
-    if (slots > 65535)
-        return EFBIG;
-    if (spool.map == NULL || spool.next_slot + slots > spool.allocated) {
-        failure = spool_grow(slots);
-        if (failure)
-            return failure;
-    }
     spool.start = spool.map + (HEADER_BYTES + spool.next_slot * SLOT - spool.map_at);
     spool.end = spool.top = spool.start + slots * SLOT;
     spool.at = spool.start + CHUNK_HEADER;
@@ -248,14 +241,30 @@ static int chunk_open(size_t length)
     head->type = 1;
     head->state = 1;
     __atomic_store_n(&head->magic, CHUNK_MAGIC, __ATOMIC_RELEASE);
+}
+
+/* Seal the open chunk and open one with room for a payload of `length`. As spool_grow. */
+static int chunk_open(size_t length)
+{
+    u64 slots = (CHUNK_HEADER + RECORD_BYTES + length + SLOT - 1) / SLOT;
+    int failure;
+    chunk_seal();
+    if (slots > 65535)
+        return EFBIG;
+    if (spool.map == NULL || spool.next_slot + slots > spool.allocated) {
+        failure = spool_grow(slots);
+        if (failure)
+            return failure;
+    }
+    chunk_begin(slots);
     return 0;
 }
 
-/* No room: the program goes on, tracing ends, and the user is told once. Runs Python code. */
+/* No room: the program goes on, its calls are only counted, and the user is told once. Runs Python code. */
 static void spool_stop(int failure)
 {
     PyObject *text, *answer = NULL;
-    spool.closed = 1;
+    spool.closed = spool.stopped = 1;
     spool.at = spool.top = NULL;
     if (failure < 0)
         text = PyUnicode_FromFormat("the spool file reached its limit of %llu bytes", (unsigned long long)spool.limit_bytes);
@@ -277,12 +286,19 @@ static NEVER_INLINE Record *spool_room(size_t length)
         failure = chunk_open(length);
         if (failure == 0)
             return (Record *)spool.at;
-        spool.dropped++;
         spool_stop(failure);
-        return NULL;
     }
-    spool.dropped++;
     return NULL;
+}
+
+/* The slot in reserve, for the end of a run that found no room. */
+static Record *spool_last_room(size_t length)
+{
+    if (spool.stopped != 1 || spool.map == NULL || CHUNK_HEADER + RECORD_BYTES + length > SLOT)
+        return NULL;
+    spool.stopped = 2;
+    chunk_begin(1);
+    return (Record *)spool.at;
 }
 
 static u64 spool_took; /* ticks that making room took: rare and dear, so measured every time */
@@ -390,10 +406,9 @@ static PyObject *spool_close(PyObject *self, PyObject *unused)
     int failed = 0;
     if (spool.path == NULL)
         Py_RETURN_NONE;
-    if (!spool.closed) {
-        chunk_seal();
+    chunk_seal();
+    if (!spool.closed)
         header_clock();
-    }
     spool.closed = 1;
     open_spans_leave_table();
     open_table_unmap();
@@ -440,6 +455,10 @@ static PyObject *spool_put(PyObject *self, PyObject *const *args, Py_ssize_t cou
     }
     length = (size_t)PyBytes_GET_SIZE(args[1]);
     r = spool_place(length);
+    if (r == NULL && f[10] == KIND_END)
+        r = spool_last_room(length);
+    if (r == NULL && (f[10] == KIND_SPAN || f[10] == KIND_AGGREGATE))
+        spool.dropped += f[10] == KIND_SPAN ? 1 : f[13];
     if (r != NULL) {
         memcpy(spool.top - length, PyBytes_AS_STRING(args[1]), length);
         *r = (Record){f[0], (u32)f[1], (u32)f[2], (u32)f[3], (u32)f[4], (u32)f[5], (u32)f[6], (u32)length,

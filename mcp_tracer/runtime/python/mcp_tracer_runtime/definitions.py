@@ -9,6 +9,7 @@ from .values import type_name
 
 FUNCTION, SITE, ERROR, TRACE, RUN, THREAD, FILE = 1, 2, 3, 4, 5, 6, 7
 KIND_DEFINITION = 4
+NEVER = 1 << 31  # calls between two that are recorded
 
 
 class _Hot:
@@ -77,6 +78,8 @@ class Function(_Hot if core is None else core.Function):
         self.params, self.returns = deep and now["captureParams"] is not False, deep and now["captureReturn"] is not False
         self.raises = deep and config.errors
         self.waits = now["captureAsync"] is not False
+        if config.is_full and not self.as_site:
+            self.period = NEVER
         wanted = now["captureVars"]
         self.variables = frozenset(wanted) if isinstance(wanted, list) else wanted is not False and self.level >= 4
         detail.begin(self, config.value_share)

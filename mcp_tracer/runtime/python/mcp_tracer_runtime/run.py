@@ -133,6 +133,8 @@ def finish():
         fields["exitCode"] = code
         if name:
             fields["error"] = name
+        if state.stopped:
+            fields["stopped"] = state.stopped
         payload = msgpack.plain(fields)
         state.spool.put((tick(), 0, 0, 0, 0, 0, 0, len(payload), 0, 0, 6, 0, 0, 1), payload)
         state.spool.close()

@@ -43,6 +43,7 @@ class Settings:
         self.excluded = frozenset(name.strip() for name in values.get("TRACING_EXCLUDE_FUNCTIONS", "").split(",") if name.strip())
         self.value_share = _share(values.get("TRACING_VALUE_BUDGET", "auto"))
         self._known = {}
+        self.is_full = False  # nothing can be written any more
         self.files, self.functions = _section(overrides, "files"), _section(overrides, "functions")
 
     def function(self, file, name, level):
@@ -57,6 +58,12 @@ class Settings:
         """Answer anew: something of this object changed."""
         self._known.clear()
 
+    def only_count(self):
+        """Nothing can be written any more: every call is only counted, as those below the depth limit are."""
+        self.is_full, self.max_depth = True, -1
+        self.budget = "auto" if self.budget == "off" else self.budget
+        self.forget()
+
     def _function(self, file, name, level):
         """How function `name` of `file`, instrumented at `level`, is to be traced now: a map of level and what is captured.
 
@@ -67,8 +74,9 @@ class Settings:
         chosen = {**whole, **{key: value for key, value in own.items() if value is not None}}
         off = not self.enabled or chosen.get("enabled") is False or not self.excluded.isdisjoint((name, name.rpartition(".")[2]))
         wanted = chosen.get("level")
+        level = 0 if off else min(level, wanted) if type(wanted) is int and wanted >= 0 else level
         return {
-            "level": 0 if off else min(level, wanted) if type(wanted) is int and wanted >= 0 else level,
+            "level": min(level, 1) if self.is_full else level,
             "captureParams": self.params and chosen.get("captureParams") is not False,
             "captureReturn": self.returns and chosen.get("captureReturn") is not False,
             "captureAsync": self.waits and chosen.get("captureAsync") is not False,

@@ -13,6 +13,7 @@ from .native import core
 
 SLOT, HEADER_SIZE, CHUNK_HEADER, RECORD = 65536, 4096, 32, 48
 OPEN, SEALED = 1, 2
+SPAN, AGGREGATE, END = 1, 5, 6  # kinds of records
 _HEADER = struct.Struct("<8sHHIQQdQ16sIIQ")
 _CHUNK = struct.Struct("<IBBHIIIIQ")
 _RECORD = struct.Struct("<QIIIIIIIHHBBHI")
@@ -56,7 +57,8 @@ class _PythonSpool(_File):
         self.waiting = deque()
         self.turn = [None]  # whoever has taken the item writes; taking it is quicker than a lock
         self.closed = False
-        self.dropped = 0
+        self.dropped = 0  # spans, calls that were counted among them
+        self.ended = False  # whether the slot in reserve is in use
         self.allocated = 0  # slots
         self.next_slot = 0
         self.window = self.words = None  # the mapped stretch, as bytes and as 64-bit words
@@ -112,7 +114,8 @@ class _PythonSpool(_File):
         at, end = self.at, self.top
         top = end - length
         if at + RECORD > top or self.closed:
-            if not self._room(length):
+            if not self._room(length) and not (fields[10] == END and self._last_room()):
+                self.dropped += 1 if fields[10] == SPAN else fields[13] if fields[10] == AGGREGATE else 0
                 return
             at, end = self.at, self.top
             top = end - length
@@ -125,7 +128,6 @@ class _PythonSpool(_File):
     def _room(self, length):
         """Open a chunk with room for one more record; False where there is none to be had."""
         if self.closed:
-            self.dropped += 1
             return False
         try:
             self._next_chunk(length)
@@ -145,9 +147,20 @@ class _PythonSpool(_File):
         _CHUNK.pack_into(self.window, self.start, _CHUNK_MAGIC, OPEN, 1, self.slots, self.committed & 0xFFFFFFFF, payload, crc, 0, 0)
         self.window[self.start + 4 : self.start + 5] = bytes((SEALED,))
 
+    def _last_room(self):
+        """Open the slot in reserve, for the end of a run that found no room."""
+        if self.ended or self.window is None:
+            return False
+        self.ended = True
+        self._begin_chunk(1)
+        return True
+
     def _open_chunk(self, slots):
         if self.next_slot + slots > self.allocated or self.window is None:
             self._grow(slots)
+        self._begin_chunk(slots)
+
+    def _begin_chunk(self, slots):
         self.start = HEADER_SIZE + self.next_slot * SLOT - self.window_at
         self.slots = slots
         self.committed = 0  # what stands in the chunk's header at bytes 8 to 15: records, and bytes of payload times 2 to the 32
@@ -158,16 +171,17 @@ class _PythonSpool(_File):
         self.next_slot += slots
 
     def _grow(self, slots):
-        """Map a further stretch. Its blocks are allocated first: a write to the map can then not fail for lack of space."""
+        """Map a further stretch, and behind it the slot in reserve for the end of the run. Its blocks are allocated first: a write to the
+        map can then not fail for lack of space. What was mapped stays where there is no room."""
         more = max(slots, _GROWTH[0] if not self.allocated else _GROWTH[1] if self.allocated < 20 else _GROWTH[2])
         self._reopen_if_closed()
         begin = HEADER_SIZE + self.next_slot * SLOT
         try:
-            self._allocate(begin, more * SLOT)
+            self._allocate(begin, (more + 1) * SLOT)
         except OSError:  # not so much: as little as will do
             more = slots
-            self._allocate(begin, more * SLOT)
-        size = more * SLOT
+            self._allocate(begin, (more + 1) * SLOT)
+        size = (more + 1) * SLOT
         self._unmap()
         lead = begin % mmap.ALLOCATIONGRANULARITY
         self.window_at = begin - lead
@@ -200,9 +214,8 @@ class _PythonSpool(_File):
             self.window = None
 
     def _stop(self, error):
-        """No room: the program goes on, tracing ends, and the user is told once."""
+        """No room: the program goes on, its calls are only counted, and the user is told once."""
         self.closed = True
-        self.dropped += 1
         state.stop(getattr(error, "strerror", None) or error)
 
     def close(self):
@@ -217,7 +230,7 @@ class _PythonSpool(_File):
     def _close(self):
         if not self.closed:
             self._drain()
-        if not self.closed:
+        if not self.closed or self.ended:
             self._seal()
         self.closed = True
         self._reopen_if_closed()
@@ -260,7 +273,7 @@ class _CoreSpool(_File):
 
     @property
     def dropped(self):
-        """Records for which there was no room."""
+        """Spans for which there was no room, calls that were counted among them."""
         return core.facts()["dropped"]
 
     def close(self):

@@ -13,6 +13,7 @@ PROJECT = os.path.dirname(os.path.dirname(HOME))
 started = False
 on = False
 spool = None
+stopped = ""  # why nothing can be written any more
 files = settings.Files(os.path.join(HOME, "config"))
 config = settings.Settings({}, {})
 functions = []  # every traced Function, for settings that change and for forks
@@ -56,7 +57,8 @@ def reload():
 
     global config
     config = files.read()
-    config.enabled = config.enabled and on
+    if stopped:
+        config.only_count()
     governor.configure()
     for function in functions:
         function.configure(config)
@@ -65,12 +67,16 @@ def reload():
 
 
 def stop(reason):
-    """Nothing can be written any more: say so, once, and capture nothing from now on."""
-    global on
+    """Nothing can be written any more: say so, once, and only count from now on, so that the end of the run tells how much is missing."""
+    global on, stopped
+    from . import governor
+
     on = False
+    stopped = str(reason)
     faults.say_once("tracing stopped: %s" % (reason,))
-    config.enabled = False
-    config.forget()
+    config.only_count()
+    if not governor.on:
+        governor.configure()
     for function in list(functions):
         function.configure(config)
 
