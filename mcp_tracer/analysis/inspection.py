@@ -113,12 +113,13 @@ def bodies(functions: Iterable[FunctionInfo]) -> frozenset[int]:
 
 
 def hits_of(events: Iterable[Event]) -> dict[int, int]:
-    """Line → how often it ran: by its line events, or by the values taken there (the head of a loop has one line event alone)."""
-    kinds: dict[tuple[int, str], int] = {}
+    """Line → how often it ran: as often as that of its statements that ran most, or as values were taken there (in the head of a loop)."""
+    statements: dict[tuple[int, int, str], int] = {}
     for event in events:
-        kinds[event.line, event.kind] = kinds.get((event.line, event.kind), 0) + 1
+        statement = event.line, event.column, event.kind
+        statements[statement] = statements.get(statement, 0) + 1
     found: dict[int, int] = {}
-    for (line, _), count in kinds.items():
+    for (line, _, _), count in statements.items():
         found[line] = max(found.get(line, 0), count)
     return found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,9 +12,17 @@ from mcp_tracer.model.span import Event, Span
 from mcp_tracer.model.values import Cut, Mark, Obj, Value
 from mcp_tracer.model.values import Sequence as ValueSequence
 
-_NUMBER = re.compile(r"-?\d{1,20}(?:\.\d{1,17})?")
+_NUMBER = re.compile(r"-?\d{1,300}(?:\.\d{1,17})?")
 _STEP = re.compile(r"\.?([^.\[\]]+)|\[(\d+|\*|\"[^\"]*\"|'[^']*')\]")
-_WORDS: Mapping[str, Any] = {"true": True, "false": False, "null": None, "none": None, "True": True, "False": False, "None": None}
+_WORDS: Mapping[str, Any] = {
+    **dict.fromkeys(("true", "True"), True),
+    **dict.fromkeys(("false", "False"), False),
+    **dict.fromkeys(("null", "none", "None"), None),
+    **dict.fromkeys(("nan", "NaN"), math.nan),
+    **dict.fromkeys(("inf", "Infinity"), math.inf),
+    **dict.fromkeys(("-inf", "-Infinity"), -math.inf),
+    "undefined": Mark("undefined"),
+}
 
 Path = tuple[str, ...]
 """Names and indexes from a parameter, variable or `return` down to a part of its value."""
@@ -21,13 +30,13 @@ Path = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What is looked for. `number` for text that is a decimal number, `word` where it is true, false or null; `exact` for quoted text.
+    """What is looked for. `number` for text that is a decimal number, `word` where it is true, false, null, undefined, nan or inf.
 
     `path`: where it must lie, compared from the end (`order.id`; `*` stands for any one step).
     """
 
     text: str
-    number: float | None = None
+    number: int | float | None = None
     word: bool = False
     path: Path = ()
 
@@ -35,7 +44,7 @@ class Wanted:
     def index_text(self) -> str | None:
         """What a text index finds it by; None where it cannot."""
         if self.number is not None:
-            return str(int(self.text.partition(".")[0])) if self.number.is_integer() else repr(self.number)
+            return str(int(self.number)) if self.number == self.number // 1 else repr(self.number)
         return None if self.word else self.text
 
     @property
@@ -62,13 +71,19 @@ class Appearance:
 
 
 def wanted(text: str, path: str | None) -> Wanted:
-    """Understand what a caller wrote: a number, true, false, null, text, or text in double quotes that may look like one of those."""
+    """Understand what a caller wrote: a number, a word such as null, text, or text in double quotes that may look like one of those."""
     steps = steps_of(path) if path else ()
     if len(text) > 1 and text[0] == text[-1] == '"':
         return Wanted(text[1:-1], path=steps)
     if text in _WORDS:
         return Wanted(text, word=True, path=steps)
-    return Wanted(text, number=float(text) if _NUMBER.fullmatch(text) else None, path=steps)
+    return Wanted(text, number=_number(text), path=steps)
+
+
+def _number(text: str) -> int | float | None:
+    if not _NUMBER.fullmatch(text):
+        return None
+    return float(text) if "." in text else int(text)
 
 
 def steps_of(path: str) -> Path:
@@ -137,15 +152,19 @@ def _inside(value: Value) -> Sequence[tuple[str, Value]] | None:
 
 
 def is_sought(value: Value, sought: Wanted) -> bool:
-    """Equality for numbers, true, false and null (also as text of their own), a part without regard to case for text."""
-    if isinstance(value, bool) or value is None:
-        return sought.word and value is _WORDS[sought.text]
-    if isinstance(value, (int, float)):
-        return sought.number is not None and value == sought.number
+    """Equality for numbers (also as text of their own) and words such as null, a part without regard to case for text."""
+    if sought.word and _is_word(value, _WORDS[sought.text]):
+        return True
+    if isinstance(value, (bool, int, float)) or value is None:
+        return sought.number is not None and not isinstance(value, bool) and value == sought.number
     text = _text(value)
     if text is None or sought.word:
         return False
     return text == sought.text if sought.number is not None else sought.text.lower() in text.lower()
+
+
+def _is_word(value: Value, word: Any) -> bool:
+    return value is word or (type(value) is type(word) and repr(value) == repr(word))  # nan equals nothing, not even itself
 
 
 def _text(value: Value) -> str | None:

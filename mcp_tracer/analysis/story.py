@@ -13,6 +13,8 @@ from mcp_tracer.analysis.tree import Fold, Levels, Node, Recursion, collapsed, f
 CHARACTERS_A_TOKEN = 3.5
 DEEPEST = 64
 SIBLINGS = 30
+SLOWEST = "◀"
+"""Behind the calls of the slowest path that have siblings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +28,8 @@ class Story:
 class _View:
     """What one attempt shows: down to `depth`, at most `siblings` beside each other, and always the span ids of `keep`.
 
-    `tight`: calls that failed the same way are one line. `bare`: nothing is said of what is not shown. `folds`: by the siblings' list,
-    for all attempts that show the same trees.
+    `tight`: calls that failed the same way are one line. `bare`: nothing is said of what is not shown. `slow`: the slowest path,
+    marked where it has siblings. `folds`: by the siblings' list, for all attempts that show the same trees.
     """
 
     keep: Way
@@ -37,6 +39,7 @@ class _View:
     partial: bool
     tight: bool = False
     bare: bool = False
+    slow: Way = frozenset()
     folds: dict[int, list[Fold]] = field(default_factory=dict[int, list[Fold]])
 
     def folded(self, siblings: Sequence[Node]) -> list[Fold]:
@@ -56,12 +59,12 @@ def tell(
     roots = joined(roots)
     limit = int(budget_tokens * CHARACTERS_A_TOKEN)
     deepest = min(DEEPEST if max_depth is None else max_depth, max((_height(root) for root in roots), default=0))
-    widest = _View(failing(roots) | slowest(roots), deepest, min_duration_ns, SIBLINGS, partial)
+    widest = _View(failing(roots) | slowest(roots), deepest, min_duration_ns, SIBLINGS, partial, slow=slowest(roots))
     story = _Teller(widest).tell(roots, limit)
     if _length(story) <= limit and not partial:
         return story
     roots = shortened(collapsed(roots))
-    widest = replace(widest, keep=failing(roots) | slowest(roots), tight=True, folds={})
+    widest = replace(widest, keep=failing(roots) | slowest(roots), slow=slowest(roots), tight=True, folds={})
     return _that_fits(roots, widest, limit) or _with_most_errors(roots, widest, limit)
 
 
@@ -139,6 +142,7 @@ class _Teller:
     def __init__(self, view: _View) -> None:
         self._view = view
         self._lines: list[str] = []
+        self._slow: set[int] = set()
         self._length = 0
 
     def tell(self, roots: Sequence[Node], limit: int | None = None) -> Story:
@@ -160,6 +164,7 @@ class _Teller:
         if len(chosen) > self._view.siblings:
             chosen = self._slowest(chosen)
         kept = {id(item) for item in chosen}
+        self._slow |= {id(item) for item in folds if len(folds) > 1 and self._is_slow(item)}
         hidden: list[Node] = []
         for item in folds:
             if id(item) in kept:
@@ -176,6 +181,9 @@ class _Teller:
 
     def _is_kept(self, item: Fold) -> bool:
         return any(node.span.span_id in self._view.keep for node in item.nodes)
+
+    def _is_slow(self, item: Fold) -> bool:
+        return any(node.span.span_id in self._view.slow for node in item.nodes)
 
     def _slowest(self, folds: list[Fold]) -> list[Fold]:
         """What must be kept, and the slowest of the others."""
@@ -203,6 +211,8 @@ class _Teller:
             text = _folded(item, text)
         if node.span.error or len(item.nodes) > 1 or depth == 0 or node.recursion is not None:
             text += f" #{node.span.span_id}"
+        if id(item) in self._slow:
+            text += f" {SLOWEST}"
         self._tell("  " * depth + text)
 
     def _tell(self, line: str) -> None:

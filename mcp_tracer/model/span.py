@@ -119,7 +119,7 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something inside a span: kind `line`, `checkpoint` or `variable`, at a line, with the values taken there."""
+    """Something inside a span: kind `line`, `checkpoint` or `variable`, at a line and column, with the values taken there."""
 
     span_id: str
     number: int
@@ -127,6 +127,7 @@ class Event:
     kind: str
     line: int
     values: Mapping[str, Value] = field(default_factory=dict[str, Value])
+    column: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,6 +79,10 @@ class SpanStore(Protocol):
         """
         ...
 
+    async def call_paths_of_run(self, run_id: str, least_share: float = 0.0) -> tuple[CallPath, ...]:
+        """The same of all spans of a run, its traces added up."""
+        ...
+
     async def span(self, span_id: str) -> Span:
         """One span with its values."""
         ...

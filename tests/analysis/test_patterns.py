@@ -79,6 +79,8 @@ def test_an_n_plus_one_through_a_function_and_call_sites_names_the_loop() -> Non
 def test_different_statements_and_different_calls_are_no_n_plus_one() -> None:
     tables = [query(number, 1, f"SELECT * FROM t{chr(97 + number)}") for number in range(2, 22)]
     assert found([call(1, "report", length=100), *tables], "") == []
+    pages = [query(number, 1, f"SELECT * FROM item ORDER BY id LIMIT 20 OFFSET {20 * number}") for number in range(2, 22)]
+    assert found([call(1, "report", length=100), *pages], "") == []
     apart = [one for number in range(1, 40, 2) for one in (call(number, "page"), query(number + 1, number))]
     assert found(apart, "") == []
 

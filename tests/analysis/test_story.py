@@ -26,7 +26,7 @@ def test_repeated_calls_are_one_line_with_range_and_sum() -> None:
 def test_calls_that_take_turns_are_a_line_each() -> None:
     told = lines(("a", 0, 100, [(("save", "log")[n % 2], n, 1, []) for n in range(40)] + [("end", 90, 1, [])]))
     assert [line.strip() for line in told[1:]] == [
-        "×20 1ms save src/shop.py:2 [1ms–1ms, together 20ms, in turns of 2 calls] #0000000000000002",
+        "×20 1ms save src/shop.py:2 [1ms–1ms, together 20ms, in turns of 2 calls] #0000000000000002 ◀",
         "×20 1ms log src/shop.py:3 [1ms–1ms, together 20ms, in turns of 2 calls] #0000000000000003",
         "1ms end src/shop.py:42",
     ]
@@ -165,6 +165,11 @@ def test_a_call_expression_and_the_call_that_it_made_are_one_line() -> None:
         "100ms checkout src/shop.py:1 #0000000000000001",
         "  18ms Cart.total src/shop.py:3 called at line 2",
         "  2ms print src/shop.py:4",
-        "  20ms apply src/shop.py:5",
+        "  20ms apply src/shop.py:5 ◀",
         "    18ms discount src/shop.py:6",
     ]
+
+
+def test_the_slowest_path_is_marked_where_there_is_a_choice() -> None:
+    told = lines(("a", 0, 100, [("b", 0, 20, []), ("c", 30, 60, [("d", 31, 50, [("e", 32, 5, []), ("f", 40, 30, [])])])]))
+    assert [line.split()[1] for line in told if line.endswith(" ◀")] == ["c", "f"]

@@ -178,6 +178,9 @@ def test_call_paths_add_up_a_trace(builders: list[SpoolBuilder], shape: tuple[in
                 full.append(((*full[path.above],) if path.above >= 0 else ()) + (f"{path.file} {path.function} {path.line} {path.kind}",))
                 add_up(found, full[-1], (path.calls, path.errors, path.total_ns, path.self_ns))
             assert found == expected
+        for run in {row.run_id for row in reference.rows}:
+            of_run = [row for row in reference.rows if row.run_id == run]
+            assert sum(path.calls for path in await store.call_paths_of_run(run)) == sum(row.count for row in of_run)
 
     compare(builders, shape, check)
 

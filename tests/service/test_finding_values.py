@@ -171,3 +171,39 @@ async def test_a_cursor_of_another_list_is_refused(house: House) -> None:
     await recorded(house)
     with pytest.raises(UserError, match="doesn't belong to this list"):
         await house.ask("find_value", value="1717", cursor="4")
+
+
+ODD = b"""def keep(value):
+    return None
+
+
+for value in (2**70, 12345678901234567890, float("nan"), float("inf"), "nan", "banana", 1e300):
+    keep(value)
+"""
+ODD_JS = b"""'use strict';
+function keep(value) {
+  return null;
+}
+for (const value of [2n ** 70n, undefined, NaN, -Infinity, 'undefined behaviour']) keep(value);
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "source", "value", "found"),
+    [
+        ("odd.py", ODD, "1180591620717411303424", 1),
+        ("odd.py", ODD, "12345678901234567890", 1),
+        ("odd.py", ODD, "nan", 1),
+        ("odd.py", ODD, "inf", 1),
+        ("odd.js", ODD_JS, "1180591620717411303424", 1),
+        ("odd.js", ODD_JS, "undefined", 1),
+        ("odd.js", ODD_JS, "NaN", 1),
+        ("odd.js", ODD_JS, "-Infinity", 1),
+    ],
+)
+async def test_what_is_no_plain_number_or_text_is_found_too(house: House, name: str, source: bytes, value: str, found: int) -> None:
+    (house.project.root / name).write_bytes(source)
+    await house.ask("instrument", paths=[name], level=2, functions=["keep"])
+    subprocess.run([sys.executable if name.endswith(".py") else "node", name], cwd=house.project.root, check=True, timeout=60)
+    steps = (await house.ask("find_value", value=value)).result.steps
+    assert sum(step.count for step in steps if step.how == "parameter") == found

@@ -228,3 +228,35 @@ async def test_cleaning_up_deletes_sources_that_nothing_names(house: House) -> N
     await SourceKeeping(store, sources).retain(None, None)
     assert (kept.exists(), orphan.exists()) == (True, False)
     assert (await house.ask("inspect_span", span_id=good)).result.source == "recorded"
+
+
+SHORT = b"""def short(n):
+    t = 0; u = 1
+    for i in range(n): t += i; u *= 2
+    if t > 3: t = 0
+    return (t,
+            u)
+
+
+short(4)
+"""
+SHORT_JS = b"""'use strict';
+function short(x) {
+  let y = 0;
+  while (true) {
+    y++;
+    if (y === x) return y;
+  }
+}
+short(3);
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "source", "counts"), [("short.py", SHORT, "2 ×1, 3 ×4, 4 ×1, 5 ×1"), ("short.js", SHORT_JS, "3 ×1, 4 ×1, 5 ×3, 6 ×3")]
+)
+async def test_several_statements_on_a_line_do_not_make_it_run_more_often(house: House, name: str, source: bytes, counts: str) -> None:
+    await recorded(house, name=name, source=source)
+    (span_id,) = await calls(house, "short")
+    lines = await told(house, span_id)
+    assert ", ".join(" ".join(line.split()[:2]) for line in lines if " ×" in line[:5] and line[0].isdigit()) == counts

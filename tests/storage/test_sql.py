@@ -259,6 +259,11 @@ async def test_weighed_functions_give_what_sqlite_gives(tmp_path: Path) -> None:
     assert (await store.sql(SqlQuery(f"SELECT {texts}"))).rows == (expected,)
 
 
+async def test_infinity_is_text_as_json_has_none(tmp_path: Path) -> None:
+    store = await filled(tmp_path, program(1))
+    assert (await store.sql(SqlQuery("SELECT 1e999, -1e999, 1.5"))).rows == (("inf", "-inf", 1.5),)
+
+
 async def test_rows_are_limited_and_counted(tmp_path: Path) -> None:
     store = await filled(tmp_path, program(spans=30))
     answer = await store.sql(SqlQuery("SELECT span_id FROM spans", limit=7))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Final
 
@@ -14,6 +15,8 @@ from mcp_tracer.model.patterns import Finding, Thresholds
 
 LEVELS: Final = 3
 MOST_DECODED: Final = 500
+_PAGES: Final = re.compile(r"\boffset\b", re.IGNORECASE)
+"""A loop over pages of one list asks for what it needs."""
 _READS: Final = "fetch them with one query"
 _ADVICE: Final = {
     **dict.fromkeys(("SELECT", "WITH", "GET", "HGET"), _READS),
@@ -42,7 +45,7 @@ def _statements(calls: Calls, rows: list[int], least: int) -> Iterator[list[int]
     by_text: dict[str, list[int]] = {}
     for row, values in zip(rows, calls.values(rows) if len(rows) >= least else [], strict=False):
         by_text.setdefault(statement_of(values), []).append(row)
-    return (same for text, same in by_text.items() if text and len(same) >= least)
+    return (same for text, same in by_text.items() if text and len(same) >= least and not _PAGES.search(text))
 
 
 def _advice(text: str) -> str:

@@ -13,6 +13,7 @@ from mcp_tracer.model.errors import UserError
 from mcp_tracer.model.query import SpanQuery
 from mcp_tracer.service.context import Call, Tools
 from mcp_tracer.service.operation import READ, READING, Command, Operation, Params, Route
+from mcp_tracer.service.operations import counted
 from mcp_tracer.service.operations.similar import similar
 from mcp_tracer.service.operations.value_search import Found, look
 from mcp_tracer.service.operations.value_views import ValueResult, render
@@ -118,10 +119,13 @@ async def _nothing(tools: Tools, params: ValueParams, sought: Wanted, found: Fou
     hints = [await similar(tools, name, given) for name, given in (("file", params.file), ("function", params.function)) if given]
     wider = "" if params.run in ANY or params.trace_id else ' run="any" looks everywhere.'
     path = f" at {params.path}" if params.path else ""
+    run_id = None if params.run in ANY or params.trace_id else (await tools.store.run(params.run)).run_id
+    unseen = await counted.of_run(tools, run_id) if run_id else None
     looked = "" if found.complete else f" {_looked(params, sought, found, resume)}"
     note = (
         f"{params.value} was not recorded{path} as a parameter, return or variable in {where}{'' if found.complete else ' so far'}."
         f"{''.join(hints)}{looked}{wider} Variables need level 4, parameters and returns level 2."
+        f"{f' {unseen}' if unseen else ''}"
     )
     return ValueResult(
         trace_id=None, run_id=None, steps=[], total=0, cursor=resume, spans=0, other_traces=[], complete=found.complete, note=note

@@ -1,4 +1,4 @@
-"""`get_flow`: one trace as tree, flame graph or timeline."""
+"""`get_flow`: one trace as tree, flame graph or timeline; a run as flame graph."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pydantic import Field
 from mcp_tracer.analysis.flow import Frame, draw_flame_graph, draw_timeline, flame_graph, flame_graph_of_paths, timeline
 from mcp_tracer.analysis.story import tell
 from mcp_tracer.analysis.tree import Node, build
+from mcp_tracer.model.errors import UserError
 from mcp_tracer.service.context import Call
 from mcp_tracer.service.operation import READ, READING, Command, Operation, Params, Result, Route
 from mcp_tracer.service.operations.get_trace import heading
@@ -16,15 +17,17 @@ from mcp_tracer.service.operations.traces import MOST_SPANS, Fetched, fetch
 from mcp_tracer.service.operations.views import asked, ms
 
 LEAST_SHARE = 0.002
-"""Of a trace with too many spans, a flame graph holds the paths with at least this share of the time."""
+"""Of a run, or a trace with too many spans, a flame graph holds the paths with at least this share of the time."""
+MOST_SUMMED = 3_000_000
 
 
 class FlowParams(Params):
     """Parameters of `get_flow`."""
 
     trace_id: str = Field(default="last", description="Trace id (or its start), or last, last-failed.")
-    format: Literal["tree", "flamegraph", "timeline"] = Field(
-        default="tree", description="flamegraph sums calls by path; timeline shows when."
+    run: str | None = Field(default=None, description="All traces of a run, summed: run id, or last, previous, last-failed.")
+    format: Literal["tree", "flamegraph", "timeline"] | None = Field(
+        default=None, description="tree (of a trace, the default), flamegraph sums calls by path (of a run, too), timeline shows when."
     )
     max_depth: int | None = Field(default=None, ge=0, description="How deep below the root.")
     max_lines: int = Field(default=60, ge=5, le=1000, description="Lines of a flame graph or timeline.")
@@ -33,7 +36,8 @@ class FlowParams(Params):
 class FlowResult(Result):
     """`flow` is nested nodes (tree, flamegraph) or rows (timeline); times in milliseconds."""
 
-    trace_id: str
+    trace_id: str | None
+    run_id: str
     format: str
     flow: Any
     _fetched: Fetched | None = None
@@ -42,8 +46,15 @@ class FlowResult(Result):
     @classmethod
     def of(cls, fetched: Fetched, format: str, flow: Any, whole: Frame | None = None) -> FlowResult:
         """The result, which keeps what it was made of for its text: spans, and the flame graph's frames."""
-        made = cls(trace_id=fetched.trace.trace_id, format=format, flow=flow)
+        made = cls(trace_id=fetched.trace.trace_id, run_id=fetched.trace.run_id, format=format, flow=flow)
         made._fetched, made._whole = fetched, whole
+        return made
+
+    @classmethod
+    def of_run(cls, run_id: str, flow: Any, whole: Frame) -> FlowResult:
+        """The flame graph of a run."""
+        made = cls(trace_id=None, run_id=run_id, format="flamegraph", flow=flow)
+        made._whole = whole
         return made
 
     @property
@@ -61,13 +72,29 @@ class FlowResult(Result):
 
 async def run(call: Call[FlowParams]) -> FlowResult:
     """Fetch the trace and lay it out."""
+    if call.params.run is not None:
+        return await _flow_of_run(call, call.params.run)
     if call.params.format == "flamegraph":
-        return await _run_flame_graph(call)
+        return await _flame_graph_of_trace(call)
     fetched = await fetch(call.tools, call.params.trace_id, max_depth=call.params.max_depth)
-    return FlowResult.of(fetched, call.params.format, (_tree if call.params.format == "tree" else _timeline)(fetched))
+    if call.params.format == "timeline":
+        return FlowResult.of(fetched, "timeline", _timeline(fetched))
+    return FlowResult.of(fetched, "tree", _tree(fetched))
 
 
-async def _run_flame_graph(call: Call[FlowParams]) -> FlowResult:
+async def _flow_of_run(call: Call[FlowParams], run_id: str) -> FlowResult:
+    """What the store has added up of all traces of a run."""
+    if call.params.format not in (None, "flamegraph") or call.params.max_depth is not None:
+        raise UserError('A run is shown as format="flamegraph", whole: leave max_depth out, or name one trace with trace_id.')
+    await call.tools.catch_up()
+    found = await call.tools.store.run(run_id)
+    if found.spans > MOST_SUMMED:
+        raise UserError(f"Run {found.run_id} has {found.spans:,} spans, more than {MOST_SUMMED:,}: name one trace, or ask get_hotspots.")
+    whole = flame_graph_of_paths(await call.tools.store.call_paths_of_run(found.run_id, LEAST_SHARE))
+    return FlowResult.of_run(found.run_id, _flame_graph(whole), whole)
+
+
+async def _flame_graph_of_trace(call: Call[FlowParams]) -> FlowResult:
     """Of single spans, or, where they are too many, of what the store has added up."""
     params, store = call.params, call.tools.store
     await call.tools.catch_up()
@@ -78,7 +105,7 @@ async def _run_flame_graph(call: Call[FlowParams]) -> FlowResult:
     else:
         fetched = await fetch(call.tools, trace.trace_id, max_depth=params.max_depth)
         whole = flame_graph(fetched.spans)
-    return FlowResult.of(fetched, params.format, _flame_graph(whole), whole)
+    return FlowResult.of(fetched, "flamegraph", _flame_graph(whole), whole)
 
 
 def _tree(fetched: Fetched) -> list[dict[str, Any]]:
@@ -148,11 +175,17 @@ def _timeline(fetched: Fetched) -> list[dict[str, Any]]:
 
 def render(result: FlowResult, params: FlowParams) -> str:
     """The heading and the drawing."""
+    if result.trace_id is None:
+        least = f"{LEAST_SHARE:.1%}"
+        return "\n".join([
+            f"run {result.run_id}, all traces summed by call path; paths of less than {least} of the time are left out",
+            *draw_flame_graph(result.whole, params.max_lines),
+        ])  # fmt: skip
     fetched = result.fetched
     partial = fetched.total > len(fetched.spans)
-    if params.format == "flamegraph":
+    if result.format == "flamegraph":
         lines = draw_flame_graph(result.whole, params.max_lines)
-    elif params.format == "timeline":
+    elif result.format == "timeline":
         lines = draw_timeline(timeline(fetched.spans), lines=params.max_lines)
     else:
         lines = list(tell(build(fetched.spans), budget_tokens=params.max_lines * 30, max_depth=params.max_depth, partial=partial).lines)
@@ -165,7 +198,7 @@ def render(result: FlowResult, params: FlowParams) -> str:
 
 GET_FLOW = Operation(
     name="get_flow",
-    summary="Show how one trace went: as a call tree, as a flame graph summed by call path, or as a timeline.",
+    summary="Show how one trace went: as a call tree, as a flame graph summed by call path, or as a timeline; or a run's flame graph.",
     params=FlowParams,
     result=FlowResult,
     permission=READ,
@@ -173,6 +206,6 @@ GET_FLOW = Operation(
     run=run,
     render=render,
     deeds=asked("read_flow"),
-    routes=(Route("GET", "flow/{traceId}"),),
+    routes=(Route("GET", "flow/{traceId}"), Route("GET", "flow")),
     command=Command(("flow",), argument="trace_id"),
 )

@@ -9,6 +9,7 @@ from pydantic import Field
 from mcp_tracer.model.query import SpanQuery
 from mcp_tracer.service.context import Call
 from mcp_tracer.service.operation import READ, READING, Command, Operation, Params, Route
+from mcp_tracer.service.operations import counted
 from mcp_tracer.service.operations.similar import similar
 from mcp_tracer.service.operations.spans import SpansResult, find, render_spans, seconds_field
 from mcp_tracer.service.operations.views import asked
@@ -45,6 +46,8 @@ async def run(call: Call[FunctionTracesParams]) -> SpansResult:
     )
     if not found.spans and found.complete:
         found.note = await _nothing(call)
+    elif found.complete and params.cursor is None:
+        found.note = await counted.of_function(call.tools, params.function, params.file, params.run, found.total) or ""
     return found
 
 
@@ -57,7 +60,8 @@ async def _nothing(call: Call[FunctionTracesParams]) -> str:
 
 def render(result: SpansResult, params: FunctionTracesParams) -> str:
     """One line a call."""
-    return render_spans(result, result.note, params.seconds)
+    lines = [render_spans(result, result.note, params.seconds), result.note if result.spans else ""]
+    return "\n".join(filter(None, lines))
 
 
 GET_FUNCTION_TRACES = Operation(

@@ -6,13 +6,14 @@ from typing import Any
 
 from pydantic import Field
 
-from mcp_tracer.analysis.story import tell
+from mcp_tracer.analysis.story import SLOWEST, tell
 from mcp_tracer.analysis.text import brief_legend, clock, duration, iso
 from mcp_tracer.analysis.tree import build, walk
 from mcp_tracer.model.errors import NotFound
 from mcp_tracer.model.span import TraceSummary
 from mcp_tracer.service.context import Call
 from mcp_tracer.service.operation import READ, READING, Command, Operation, Params, Result, Route
+from mcp_tracer.service.operations import counted
 from mcp_tracer.service.operations.traces import Fetched, fetch
 from mcp_tracer.service.operations.views import SpanView, asked, ms, ns, span_view
 
@@ -23,7 +24,7 @@ class TraceParams(Params):
     trace_id: str = Field(default="last", description="Trace id (or its start), or last, last-failed.")
     span_id: str | None = Field(default=None, description="Only the subtree of this span.")
     include_children: bool = Field(default=True, description="false: the roots alone.")
-    max_depth: int | None = Field(default=None, ge=0, description="How deep below the root.")
+    max_depth: int | None = Field(default=None, ge=0, description="How deep below the root; errors stay.")
     min_duration: float | None = Field(default=None, ge=0, description="Leave out calls shorter than this, in milliseconds; errors stay.")
     name: str | None = Field(default=None, description="Only calls whose function, file or text contains this, with the way to them.")
     max_tokens: int = Field(default=1500, ge=200, le=20000, description="About how long the answer may be.")
@@ -47,6 +48,7 @@ class TraceResult(Result):
     error_count: int
     spans: list[SpanView]
     cut_at_depth: int | None = None
+    note: str | None = None
     _fetched: Fetched | None = None
 
     @classmethod
@@ -87,10 +89,12 @@ async def run(call: Call[TraceParams]) -> TraceResult:
     if params.span_id and trace_id == "last":
         await call.tools.catch_up()
         trace_id = (await call.tools.store.span(params.span_id)).trace_id
-    fetched = await fetch(call.tools, trace_id, max_depth=None if params.span_id else depth, under=params.span_id)
+    deep = None if params.span_id else depth
+    fetched = await fetch(call.tools, trace_id, max_depth=deep, under=params.span_id, failed=params.include_children)
     if params.span_id and not fetched.spans:
         raise NotFound(f"trace {fetched.trace.trace_id} has no span {params.span_id!r}: leave span_id out to see the whole trace.")
     result = TraceResult.of(_filtered(fetched, params))
+    result.note = await counted.of_run(call.tools, fetched.trace.run_id)
     deepest = call.tools.settings().settings.max_depth
     if any(span.depth >= deepest for span in fetched.spans):
         result.cut_at_depth = deepest
@@ -145,6 +149,8 @@ def render(result: TraceResult, params: TraceParams) -> str:
         roots, budget_tokens=params.max_tokens, max_depth=params.max_depth, min_duration_ns=ns(params.min_duration) or 0, partial=partial
     )
     lines = [heading(fetched.trace), *story.lines, *brief_legend(fetched.spans)]
+    if any(line.endswith(SLOWEST) for line in story.lines):
+        lines[0] += f"; {SLOWEST} slowest path"
     if not fetched.spans and fetched.total:
         lines.append(_nothing_left(params))
     cut_by_depth = fetched.total - len(fetched.spans)
@@ -154,6 +160,7 @@ def render(result: TraceResult, params: TraceParams) -> str:
         )
     if result.cut_at_depth is not None:
         lines.append(f"Calls deeper than {result.cut_at_depth} were only counted (TRACING_MAX_DEPTH).")
+    lines += [result.note] if result.note else []
     return "\n".join(lines)
 
 

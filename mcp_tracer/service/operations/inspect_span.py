@@ -16,6 +16,7 @@ from mcp_tracer.model.span import Event, Span
 from mcp_tracer.model.values import preview
 from mcp_tracer.service.context import Call, Tools
 from mcp_tracer.service.operation import READ, READING, Command, Operation, Params, Route
+from mcp_tracer.service.operations import counted
 from mcp_tracer.service.operations.inspect_views import Change, InspectResult
 from mcp_tracer.service.operations.similar import nearest
 from mcp_tracer.service.operations.views import asked
@@ -58,6 +59,7 @@ async def run(call: Call[InspectParams]) -> InspectResult:
     made = inspect(span, events, below, source.lines, _chosen(params.lines, source.extent), source.others)
     changes = history(events, params.variable) if params.variable is not None else []
     page, cursor = _page(changes, params)
+    note = await counted.of_run(tools, span.run_id)
     return InspectResult.of(
         made,
         page,
@@ -66,7 +68,7 @@ async def run(call: Call[InspectParams]) -> InspectResult:
         source_hash=source.digest,
         history_total=len(changes),
         cursor=cursor,
-        notes=_notes(made, source, events, below),
+        notes=[*_notes(made, source, events, below), *([note] if note else [])],
     )
 
 

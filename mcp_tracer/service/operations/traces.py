@@ -24,15 +24,21 @@ class Fetched:
     depth: int | None = None
 
 
-async def fetch(tools: Tools, trace_id: str, *, max_depth: int | None = None, under: str | None = None, values: bool = True) -> Fetched:
-    """Fetch a trace, or the subtree below the span `under`. One of over 20,000 spans is fetched only as deep as fits, and what failed."""
+async def fetch(
+    tools: Tools, trace_id: str, *, max_depth: int | None = None, under: str | None = None, values: bool = True, failed: bool = False
+) -> Fetched:
+    """Fetch a trace, or the subtree below the span `under`. One of over 20,000 spans is fetched only as deep as fits, and what failed.
+
+    `failed`: what failed deeper than `max_depth`, too.
+    """
     await tools.catch_up()
     trace = await tools.store.trace(trace_id)
     if under:
         return await _fetch_below(tools, trace, under, values)
     depth = await _depth_that_fits(tools, trace, max_depth)
     page = await tools.store.trace_spans(trace.trace_id, max_depth=depth, limit=MOST_SPANS, values=values)
-    spans = page.rows if depth == max_depth else await _with_failed(tools, trace, page.rows, SpanQuery(values=values))
+    lacks = depth != max_depth or (failed and depth is not None)
+    spans = await _with_failed(tools, trace, page.rows, SpanQuery(values=values)) if lacks else page.rows
     return Fetched(trace, spans, trace.spans, depth)
 
 

@@ -84,7 +84,9 @@ class EventSearch:
     def _event(self, source: int, row: Any, payload: bytes) -> Event:
         site = self._snapshot.names.functions[int(row["fn"])]
         owner = self._snapshot.names.source(source)
-        return Event(span_id(owner, int(row["seq"])), int(row["number"]), int(row["at"]), site.kind, site.line, event_values(payload))
+        return Event(
+            span_id(owner, int(row["seq"])), int(row["number"]), int(row["at"]), site.kind, site.line, event_values(payload), site.column
+        )
 
     def _fitting_sites(self) -> Array:
         """True at the ids of sites within the query's file and function."""

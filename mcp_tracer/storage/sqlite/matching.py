@@ -15,7 +15,7 @@ import msgspec
 # Two letters beyond ASCII have ASCII lower-case forms (Kelvin sign, dotted I). They stand for themselves, so that a search among bytes
 # that only folds ASCII finds whatever a search among texts finds.
 _THEMSELVES: Final = {0x212A: "\ue000", 0x130: "\ue001"}
-_NUMBER: Final = re.compile(r"-?\d{1,20}(?:\.\d{1,17})?")
+_NUMBER: Final = re.compile(r"-?\d{1,300}(?:\.\d{1,17})?")
 _CASED: Final = 0x20000
 _MOST_NEEDLES: Final = 8
 
@@ -79,10 +79,11 @@ def _text_needles(text: str) -> tuple[bytes, ...]:
 
 def needles(text: str) -> tuple[bytes, ...]:
     """Byte strings of which every payload with `text` in it holds at least one: the text itself, and the forms of a number."""
-    number = _number(text)
-    if number is None:
+    if not _NUMBER.fullmatch(text):
         return _text_needles(text)
-    forms = [msgspec.msgpack.encode(float(number)), *([_ending(number)] if isinstance(number, int) else [])]
+    forms = [msgspec.msgpack.encode(float(text))]
+    if "." not in text and -(2**63) <= int(text) < 2**64:
+        forms.append(_ending(int(text)))
     return (fold(text).encode(), *(form.lower() for form in forms))
 
 
@@ -92,13 +93,6 @@ def _ending(number: int) -> bytes:
         if -(1 << 8 * width - 1) <= number < 1 << 8 * width:
             return number.to_bytes(width, "big", signed=number < 0)
     return number.to_bytes(8, "big", signed=number < 0)
-
-
-def _number(text: str) -> int | float | None:
-    if not _NUMBER.fullmatch(text):
-        return None
-    number = float(text)
-    return int(text) if number.is_integer() and "." not in text and -(2**63) <= number < 2**64 else number
 
 
 def says(text: str, texts: Iterable[str], numbers: Iterable[str]) -> bool:

@@ -27,6 +27,7 @@ class Function:
     site: bool
     owner: str
     params: tuple[str, ...]
+    column: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +59,11 @@ class Names:
     def refresh(self, db: sqlite3.Connection) -> None:
         """Read what is new in the catalog."""
         with self._lock:
-            for row in db.execute("SELECT id, file, name, line, kind, site, owner, params FROM fn WHERE id>=?", (len(self.functions),)):
-                id_, file, name, line, kind, site, owner, params = row
-                self.functions.append(Function(id_, file, name, line, kind, bool(site), owner, tuple(json.loads(params))))
+            for row in db.execute(
+                "SELECT id, file, name, line, kind, site, owner, params, col FROM fn WHERE id>=?", (len(self.functions),)
+            ):
+                id_, file, name, line, kind, site, owner, params, column = row
+                self.functions.append(Function(id_, file, name, line, kind, bool(site), owner, tuple(json.loads(params)), column))
                 self.folded.append(fold(name))
             for _, name in db.execute("SELECT id, name FROM err WHERE id>=? ORDER BY id", (len(self.errors),)):
                 self.errors.append(name)

@@ -36,8 +36,8 @@ def events_of_span(snapshot: Snapshot, span_id: str, limit: int) -> tuple[Event,
     rows.sort(key=lambda row: (int(row[0]["number"]), int(row[0]["at"])))
     made: list[Event] = []
     for row, payload in rows[:limit]:
-        function = snapshot.names.functions[int(row["fn"])]
-        made.append(Event(span_id.lower(), int(row["number"]), int(row["at"]), function.kind, function.line, event_values(payload)))
+        site, values = snapshot.names.functions[int(row["fn"])], event_values(payload)
+        made.append(Event(span_id.lower(), int(row["number"]), int(row["at"]), site.kind, site.line, values, site.column))
     return tuple(made)
 
 

@@ -1,4 +1,4 @@
-"""All spans of a trace added up by call path, however many there are: columns alone, no values."""
+"""All spans of a trace or a run added up by call path, however many there are: columns alone, no values."""
 
 from __future__ import annotations
 
@@ -14,14 +14,29 @@ from mcp_tracer.storage.sqlite.snapshot import Snapshot
 
 _COLUMNS: Final = ("trace", "src", "seq", "parent", "fn", "dur", "self", "err", "count")
 _SUMMED: Final = ("dur", "self")
+_EMPTY: Final[dict[str, Array]] = {name: np.zeros(0, np.int64) for name in _COLUMNS}
 
 
-def call_paths(snapshot: Snapshot, trace_id: bytes, least_share: float) -> tuple[CallPath, ...]:
+def paths_of_trace(snapshot: Snapshot, trace_id: bytes, least_share: float) -> tuple[CallPath, ...]:
     """The paths of a trace, callers before what they call; those below `least_share` of the whole time are left out with all below them.
 
     A span whose parent isn't in the same process begins a path.
     """
-    spans = _spans(snapshot, trace_id)
+    return _paths(snapshot, _spans_of_trace(snapshot, trace_id), least_share)
+
+
+def paths_of_sources(snapshot: Snapshot, sources: list[int], least_share: float) -> tuple[CallPath, ...]:
+    """The same of all that some processes did."""
+    parts = [_EMPTY]
+    for segment in snapshot.segments:
+        for frame in indexes.frames_of_sources(segment, sources).tolist():
+            columns = segment.read(frame, _COLUMNS)
+            parts.append(_chosen(columns, np.isin(columns["src"], sources)))
+    opened = snapshot.open_spans().columns
+    return _paths(snapshot, _joined([*parts, _chosen(opened, np.isin(opened["src"], sources))]), least_share)
+
+
+def _paths(snapshot: Snapshot, spans: dict[str, Array], least_share: float) -> tuple[CallPath, ...]:
     parents = _parents(spans)
     paths = _Paths(spans, parents, float(least_share))
     level = np.flatnonzero(parents < 0)
@@ -31,8 +46,8 @@ def call_paths(snapshot: Snapshot, trace_id: bytes, least_share: float) -> tuple
     return paths.rows(snapshot)
 
 
-def _spans(snapshot: Snapshot, trace_id: bytes) -> dict[str, Array]:
-    parts: list[dict[str, Array]] = [{name: np.zeros(0, np.int64) for name in _COLUMNS}]
+def _spans_of_trace(snapshot: Snapshot, trace_id: bytes) -> dict[str, Array]:
+    parts = [_EMPTY]
     for segment in snapshot.segments:
         row = segment.db.execute("SELECT id FROM trace WHERE trace_id=?", (trace_id,)).fetchone()
         if row is None:
@@ -40,12 +55,15 @@ def _spans(snapshot: Snapshot, trace_id: bytes) -> dict[str, Array]:
         found = [segment.read(frame, _COLUMNS) for frame in indexes.frames_of_traces(segment, [row[0]]).tolist()]
         if segment is snapshot.segments[-1]:
             found.append(snapshot.open_spans().columns)
-        parts += [_own(columns, row[0]) for columns in found]
+        parts += [_chosen(columns, columns["trace"] == row[0]) for columns in found]
+    return _joined(parts)
+
+
+def _joined(parts: list[dict[str, Array]]) -> dict[str, Array]:
     return {name: np.concatenate([part[name] for part in parts]) for name in _COLUMNS}
 
 
-def _own(columns: dict[str, Array], trace: int) -> dict[str, Array]:
-    mask = columns["trace"] == trace
+def _chosen(columns: dict[str, Array], mask: Array) -> dict[str, Array]:
     return columns if bool(mask.all()) else {name: columns[name][mask] for name in _COLUMNS}
 
 

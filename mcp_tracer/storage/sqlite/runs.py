@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
-from mcp_tracer.model import cursor
+from mcp_tracer.model import cursor, words
 from mcp_tracer.model.errors import NotFound, UserError
 from mcp_tracer.model.query import Page
 from mcp_tracer.model.span import Run
@@ -45,8 +45,9 @@ def page_of_runs(snapshot: Snapshot, limit: int, after: str | None) -> Page[Run]
 
 def run_by_id(snapshot: Snapshot, run_id: str) -> Run:
     """One run by id, unique prefix, `last`, `previous` or `last-failed`. Raises NotFound, or UserError for an ambiguous prefix."""
-    if run_id in ("last", "previous", "last-failed"):
-        return _run_by_word(snapshot, run_id)
+    word = words.word(run_id, words.RUNS)
+    if word is not None:
+        return _run_by_word(snapshot, word)
     known: list[tuple[int, str]] = snapshot.all("SELECT id, run_id FROM run WHERE substr(run_id, 1, ?)=?", (len(run_id), run_id.lower()))
     exact = [row for row in known if row[1] == run_id.lower()]
     if exact or (len(known) == 1 and len(run_id) >= 6):
@@ -55,7 +56,7 @@ def run_by_id(snapshot: Snapshot, run_id: str) -> Run:
         raise UserError(f"{run_id!r} is the beginning of several runs: {', '.join(row[1] for row in known[:_SHOWN])}.")
     if known and run_id:
         raise UserError(f"{run_id!r} is too short for a run's id: write at least 6 digits, as of {known[0][1]}.")
-    raise NotFound(f"There is no run {run_id!r}. {_newest(snapshot)}")
+    raise NotFound(f"There is no run {run_id!r}.{words.did_you_mean(run_id, words.RUNS)} {_newest(snapshot)}")
 
 
 def _run_by_word(snapshot: Snapshot, word: str) -> Run:

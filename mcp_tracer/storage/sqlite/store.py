@@ -135,7 +135,11 @@ class SqliteSpanStore:
 
     async def call_paths(self, trace_id: str, least_share: float = 0.0) -> tuple[CallPath, ...]:
         """All spans of a trace added up by call path, callers before what they call; without those below a share of the whole."""
-        return await self._files.read(lambda snapshot: paths.call_paths(snapshot, traces.trace_by_id(snapshot, trace_id), least_share))
+        return await self._files.read(lambda snapshot: paths.paths_of_trace(snapshot, traces.trace_by_id(snapshot, trace_id), least_share))
+
+    async def call_paths_of_run(self, run_id: str, least_share: float = 0.0) -> tuple[CallPath, ...]:
+        """The same of all spans of a run."""
+        return await self._files.read(lambda snapshot: paths.paths_of_sources(snapshot, _sources(snapshot, run_id) or [], least_share))
 
     async def span(self, span_id: str) -> Span:
         """One span with its values."""

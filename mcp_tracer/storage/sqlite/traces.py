@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from mcp_tracer.model import cursor
+from mcp_tracer.model import cursor, words
 from mcp_tracer.model.errors import NotFound, UserError
 from mcp_tracer.model.query import Page
 from mcp_tracer.model.span import Span, TraceSummary
@@ -68,10 +68,11 @@ def _rows(segment: Segment, sources: list[int] | None, start: int, trace_id: byt
 
 def trace_by_id(snapshot: Snapshot, trace_id: str) -> bytes:
     """The 16 bytes of a trace by id, unique prefix, `last` or `last-failed`. Raises NotFound, or UserError for an ambiguous prefix."""
-    if trace_id in _WORDS:
-        newest = next(newest_first(snapshot, None, 1 << 62, b"", _WORDS[trace_id]), None)
+    word = words.word(trace_id, words.TRACES)
+    if word is not None:
+        newest = next(newest_first(snapshot, None, 1 << 62, b"", _WORDS[word]), None)
         if newest is None:
-            raise NotFound(f"There is no {'failed ' if _WORDS[trace_id] else ''}trace yet. {_newest(snapshot)}")
+            raise NotFound(f"There is no {'failed ' if _WORDS[word] else ''}trace yet. {_newest(snapshot)}")
         return bytes.fromhex(newest.trace_id)
     known = sorted(_with_prefix(snapshot, trace_id.lower()))
     if len(known) == 1 and len(trace_id) >= 6:
@@ -80,7 +81,7 @@ def trace_by_id(snapshot: Snapshot, trace_id: str) -> bytes:
         raise UserError(f"{trace_id!r} is the beginning of several traces: {', '.join(one.hex() for one in known[:_SHOWN])}.")
     if 0 < len(trace_id) < 6 and (beginning := newest_with_prefix(snapshot, trace_id, 1)):
         raise UserError(f"{trace_id!r} is too short for a trace's id: write at least 6 digits, as of {beginning[0]}.")
-    raise NotFound(f"There is no trace {trace_id!r}. {_newest(snapshot)}")
+    raise NotFound(f"There is no trace {trace_id!r}.{words.did_you_mean(trace_id, words.TRACES)} {_newest(snapshot)}")
 
 
 def _with_prefix(snapshot: Snapshot, prefix: str) -> set[bytes]:

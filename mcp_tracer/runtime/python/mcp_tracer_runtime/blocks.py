@@ -61,7 +61,8 @@ class Blocks:
         return "variable" if self.level >= 5 else "checkpoint"
 
     def event(self, probe, statement, kind, names):
-        entry = {"site": kind, "line": statement.lineno, "name": kind, "function": self.scope.name, "names": names}
+        place = {"line": statement.lineno, "column": statement.col_offset}
+        entry = {"site": kind, **place, "name": kind, "function": self.scope.name, "names": names}
         number = self.file.table.add(entry)
         arguments = [nodes.constant(number, statement)] + [nodes.load(name, statement) for name in names]
         return nodes.asked(number, nodes.statement(probe, arguments, statement), statement)

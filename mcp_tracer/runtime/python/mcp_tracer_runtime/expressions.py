@@ -121,8 +121,8 @@ class Expressions:
     def passing(self, value, names, node):
         """`VA(site, value)`: the value that `names` are about to get."""
         kind = "variable" if self.scope.level >= 5 else "checkpoint"
-        entry = {"site": kind, "line": node.lineno, "name": kind, "function": self.scope.name, "names": names}
-        number = self.table.add(entry)
+        place = {"line": node.lineno, "column": node.col_offset}
+        number = self.table.add({"site": kind, **place, "name": kind, "function": self.scope.name, "names": names})
         told = nodes.call("VA", [nodes.constant(number, node), value], value)
         return nodes.unless_off(number, told, value) if isinstance(value, (ast.Name, ast.Constant)) else told
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 import re
 import sqlite3
 from collections.abc import Generator, Iterable, Iterator, Sequence
@@ -85,7 +86,7 @@ def _cell(value: Any) -> Cell:
         return f"blob({len(value)})"
     if isinstance(value, str) and len(value) > LONGEST_CELL:
         return f"{value[:LONGEST_CELL]}…{len(value):,}"
-    return value
+    return repr(value) if isinstance(value, float) and math.isinf(value) else value  # JSON has no infinity
 
 
 @contextmanager

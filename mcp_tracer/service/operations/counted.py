@@ -1,0 +1,32 @@
+"""Calls that were counted and not recorded one by one: what an answer about single calls must say."""
+
+from __future__ import annotations
+
+from mcp_tracer.service.context import Tools
+
+EVENTS = frozenset(("line", "checkpoint", "variable"))
+
+
+async def of_run(tools: Tools, run_id: str) -> str | None:
+    """A sentence where calls of a run are known by their number alone."""
+    found = await tools.store.run(run_id)
+    stats = await tools.store.function_stats(run_id=found.run_id)
+    return _sentence("this run", sum(row.calls for row in stats if row.kind not in EVENTS), found.spans)
+
+
+async def of_function(tools: Tools, function: str, file: str | None, run_id: str | None, recorded: int | None) -> str | None:
+    """The same of one function, of which `recorded` calls can be shown; None where that is not known."""
+    stats = await tools.store.function_stats(file, function, run_id)
+    calls = sum(row.calls for row in stats if row.kind not in EVENTS)
+    if recorded is None:
+        return f"{calls:,} calls of {function} in all; such as were only counted, to save time, are not listed."
+    return _sentence(function, calls, recorded)
+
+
+def _sentence(what: str, calls: int, recorded: int) -> str | None:
+    if calls <= recorded:
+        return None
+    return (
+        f"Of {calls:,} calls of {what} {recorded:,} were recorded one by one; the others were only counted, to save time "
+        "(get_stats has them; TRACING_OVERHEAD_BUDGET=off records all)."
+    )
