@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -134,12 +135,19 @@ def runs_of(values: Sequence[Value]) -> list[tuple[Value, int]]:
     return runs
 
 
+def _types(called: Called) -> str:
+    """The errors of the failed ones by type, the most frequent first, with their numbers where there are several."""
+    found = Counter(span.error for span in called.failed).most_common()
+    shown = [f"{name} ×{count}" if len(found) > 1 else str(name) for name, count in found[:SHOWN_VALUES]]
+    return ", ".join([*shown, f"{len(found) - len(shown)} more types"] if len(found) > len(shown) else shown)
+
+
 def said_calls(called: Called, limit: int) -> str:
     """`discount ×4 → 1.5, 1, 5, 2 #id`; of failed ones the error and the id of the first."""
     count = f" ×{len(called.spans)}" if len(called.spans) > 1 else ""
     returned = [span.values.returned for span in called.spans if span.values and span.values.has_return]
     gave = f" → {_several(returned, limit)}" if returned else ""
     named = next(iter([*called.failed, *called.spans]))
-    failed = f" ✗ {named.error} ({len(called.failed)} of {len(called.spans)} failed)" if called.failed else ""
+    failed = f" ✗ {_types(called)} ({len(called.failed)} of {len(called.spans)} failed)" if called.failed else ""
     slow = sum(span.duration_ns for span in called.spans)
     return f"{called.name}{count}{gave}{failed} {duration(slow)} #{named.span_id}"

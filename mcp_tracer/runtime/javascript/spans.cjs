@@ -179,6 +179,7 @@ function finish(frame, end) {
   if (frame.active > 0) frame.covered += end - frame.since;
   const parent = frame.parent;
   if (parent !== null && --parent.active === 0 && !parent.ended) parent.covered += end - parent.since;
+  if (frame.threw && parent !== null && parent.definition.isSite && !parent.ended) parent.error = frame.error;
   if (frame.older !== null) unlist(frame);
   if (frame.threw && frame.depth <= state.maxDepth) promote(frame);
   if (frame.isCounted) count(frame, end - frame.start);
@@ -407,7 +408,9 @@ function endCalls(frame, end, error, known) {
     const call = frame.call;
     frame.call = call.call;
     call.threw = true;
-    call.error = known ? error : frame.threw ? frame.error : undefined;
+    // What a `catch` without a name has caught is that with which the call it made failed.
+    if (known) call.error = error;
+    else if (frame.threw) call.error = frame.error;
     call.keepsError = known || frame.threw;
     finish(call, end);
   }

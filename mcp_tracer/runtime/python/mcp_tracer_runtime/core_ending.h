@@ -94,7 +94,7 @@ static inline int write_ended(Span *s, u64 now)
         r->thread = thread;
         r->kind = KIND_SPAN;
         r->flags = s->flags | (unlikely(s->fn->governed.muted) ? FLAG_LEFT_OUT : 0);
-        r->err = (u16)s->err;
+        r->err = s->flags & FLAG_ERROR ? (u16)s->err : 0;
         r->count = s->others + 1;
         spool_commit(length);
     }
@@ -103,10 +103,20 @@ static inline int write_ended(Span *s, u64 now)
     return 0;
 }
 
+/* The call above learns with what one that it made has failed: what leaves a call expression is known by that alone where it is swallowed.
+ * Of the calls above only expressions take it for their own, and none whose own is known (exceptions.blame). */
+static NEVER_INLINE void tell_failure(Span *s)
+{
+    if (!(s->up->flags & FLAG_ERROR))
+        s->up->err = s->err;
+}
+
 /* Write or count an ended span whose parent knows about its time; it is open until its record counts. -1 with an exception set. */
 static inline int finish(Span *s, u64 now)
 {
     int failed = 0;
+    if (unlikely(s->flags & FLAG_ERROR) && s->up != NULL)
+        tell_failure(s);
     if (s->record) {
         failed = write_ended(s, now);
         span_unlink(s);

@@ -57,12 +57,13 @@ def revisit(span, error):
 
 
 def blame(span):
-    """Flag a call that the exception being handled has jumped over. Its text stands at the function that it left."""
+    """Flag a call that an exception has jumped over. Its text stands at the function that it left; its type is that with which the last
+    call that it made has failed, else that of the exception being handled. There may be none any more, or another by now."""
     span.flags |= spans.ERROR
     error = sys.exc_info()[1]
     if error is not None and span.counted and not span.record and state.on:
         promotion.promote(span, error)
-    if error is not None and span.record:
+    if error is not None and span.record and not (span.err and span.fn.as_site):
         span.err = spans.errors.id(type(error))
 
 

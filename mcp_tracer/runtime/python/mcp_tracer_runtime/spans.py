@@ -273,7 +273,9 @@ def cover(up, start, now):
 
 
 def finish(span, now):
-    """Write an ended span. Its parent has been told about its time."""
+    """Write an ended span. Its parent has been told about its time, and learns with what this call failed."""
+    if span.flags & ERROR and span.up is not None and not span.up.flags & ERROR:
+        span.up.err = span.err
     if not span.record:
         if span.counted:
             count_ended(span, now)
@@ -294,7 +296,8 @@ def finish(span, now):
     thread = thread_ids.get(span.thread)
     if thread is None:
         thread = threads.id(span.thread)
-    numbers = (seq, span.parent, span.trace.id, span.fn.id, len(payload), span.depth, thread, 1, span.flags, span.err, span.others + 1)
+    err = span.err if span.flags & ERROR else 0
+    numbers = (seq, span.parent, span.trace.id, span.fn.id, len(payload), span.depth, thread, 1, span.flags, err, span.others + 1)
     state.spool.put((start, duration, max(own, 0), *numbers), payload)
 
 
