@@ -29,7 +29,7 @@ class _View:
     """What one attempt shows: down to `depth`, at most `siblings` beside each other, and always the span ids of `keep`.
 
     `tight`: calls that failed the same way are one line. `bare`: nothing is said of what is not shown. `slow`: the slowest path,
-    marked where it has siblings. `folds`: by the siblings' list, for all attempts that show the same trees.
+    marked where it has siblings. `folds`: by the siblings' list, `texts`: by the node, both for all attempts that show the same trees.
     """
 
     keep: Way
@@ -41,12 +41,19 @@ class _View:
     bare: bool = False
     slow: Way = frozenset()
     folds: dict[int, list[Fold]] = field(default_factory=dict[int, list[Fold]])
+    texts: dict[int, str] = field(default_factory=dict[int, str])
 
     def folded(self, siblings: Sequence[Node]) -> list[Fold]:
         """The siblings as lines."""
         if id(siblings) not in self.folds:
             self.folds[id(siblings)] = fold(siblings, failures=self.tight)
         return self.folds[id(siblings)]
+
+    def text(self, node: Node) -> str:
+        """The call on a line."""
+        if id(node) not in self.texts:
+            self.texts[id(node)] = span_line(node.span) + (f" called at line {node.site.line}" if node.site else "")
+        return self.texts[id(node)]
 
 
 def tell(
@@ -64,7 +71,7 @@ def tell(
     if _length(story) <= limit and not partial:
         return story
     roots = shortened(collapsed(roots))
-    widest = replace(widest, keep=failing(roots) | slowest(roots), slow=slowest(roots), tight=True, folds={})
+    widest = replace(widest, keep=failing(roots) | slowest(roots), slow=slowest(roots), tight=True, folds={}, texts={})
     return _that_fits(roots, widest, limit) or _with_most_errors(roots, widest, limit)
 
 
@@ -204,7 +211,7 @@ class _Teller:
 
     def _line(self, depth: int, item: Fold) -> None:
         node = item.first
-        text = span_line(node.span) + (f" called at line {node.site.line}" if node.site else "")
+        text = self._view.text(node)
         if node.recursion is not None:
             text += f" [{self._recursion(node.recursion)}]"
         if len(item.nodes) > 1:

@@ -91,6 +91,10 @@ class SpanStore(Protocol):
         """Those of some spans that exist, with their values, in the order of the ids."""
         ...
 
+    async def callers(self, span_ids: Sequence[str], known: Sequence[str] = ()) -> tuple[Span, ...]:
+        """What led to some spans, with their values, up to the roots or to what is known."""
+        ...
+
     async def events(self, span_id: str, limit: int = 10_000) -> tuple[Event, ...]:
         """Lines, checkpoints and variables of a span, in order."""
         ...
@@ -124,6 +128,10 @@ class SpanStore(Protocol):
 
     async def self_time(self, run_id: str | None = None) -> int:
         """The time in ns that all functions took themselves, over all runs or in one."""
+        ...
+
+    async def call_count(self, run_id: str | None = None) -> int:
+        """How many calls there were, over all runs or in one; those included that were only counted."""
         ...
 
     async def names(self, kind: str, prefix: str, limit: int = 100) -> tuple[str, ...]:

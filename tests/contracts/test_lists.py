@@ -87,6 +87,7 @@ def test_the_functions_own_times_add_up(builders: list[SpoolBuilder], shape: Sha
     async def check(store: SqliteSpanStore, reference: Reference) -> None:
         for run in (None, RUNS[0]):
             assert await store.self_time(run) == sum(row[3] for row in reference.stats(run).values())
+            assert await store.call_count(run) == sum(row[0] for row in reference.stats(run).values())
 
     compare(builders, shape, check)
 

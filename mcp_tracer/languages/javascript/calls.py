@@ -62,15 +62,30 @@ def begin_call(plan: FilePlan, node: Node, scope: Scope) -> int | None:
         return None
     site = plan.site(scope, node, name_of(node), "call")
     values = _repeatable(arguments)
+    if _is_call_called(node):
+        values = f"{values or ',void 0'},{site + 1}"  # the callee is what is planned next
     last = [child.type for child in arguments.children[:-1] if child.type != "comment"][-1]
     comma = "" if last in ("(", ",") else ","
     plan.edits.close(syntax.end_of(arguments) - 1, f"{comma}...{plan.probes}.b({site},{scope.span}{values})")
     return site
 
 
+def _is_call_called(node: Node) -> bool:
+    """Whether what is called is the value of another call: V8 quotes that one in the message where it is no function."""
+    callee = _bare(node.child_by_field_name("function"))
+    return callee is not None and callee.type == "call_expression"
+
+
+def _bare(node: Node | None) -> Node | None:
+    """The expression within parentheses."""
+    while node is not None and node.type == "parenthesized_expression":
+        node = next((child for child in node.named_children if child.type != "comment"), None)
+    return node
+
+
 def name_of(node: Node) -> str:
     """A call site's name: the callee's text where it is a path (`db.query`, `new Map`), else its last part (`(…).map`)."""
-    callee = node.child_by_field_name("function") or node.child_by_field_name("constructor")
+    callee = _bare(node.child_by_field_name("function") or node.child_by_field_name("constructor"))
     prefix = "new " if node.type == "new_expression" else ""
     words = "".join(text(callee).split())
     if callee is not None and callee.type == "member_expression" and not _PLAIN_CALLEE.match(words):

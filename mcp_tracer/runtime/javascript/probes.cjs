@@ -235,8 +235,9 @@ class Probes {
     if (frame !== false) spans.recover(frame, error, arguments.length > 1);
   }
 
-  /** @param {number} site @param {Frame | false} frame @param {unknown[]} [values] the arguments, where they could be read twice @returns {never[]} */
-  b(site, frame, values) {
+  /** @param {number} site @param {Frame | false} frame @param {unknown[]} [values] the arguments, where they could be read twice @param {number} [callee] the call expression whose value is called @returns {never[]} */
+  b(site, frame, values, callee) {
+    if (callee !== undefined) this.uses(callee, frame);
     if (frame !== false && frame.level > 2 && !this.passes(site, frame)) {
       const call = spans.beginCall(this.sites[site], frame);
       if (call.level > 2 && values !== undefined && /** @type {FunctionDefinition} */ (frame.definition).keepsParams) {
@@ -249,13 +250,15 @@ class Probes {
 
   /** @template T @param {T} value @param {Frame | false} frame @param {number} site @returns {T} */
   d(value, frame, site) {
-    if (frame === false) {
-      usedUnseen = this.sites[site];
-      return value;
-    }
-    frame.used = this.sites[site];
-    if (frame.call !== null) spans.endCall(frame, this.sites[site], value, /** @type {FunctionDefinition} */ (frame.definition).keepsReturn);
+    this.uses(site, frame);
+    if (frame !== false && frame.call !== null) spans.endCall(frame, this.sites[site], value, /** @type {FunctionDefinition} */ (frame.definition).keepsReturn);
     return value;
+  }
+
+  /** Its value is used next: an error's message may quote it. @param {number} site @param {Frame | false} frame */
+  uses(site, frame) {
+    if (frame === false) usedUnseen = this.sites[site];
+    else frame.used = this.sites[site];
   }
 
   /** @param {number} site @param {Frame | false} frame @param {unknown[]} values */

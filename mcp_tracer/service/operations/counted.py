@@ -10,8 +10,7 @@ EVENTS = frozenset(("line", "checkpoint", "variable"))
 async def of_run(tools: Tools, run_id: str) -> str | None:
     """A sentence where calls of a run are known by their number alone."""
     found = await tools.store.run(run_id)
-    stats = await tools.store.function_stats(run_id=found.run_id)
-    return _sentence("this run", sum(row.calls for row in stats if row.kind not in EVENTS), found.spans)
+    return _sentence("this run", await tools.store.call_count(found.run_id), found.spans)
 
 
 async def of_function(tools: Tools, function: str, file: str | None, run_id: str | None, recorded: int | None) -> str | None:

@@ -11,12 +11,13 @@ from mcp_tracer.service.context import Tools
 
 MOST_SPANS = 20_000
 MOST_ERRORS = 300
+MOST_ERRORS_OF_LARGE = 4
 DEPTHS = (12, 6, 3, 1)
 
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """A trace's spans. `total` counts all; `depth` is set where only spans down to it were fetched, and the first failed calls below it."""
+    """A trace's spans. `total` counts all; `depth` is set where only spans down to it were fetched, and the last failed calls below it."""
 
     trace: TraceSummary
     spans: tuple[Span, ...]
@@ -43,14 +44,14 @@ async def fetch(
 
 
 async def _with_failed(tools: Tools, trace: TraceSummary, spans: Iterable[Span], query: SpanQuery) -> tuple[Span, ...]:
-    """The spans, and the trace's first failed calls with all that led to them, by start."""
+    """The spans, and the trace's last failed calls with all that led to them, by start."""
     known = {span.span_id: span for span in spans}
-    failed = replace(query, trace_id=trace.trace_id, has_error=True, descending=False, limit=MOST_ERRORS)
-    due = (await tools.store.search(failed)).rows if trace.errors else ()
-    while due:
-        known = {span.span_id: span for span in due} | known
-        missing = {span.parent_span_id for span in due} - known.keys()
-        due = await tools.store.spans([parent for parent in missing if parent is not None])
+    most = MOST_ERRORS if trace.spans <= MOST_SPANS else MOST_ERRORS_OF_LARGE
+    # The last ones: what is called begins, and fails, after its caller began.
+    failed = replace(query, trace_id=trace.trace_id, has_error=True, limit=most)
+    deep = [span for span in (await tools.store.search(failed)).rows if span.span_id not in known] if trace.errors else []
+    above = await tools.store.callers([span.span_id for span in deep], tuple(known))
+    known |= {span.span_id: span for span in (*deep, *above)}
     return tuple(sorted(known.values(), key=lambda span: (span.start_ns, span.depth)))
 
 

@@ -29,6 +29,18 @@ def spans_by_id(snapshot: Snapshot, span_ids: Sequence[str]) -> tuple[Span, ...]
     return SpanMaker(snapshot, True).make(places)
 
 
+def callers_of(snapshot: Snapshot, span_ids: Sequence[str], known: Sequence[str]) -> tuple[Span, ...]:
+    """What led to some spans, up to the roots or to what is `known`."""
+    there, found = {*known, *span_ids}, list[Span]()
+    level = spans_by_id(snapshot, span_ids)
+    while level:
+        missing = {span.parent_span_id for span in level if span.parent_span_id is not None} - there
+        there |= missing
+        level = spans_by_id(snapshot, sorted(missing))
+        found += level
+    return tuple(found)
+
+
 def events_of_span(snapshot: Snapshot, span_id: str, limit: int) -> tuple[Event, ...]:
     """The first `limit` events of a span by number. Raises NotFound."""
     source, seq, _ = _located(snapshot, span_id)

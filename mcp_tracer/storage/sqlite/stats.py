@@ -76,6 +76,12 @@ def self_time(snapshot: Snapshot, run: int | None) -> int:
     return sum(int(part.sums["self"].sum()) for part in found)
 
 
+def call_count(snapshot: Snapshot, run: int | None) -> int:
+    """How many calls there were, those included that were only counted."""
+    found = _collected(snapshot, Wanted(_calls(snapshot.names), run, histograms=False))
+    return sum(int(part.sums["calls"].sum()) for part in found)
+
+
 def _calls(names: Names) -> Array:
     return names.mask([one.id for one in names.functions if one.kind not in _EVENTS])
 

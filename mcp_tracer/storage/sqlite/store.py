@@ -149,6 +149,10 @@ class SqliteSpanStore:
         """Those of some spans that exist, with their values."""
         return await self._files.read(lambda snapshot: one_span.spans_by_id(snapshot, span_ids))
 
+    async def callers(self, span_ids: Sequence[str], known: Sequence[str] = ()) -> tuple[Span, ...]:
+        """What led to some spans, up to the roots or to what is known."""
+        return await self._files.read(lambda snapshot: one_span.callers_of(snapshot, span_ids, known))
+
     async def events(self, span_id: str, limit: int = 10_000) -> tuple[Event, ...]:
         """Lines, checkpoints and variables of a span, in order."""
         return await self._files.read(lambda snapshot: one_span.events_of_span(snapshot, span_id, limit))
@@ -181,6 +185,10 @@ class SqliteSpanStore:
     async def self_time(self, run_id: str | None = None) -> int:
         """The time in ns that all functions took themselves."""
         return await self._files.read(lambda snapshot: stats.self_time(snapshot, _run(snapshot, run_id)))
+
+    async def call_count(self, run_id: str | None = None) -> int:
+        """How many calls there were."""
+        return await self._files.read(lambda snapshot: stats.call_count(snapshot, _run(snapshot, run_id)))
 
     async def names(self, kind: str, prefix: str, limit: int = 100) -> tuple[str, ...]:
         """Known `file`, `function`, `trace` or `run` names, for completion."""

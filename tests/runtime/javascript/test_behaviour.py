@@ -76,7 +76,9 @@ def test_messages_of_errors_quote_the_program_and_not_the_probes(project: Projec
     project.write(
         "main.cjs",
         "const o = { f() {} };\nfunction attempt(work) { try { return work(); } catch (error) { return [error.message, error.stack]; } }\n"
-        "console.log(attempt(() => o.f()(1)), attempt(() => { const { a } = o.f(); }), attempt(() => new (o.f())()));\n"
+        "console.log(attempt(() => o.f()(1)), attempt(() => { const { a } = o.f(); }), attempt(() => new (o.f())()),\n"
+        "  attempt(() => o.f(1)(Math.max(2))), attempt(() => (o.f)(1)((function (a) { return Math.max(a); })(2))),\n"
+        "  attempt(() => Math.max(1)(o.f())));\n"
         "async function later() { try { (await o.f())(); } catch (error) { console.log(error.message); } }\nlater();\n"
         "async function loops() { for await (const x of 1) console.log(x); }\nloops().catch((error) => console.log(error.message));\n"
         "function caught() { try { o.f()(1); } catch (error) { console.log(error.message); } }\ncaught();\n",
