@@ -7,8 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from mcp_tracer.analysis.inspection import Called, Inspection, Line, Taken, numbers_of
-from mcp_tracer.analysis.text import MESSAGE_LIMIT, duration
-from mcp_tracer.model.span import Span
+from mcp_tracer.analysis.text import duration, failure
 from mcp_tracer.model.values import Value, preview
 
 CHARACTERS_A_TOKEN = 3.5
@@ -89,7 +88,7 @@ class _Teller:
 
     def _notes(self, line: Line) -> Iterator[str]:
         if line.raised:
-            yield _failure(self._inspection.span)
+            yield failure(self._inspection.span)
         yield from (said_values(taken, self._view.value) for taken in line.taken)
         yield from (said_calls(one, self._view.value) for one in line.called)
 
@@ -103,11 +102,6 @@ def _gap(first: int, last: int) -> Iterator[str]:
 
 def _common_indent(texts: Sequence[str]) -> int:
     return min((len(text) - len(text.lstrip()) for text in texts if text.strip()), default=0)
-
-
-def _failure(span: Span) -> str:
-    message = span.values.error.message if span.values and span.values.error else ""
-    return f"✗ {span.error}" + (f": {' '.join(message.split())[:MESSAGE_LIMIT]}" if message else "")
 
 
 def said_values(taken: Taken, limit: int) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from mcp_tracer.analysis.alike import without_addresses
 from mcp_tracer.analysis.comparison import Counts, Key
+from mcp_tracer.analysis.text import message
 from mcp_tracer.analysis.tree import SITES
 from mcp_tracer.model.span import Span
 
@@ -120,9 +121,3 @@ def _first(spans: list[Span]) -> Span:
 
 def _order(span: Span) -> tuple[int, int]:
     return span.start_ns, span.key
-
-
-def message(span: Span) -> str:
-    """What the exception said, on one line."""
-    error = span.values.error if span.values else None
-    return " ".join(error.message.split()) if error else ""

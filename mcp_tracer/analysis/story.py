@@ -66,12 +66,14 @@ def tell(
     roots = joined(roots)
     limit = int(budget_tokens * CHARACTERS_A_TOKEN)
     deepest = min(DEEPEST if max_depth is None else max_depth, max((_height(root) for root in roots), default=0))
-    widest = _View(failing(roots) | slowest(roots), deepest, min_duration_ns, SIBLINGS, partial, slow=slowest(roots))
+    slow = slowest(roots)
+    widest = _View(failing(roots) | slow, deepest, min_duration_ns, SIBLINGS, partial, slow=slow)
     story = _Teller(widest).tell(roots, limit)
     if _length(story) <= limit and not partial:
         return story
     roots = shortened(collapsed(roots))
-    widest = replace(widest, keep=failing(roots) | slowest(roots), slow=slowest(roots), tight=True, folds={}, texts={})
+    slow = slowest(roots)
+    widest = replace(widest, keep=failing(roots) | slow, slow=slow, tight=True, folds={}, texts={})
     return _that_fits(roots, widest, limit) or _with_most_errors(roots, widest, limit)
 
 
@@ -112,11 +114,11 @@ def _with_most_errors(roots: Sequence[Node], widest: _View, limit: int) -> Story
         else:
             high = middle - 1
     kept = Way().union(*ways[:low])
-    for keep in (kept | slowest(roots), kept) if low or not ways else ():
+    for keep in (kept | widest.slow, kept) if low or not ways else ():
         story = _that_fits(roots, replace(widest, keep=keep), limit)
         if story is not None:
             return story
-    first = ways[0] if ways else slowest(roots)
+    first = ways[0] if ways else widest.slow
     return _cut(_Teller(replace(view, keep=first, bare=True, siblings=0)).tell(roots), limit)
 
 
@@ -171,7 +173,7 @@ class _Teller:
         if len(chosen) > self._view.siblings:
             chosen = self._slowest(chosen)
         kept = {id(item) for item in chosen}
-        self._slow |= {id(item) for item in folds if len(folds) > 1 and self._is_slow(item)}
+        self._slow |= {id(item) for item in folds if len(folds) > 1 and _is_on(self._view.slow, item)}
         hidden: list[Node] = []
         for item in folds:
             if id(item) in kept:
@@ -184,17 +186,11 @@ class _Teller:
 
     def _wanted(self, item: Fold, depth: int) -> bool:
         is_long = max(node.span.duration_ns for node in item.nodes) >= self._view.min_duration_ns
-        return self._is_kept(item) or (depth <= self._view.depth and is_long)
-
-    def _is_kept(self, item: Fold) -> bool:
-        return any(node.span.span_id in self._view.keep for node in item.nodes)
-
-    def _is_slow(self, item: Fold) -> bool:
-        return any(node.span.span_id in self._view.slow for node in item.nodes)
+        return _is_on(self._view.keep, item) or (depth <= self._view.depth and is_long)
 
     def _slowest(self, folds: list[Fold]) -> list[Fold]:
         """What must be kept, and the slowest of the others."""
-        kept = {id(item) for item in folds if self._is_kept(item)}
+        kept = {id(item) for item in folds if _is_on(self._view.keep, item)}
         others = sorted((item for item in folds if id(item) not in kept), key=lambda item: -item.total_ns)
         chosen = kept | {id(item) for item in others[: max(0, self._view.siblings - len(kept))]}
         return [item for item in folds if id(item) in chosen]
@@ -230,6 +226,10 @@ class _Teller:
         if self._view.partial:
             return f"recursive: ×{recursion.calls:,}+ (depth ≥ {recursion.levels})"
         return f"recursive: ×{recursion.calls:,} (depth ≤ {recursion.levels}), self {duration(recursion.self_ns)}"
+
+
+def _is_on(way: Way, item: Fold) -> bool:
+    return any(node.span.span_id in way for node in item.nodes)
 
 
 def _levels(left_out: Levels) -> str:

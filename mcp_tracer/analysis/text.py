@@ -88,12 +88,23 @@ def _query_parameters(values: Values | None) -> str:
     return "" if bound is None else preview(bound, VALUE_LIMIT)
 
 
+def message(span: Span) -> str:
+    """What the exception said, on one line."""
+    error = span.values.error if span.values else None
+    return _squeezed(error.message) if error else ""
+
+
+def failure(span: Span) -> str:
+    """`✗ ValueError: message` of a failed call."""
+    said = message(span)[:MESSAGE_LIMIT]
+    return f"✗ {span.error}" + (f": {said}" if said else "")
+
+
 def outcome(span: Span, limit: int = VALUE_LIMIT) -> str:
     """`→ value`, `✗ ValueError: message`, `… still open`, or nothing."""
     values = span.values
     if span.error:
-        message = values.error.message if values and values.error else ""
-        return f"✗ {span.error}" + (f": {_squeezed(message)[:MESSAGE_LIMIT]}" if message else "")
+        return failure(span)
     if not span.finished:
         return "… not finished"
     if values is None:

@@ -1,13 +1,12 @@
-"""Words that stand for an id: `last`, `previous`, `last-failed`."""
+"""Words that stand for an id, `last`, `previous`, `last-failed`; and what may be meant by one that is not known."""
 
 from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 RUNS = ("last", "previous", "last-failed")
-TRACES = ("last", "last-failed")
 
 
 def word(text: str, known: Collection[str]) -> str | None:
@@ -16,7 +15,12 @@ def word(text: str, known: Collection[str]) -> str | None:
     return found if found in known else None
 
 
-def did_you_mean(text: str, known: Collection[str]) -> str:
-    """A sentence where `text` is nearly a word, else nothing."""
-    near = difflib.get_close_matches(text.lower(), list(known), n=1, cutoff=0.6)
-    return f" Did you mean {near[0]}?" if near else ""
+def did_you_mean(text: str, known: Iterable[str], most: int = 1, cutoff: float = 0.6) -> str:
+    """` Did you mean …?` for what `text` is nearly, at most so many; nothing where it is near none."""
+    return meant(difflib.get_close_matches(text, list(known), most, cutoff))
+
+
+def meant(near: Iterable[str]) -> str:
+    """The sentence for what may have been meant."""
+    joined = " or ".join(near)
+    return f" Did you mean {joined}?" if joined else ""

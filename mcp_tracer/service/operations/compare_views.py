@@ -7,8 +7,8 @@ from typing import Any
 
 from mcp_tracer.analysis.comparison import CallChange, ResultChange
 from mcp_tracer.analysis.divergence import Divergence
-from mcp_tracer.analysis.failures import ErrorChange, message
-from mcp_tracer.analysis.text import arguments, duration, label, outcome
+from mcp_tracer.analysis.failures import ErrorChange
+from mcp_tracer.analysis.text import arguments, duration, label, message, outcome
 from mcp_tracer.analysis.times import TimeChange, Times
 from mcp_tracer.model.span import Span, TraceSummary
 from mcp_tracer.service.operation import Result

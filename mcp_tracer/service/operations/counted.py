@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from mcp_tracer.service.context import Tools
 
-EVENTS = frozenset(("line", "checkpoint", "variable"))
-
 
 async def of_run(tools: Tools, run_id: str) -> str | None:
     """A sentence where calls of a run are known by their number alone."""
@@ -16,7 +14,7 @@ async def of_run(tools: Tools, run_id: str) -> str | None:
 async def of_function(tools: Tools, function: str, file: str | None, run_id: str | None, recorded: int | None) -> str | None:
     """The same of one function, of which `recorded` calls can be shown; None where that is not known."""
     stats = await tools.store.function_stats(file, function, run_id)
-    calls = sum(row.calls for row in stats if row.kind not in EVENTS)
+    calls = sum(row.calls for row in stats)
     if recorded is None:
         return f"{calls:,} calls of {function} in all; such as were only counted, to save time, are not listed."
     return _sentence(function, calls, recorded)

@@ -119,8 +119,7 @@ async def _nothing(tools: Tools, params: ValueParams, sought: Wanted, found: Fou
     hints = [await similar(tools, name, given) for name, given in (("file", params.file), ("function", params.function)) if given]
     wider = "" if params.run in ANY or params.trace_id else ' run="any" looks everywhere.'
     path = f" at {params.path}" if params.path else ""
-    run_id = None if params.run in ANY or params.trace_id else (await tools.store.run(params.run)).run_id
-    unseen = await counted.of_run(tools, run_id) if run_id else None
+    unseen = None if params.run in ANY or params.trace_id else await counted.of_run(tools, params.run)
     looked = "" if found.complete else f" {_looked(params, sought, found, resume)}"
     note = (
         f"{params.value} was not recorded{path} as a parameter, return or variable in {where}{'' if found.complete else ' so far'}."

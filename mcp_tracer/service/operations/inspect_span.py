@@ -14,11 +14,11 @@ from mcp_tracer.model.errors import NotFound, TracerError, UserError
 from mcp_tracer.model.plan import FunctionInfo, sha256
 from mcp_tracer.model.span import Event, Span
 from mcp_tracer.model.values import preview
+from mcp_tracer.model.words import did_you_mean
 from mcp_tracer.service.context import Call, Tools
 from mcp_tracer.service.operation import READ, READING, Command, Operation, Params, Route
 from mcp_tracer.service.operations import counted
 from mcp_tracer.service.operations.inspect_views import Change, InspectResult
-from mcp_tracer.service.operations.similar import nearest
 from mcp_tracer.service.operations.views import asked
 
 MOST_EVENTS = 10_000
@@ -85,7 +85,7 @@ def _check_name(name: str, events: tuple[Event, ...]) -> None:
     known = names_in(events)
     if name not in known:
         there = f" There are: {', '.join(list(known)[:20])}." if known else " None was recorded: that takes level 4 or 5."
-        raise NotFound(f"no value of {name!r} was recorded in this call.{nearest(name, known)}{there}")
+        raise NotFound(f"no value of {name!r} was recorded in this call.{did_you_mean(name, known, most=3)}{there}")
 
 
 def _chosen(lines: str | None, extent: tuple[int, int]) -> tuple[int, int]:

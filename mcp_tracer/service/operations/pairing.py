@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from mcp_tracer.analysis.alike import key
 from mcp_tracer.analysis.comparison import Key, key_of
 from mcp_tracer.model.span import Run, Span, TraceSummary
+from mcp_tracer.service.operations.sides import MOST_TRACES
 from mcp_tracer.storage.port import SpanStore
 
-MOST_TRACES = 200
 Pair = tuple[TraceSummary, TraceSummary]
 _Name = tuple[str, str]
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from mcp_tracer.model.errors import NotFound, UserError
 from mcp_tracer.model.query import SpanQuery
 from mcp_tracer.model.span import FunctionStats, Run, Span, TraceSummary
+from mcp_tracer.model.words import RUNS, word
 from mcp_tracer.service.context import Tools
 from mcp_tracer.storage.port import SpanStore
 
@@ -16,7 +17,6 @@ SAMPLE = 200
 MOST_FAILED = 500
 MOST_TRACES = 200
 LISTED_RUNS = 200
-WORDS = ("last", "previous", "last-failed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +57,8 @@ async def side_of(tools: Tools, words: str, test: str | None) -> Side:
     if kind == "commit" and rest:
         runs = await _runs_of_commit(tools.store, rest.strip())
     else:
-        names = [name.strip().lower().replace(" ", "-").replace("_", "-") for name in words.removeprefix("run:").split(",") if name.strip()]
-        if len(names) == 1 and names[0] not in WORDS and test is None and kind != "run":
+        names = [name.strip().lower() for name in words.removeprefix("run:").split(",") if name.strip()]
+        if len(names) == 1 and word(names[0], RUNS) is None and test is None and kind != "run":
             return await _run_or_trace(tools.store, words, names[0])
         runs = tuple([await tools.store.run(name) for name in names])
     if not runs:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
 
+from mcp_tracer.model.words import meant
 from mcp_tracer.service.context import Tools
 
 CONSIDERED = 20_000
@@ -18,14 +18,4 @@ async def similar(tools: Tools, kind: str, name: str) -> str:
     }
     shortened |= {one.rpartition("/")[2]: one for one in known} if kind == "file" else {}
     near = dict.fromkeys(shortened[match] for match in difflib.get_close_matches(name, shortened, n=3, cutoff=0.6))
-    return _asked(near)
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """` Did you mean …?` for a name among `known`, or nothing."""
-    return _asked(difflib.get_close_matches(name, list(known), n=3, cutoff=0.6))
-
-
-def _asked(near: Iterable[str]) -> str:
-    joined = " or ".join(near)
-    return f" Did you mean {joined}?" if joined else ""
+    return meant(near)

@@ -68,7 +68,7 @@ def _rows(segment: Segment, sources: list[int] | None, start: int, trace_id: byt
 
 def trace_by_id(snapshot: Snapshot, trace_id: str) -> bytes:
     """The 16 bytes of a trace by id, unique prefix, `last` or `last-failed`. Raises NotFound, or UserError for an ambiguous prefix."""
-    word = words.word(trace_id, words.TRACES)
+    word = words.word(trace_id, _WORDS)
     if word is not None:
         newest = next(newest_first(snapshot, None, 1 << 62, b"", _WORDS[word]), None)
         if newest is None:
@@ -81,7 +81,7 @@ def trace_by_id(snapshot: Snapshot, trace_id: str) -> bytes:
         raise UserError(f"{trace_id!r} is the beginning of several traces: {', '.join(one.hex() for one in known[:_SHOWN])}.")
     if 0 < len(trace_id) < 6 and (beginning := newest_with_prefix(snapshot, trace_id, 1)):
         raise UserError(f"{trace_id!r} is too short for a trace's id: write at least 6 digits, as of {beginning[0]}.")
-    raise NotFound(f"There is no trace {trace_id!r}.{words.did_you_mean(trace_id, words.TRACES)} {_newest(snapshot)}")
+    raise NotFound(f"There is no trace {trace_id!r}.{words.did_you_mean(trace_id.lower(), _WORDS)} {_newest(snapshot)}")
 
 
 def _with_prefix(snapshot: Snapshot, prefix: str) -> set[bytes]:

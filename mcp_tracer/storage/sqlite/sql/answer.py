@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 import re
 import sqlite3
@@ -13,6 +12,7 @@ from typing import Any, Final
 
 from mcp_tracer.model.errors import UserError
 from mcp_tracer.model.sql import BY_NAME, VIEWS, Cell, SqlAnswer, SqlQuery, View
+from mcp_tracer.model.words import did_you_mean
 from mcp_tracer.storage.sqlite.snapshot import Snapshot
 from mcp_tracer.storage.sqlite.sql import guard, measured, spans, tables
 from mcp_tracer.storage.sqlite.sql.guard import Authorizer, Patience, known_views
@@ -138,5 +138,4 @@ def _no_column(name: str, views: Sequence[View]) -> str:
 
 
 def _near(name: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
-    return f" Did you mean {near[0]}?" if near else ""
+    return did_you_mean(name, known, cutoff=0.5)
