@@ -40,20 +40,25 @@ class Paper:
         """Somebody does something."""
         self._console.print(Text(f"{who} ❯ ", style="bold") + Text(what, style="yellow"), overflow="fold")
 
-    def answer(self, text: str, lines: int = LINES_SHOWN) -> None:
-        """An answer, indented; long lines and long answers are cut."""
+    def answer(self, text: str, lines: int = LINES_SHOWN, last: int = 0) -> None:
+        """An answer, indented; long lines are cut, and of long answers the first `lines` and the `last` ones are shown."""
         rows = text.rstrip("\n").split("\n")
-        for row in rows[:lines]:
+        hidden = max(len(rows) - lines - last, 0)
+        self._rows(rows[:lines] if hidden else rows)
+        if hidden:
+            self._console.print(Text(f"  … {hidden} more lines", style="italic"))
+            self._rows(rows[len(rows) - last :])
+
+    def _rows(self, rows: list[str]) -> None:
+        for row in rows:
             self._console.print(Text("  " + (row if len(row) <= WIDTH - 4 else row[: WIDTH - 5] + "…"), style="dim"))
-        if len(rows) > lines:
-            self._console.print(Text(f"  … {len(rows) - lines} more lines", style="italic"))
 
     def check(self, name: str, held: bool, detail: str = "") -> bool:
         """Note whether something held; `detail` explains where it did not."""
         self._done.append((f"{self._project}: {name}", held))
         self._console.print(Text("  ✓ " if held else "  ✗ ", style="green" if held else "bold red") + Text(name))
         if not held and detail:
-            self.answer(detail)
+            self.answer(detail, last=LINES_SHOWN)  # what a traceback says stands at its end
         return held
 
     def summary(self, seconds: float) -> bool:

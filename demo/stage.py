@@ -69,10 +69,18 @@ class Stage:
         return [part.format(python=sys.executable, node=node, port=port) for part in command]
 
     def run(self, command: list[str]) -> subprocess.CompletedProcess[str]:
-        """Run to the end, output captured; never longer than a minute."""
-        return subprocess.run(
-            command, cwd=self.root, env=self.env, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=2 * WAIT_S, check=False
+        """Run to the end, output captured. After five minutes it is aborted, and what it wrote is shown: from Python, where it was."""
+        env = {**self.env, "PYTHONFAULTHANDLER": "1"}
+        process = subprocess.Popen(
+            command, cwd=self.root, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
+        try:
+            output, errors = process.communicate(timeout=10 * WAIT_S)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGABRT)
+            output, errors = process.communicate(timeout=WAIT_S)
+            errors += f"\n{command} was aborted after {10 * WAIT_S} s"
+        return subprocess.CompletedProcess(command, process.returncode, output, errors)
 
     def backup(self, file: str) -> Path:
         """Where the original of an instrumented file lies."""
