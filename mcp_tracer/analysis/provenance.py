@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from mcp_tracer.model.span import Event, Span
-from mcp_tracer.model.values import Cut, Mark, Obj, Value
+from mcp_tracer.model.values import NUMBER, Cut, Mark, Obj, Value
 from mcp_tracer.model.values import Sequence as ValueSequence
 
-_NUMBER = re.compile(r"-?\d{1,300}(?:\.\d{1,17})?")
 _STEP = re.compile(r"\.?([^.\[\]]+)|\[(\d+|\*|\"[^\"]*\"|'[^']*')\]")
 _WORDS: Mapping[str, Any] = {
     **dict.fromkeys(("true", "True"), True),
@@ -81,7 +80,7 @@ def wanted(text: str, path: str | None) -> Wanted:
 
 
 def _number(text: str) -> int | float | None:
-    if not _NUMBER.fullmatch(text):
+    if not NUMBER.fullmatch(text):
         return None
     return float(text) if "." in text else int(text)
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from typing import Any, TypeAlias, cast
+from typing import Any, Final, TypeAlias, cast
 
 import msgspec
 
 Value: TypeAlias = Any
+NUMBER: Final = re.compile(r"-?\d{1,300}(?:\.\d{1,17})?")  # text that may also be meant as a number
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ nearest things that exist. Rows of one list are unique and stay in the same orde
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Protocol, TypeVar
 
 from mcp_tracer.model.batch import SpoolBatch, SpoolPosition
@@ -91,8 +91,8 @@ class SpanStore(Protocol):
         """Those of some spans that exist, with their values, in the order of the ids."""
         ...
 
-    async def callers(self, span_ids: Sequence[str], known: Sequence[str] = ()) -> tuple[Span, ...]:
-        """What led to some spans, with their values, up to the roots or to what is known."""
+    async def callers(self, spans: Sequence[Span], known: Collection[str] = ()) -> tuple[Span, ...]:
+        """What led to some spans, with their values, up to the roots or to spans of which the ids are known."""
         ...
 
     async def events(self, span_id: str, limit: int = 10_000) -> tuple[Event, ...]:

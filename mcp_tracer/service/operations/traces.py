@@ -45,12 +45,14 @@ async def fetch(
 
 async def _with_failed(tools: Tools, trace: TraceSummary, spans: Iterable[Span], query: SpanQuery) -> tuple[Span, ...]:
     """The spans, and the trace's last failed calls with all that led to them, by start."""
+    if not trace.errors:
+        return tuple(spans)
     known = {span.span_id: span for span in spans}
     most = MOST_ERRORS if trace.spans <= MOST_SPANS else MOST_ERRORS_OF_LARGE
     # The last ones: what is called begins, and fails, after its caller began.
     failed = replace(query, trace_id=trace.trace_id, has_error=True, limit=most)
-    deep = [span for span in (await tools.store.search(failed)).rows if span.span_id not in known] if trace.errors else []
-    above = await tools.store.callers([span.span_id for span in deep], tuple(known))
+    deep = [span for span in (await tools.store.search(failed)).rows if span.span_id not in known]
+    above = await tools.store.callers(deep, known)
     known |= {span.span_id: span for span in (*deep, *above)}
     return tuple(sorted(known.values(), key=lambda span: (span.start_ns, span.depth)))
 

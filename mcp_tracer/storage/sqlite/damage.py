@@ -90,9 +90,15 @@ class Damages:
 def _is_catalog_whole(folder: Path) -> bool:
     try:
         with closing(schema.open_catalog(folder)) as db:
-            return str(db.execute("PRAGMA quick_check(1)").fetchone()[0]) == "ok"
+            return _problem(db) is None
     except (TracerError, sqlite3.Error):
         return False
+
+
+def _problem(db: sqlite3.Connection) -> str | None:
+    """The first thing that SQLite finds wrong with a file."""
+    found = str(db.execute("PRAGMA quick_check(1)").fetchone()[0])
+    return None if found == "ok" else found
 
 
 def damage_of(one: SegmentFile) -> str | None:
@@ -101,8 +107,7 @@ def damage_of(one: SegmentFile) -> str | None:
         db = schema.connect(one.path, sealed=one.sealed)
         try:
             schema.check_version(db, one.path)
-            problem = str(db.execute("PRAGMA quick_check(1)").fetchone()[0])
-            if problem != "ok":
+            if (problem := _problem(db)) is not None:
                 return problem
             _read_all(db)
         finally:

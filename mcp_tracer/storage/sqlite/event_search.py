@@ -13,7 +13,7 @@ from mcp_tracer.model.span import Event
 from mcp_tracer.storage.sqlite import events, indexes, matching
 from mcp_tracer.storage.sqlite.columns import Array
 from mcp_tracer.storage.sqlite.events import Events
-from mcp_tracer.storage.sqlite.sections import event_leaves, event_values
+from mcp_tracer.storage.sqlite.sections import event_leaves
 from mcp_tracer.storage.sqlite.snapshot import Segment, Snapshot
 from mcp_tracer.storage.sqlite.spans import span_id
 
@@ -82,11 +82,8 @@ class EventSearch:
         return any(needle in folded for needle in self._needles) and matching.says(self._text, *event_leaves(payload))
 
     def _event(self, source: int, row: Any, payload: bytes) -> Event:
-        site = self._snapshot.names.functions[int(row["fn"])]
         owner = self._snapshot.names.source(source)
-        return Event(
-            span_id(owner, int(row["seq"])), int(row["number"]), int(row["at"]), site.kind, site.line, event_values(payload), site.column
-        )
+        return events.made(self._snapshot.names, span_id(owner, int(row["seq"])), row, payload)
 
     def _fitting_sites(self) -> Array:
         """True at the ids of sites within the query's file and function."""

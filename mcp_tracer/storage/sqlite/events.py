@@ -11,8 +11,11 @@ import numpy as np
 
 from mcp_tracer.model import spool
 from mcp_tracer.model.batch import SpoolBatch
+from mcp_tracer.model.span import Event
 from mcp_tracer.storage.sqlite.catalog import SourceIds
 from mcp_tracer.storage.sqlite.columns import FRAME_SPANS, Array, compress, decompress, shuffled, unshuffled
+from mcp_tracer.storage.sqlite.names import Names
+from mcp_tracer.storage.sqlite.sections import event_values
 from mcp_tracer.storage.sqlite.transform import start_ns
 
 ROW: Final = np.dtype([("seq", "<u4"), ("number", "<u4"), ("at", "<i8"), ("fn", "<u4"), ("length", "<u4")])
@@ -68,6 +71,12 @@ def of_span(db: sqlite3.Connection, source: int, seq: int) -> list[tuple[Any, by
         first, stop = np.searchsorted(events.rows["seq"], [seq, seq + 1]).tolist()
         found += [(events.rows[index], events.payloads[index]) for index in range(first, stop)]
     return found
+
+
+def made(names: Names, span_id: str, row: Any, payload: bytes) -> Event:
+    """An event of the span `span_id` from its row and payload."""
+    site = names.functions[int(row["fn"])]
+    return Event(span_id, int(row["number"]), int(row["at"]), site.kind, site.line, event_values(payload), site.column)
 
 
 def joined(parts: Sequence[Events]) -> Events:

@@ -12,10 +12,11 @@ from typing import Final
 
 import msgspec
 
+from mcp_tracer.model.values import NUMBER
+
 # Two letters beyond ASCII have ASCII lower-case forms (Kelvin sign, dotted I). They stand for themselves, so that a search among bytes
 # that only folds ASCII finds whatever a search among texts finds.
 _THEMSELVES: Final = {0x212A: "\ue000", 0x130: "\ue001"}
-_NUMBER: Final = re.compile(r"-?\d{1,300}(?:\.\d{1,17})?")
 _CASED: Final = 0x20000
 _MOST_NEEDLES: Final = 8
 
@@ -79,7 +80,7 @@ def _text_needles(text: str) -> tuple[bytes, ...]:
 
 def needles(text: str) -> tuple[bytes, ...]:
     """Byte strings of which every payload with `text` in it holds at least one: the text itself, and the forms of a number."""
-    if not _NUMBER.fullmatch(text):
+    if not NUMBER.fullmatch(text):
         return _text_needles(text)
     forms = [msgspec.msgpack.encode(float(text))]
     if "." not in text and -(2**63) <= int(text) < 2**64:
@@ -97,4 +98,4 @@ def _ending(number: int) -> bytes:
 
 def says(text: str, texts: Iterable[str], numbers: Iterable[str]) -> bool:
     """Whether one of `texts` holds `text` (folded already), or one of `numbers` is it."""
-    return any(text in fold(one) for one in texts) or (_NUMBER.fullmatch(text) is not None and any(text == one for one in numbers))
+    return any(text in fold(one) for one in texts) or (NUMBER.fullmatch(text) is not None and any(text == one for one in numbers))

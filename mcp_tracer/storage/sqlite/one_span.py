@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
@@ -10,7 +10,6 @@ from mcp_tracer.model.errors import NotFound
 from mcp_tracer.model.span import Event, Span
 from mcp_tracer.storage.sqlite import events
 from mcp_tracer.storage.sqlite.names import Source
-from mcp_tracer.storage.sqlite.sections import event_values
 from mcp_tracer.storage.sqlite.snapshot import OPEN_FRAME, Snapshot
 from mcp_tracer.storage.sqlite.spans import Place, SpanMaker
 
@@ -29,10 +28,10 @@ def spans_by_id(snapshot: Snapshot, span_ids: Sequence[str]) -> tuple[Span, ...]
     return SpanMaker(snapshot, True).make(places)
 
 
-def callers_of(snapshot: Snapshot, span_ids: Sequence[str], known: Sequence[str]) -> tuple[Span, ...]:
-    """What led to some spans, up to the roots or to what is `known`."""
-    there, found = {*known, *span_ids}, list[Span]()
-    level = spans_by_id(snapshot, span_ids)
+def callers_of(snapshot: Snapshot, spans: Sequence[Span], known: Collection[str]) -> tuple[Span, ...]:
+    """What led to some spans, up to the roots or to spans of which the ids are `known`."""
+    there, found = {*known, *(span.span_id for span in spans)}, list[Span]()
+    level = tuple(spans)
     while level:
         missing = {span.parent_span_id for span in level if span.parent_span_id is not None} - there
         there |= missing
@@ -46,11 +45,7 @@ def events_of_span(snapshot: Snapshot, span_id: str, limit: int) -> tuple[Event,
     source, seq, _ = _located(snapshot, span_id)
     rows = [row for segment in snapshot.segments for row in events.of_span(segment.db, source.id, seq)]
     rows.sort(key=lambda row: (int(row[0]["number"]), int(row[0]["at"])))
-    made: list[Event] = []
-    for row, payload in rows[:limit]:
-        site, values = snapshot.names.functions[int(row["fn"])], event_values(payload)
-        made.append(Event(span_id.lower(), int(row["number"]), int(row["at"]), site.kind, site.line, values, site.column))
-    return tuple(made)
+    return tuple(events.made(snapshot.names, span_id.lower(), *row) for row in rows[:limit])
 
 
 def source_hashes(snapshot: Snapshot, span_id: str | None) -> tuple[str, ...]:

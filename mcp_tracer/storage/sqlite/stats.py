@@ -72,14 +72,17 @@ def hotspots(snapshot: Snapshot, by: str, run: int | None, window: Window, limit
 
 def self_time(snapshot: Snapshot, run: int | None) -> int:
     """The time that all functions took themselves, in ns."""
-    found = _collected(snapshot, Wanted(_calls(snapshot.names), run, histograms=False))
-    return sum(int(part.sums["self"].sum()) for part in found)
+    return _sum(snapshot, run, "self")
 
 
 def call_count(snapshot: Snapshot, run: int | None) -> int:
     """How many calls there were, those included that were only counted."""
+    return _sum(snapshot, run, "calls")
+
+
+def _sum(snapshot: Snapshot, run: int | None, what: str) -> int:
     found = _collected(snapshot, Wanted(_calls(snapshot.names), run, histograms=False))
-    return sum(int(part.sums["calls"].sum()) for part in found)
+    return sum(int(part.sums[what].sum()) for part in found)
 
 
 def _calls(names: Names) -> Array:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from threading import Event as Flag
 from typing import TypeVar
@@ -149,9 +149,9 @@ class SqliteSpanStore:
         """Those of some spans that exist, with their values."""
         return await self._files.read(lambda snapshot: one_span.spans_by_id(snapshot, span_ids))
 
-    async def callers(self, span_ids: Sequence[str], known: Sequence[str] = ()) -> tuple[Span, ...]:
-        """What led to some spans, up to the roots or to what is known."""
-        return await self._files.read(lambda snapshot: one_span.callers_of(snapshot, span_ids, known))
+    async def callers(self, spans: Sequence[Span], known: Collection[str] = ()) -> tuple[Span, ...]:
+        """What led to some spans, up to the roots or to spans of which the ids are known."""
+        return await self._files.read(lambda snapshot: one_span.callers_of(snapshot, spans, known))
 
     async def events(self, span_id: str, limit: int = 10_000) -> tuple[Event, ...]:
         """Lines, checkpoints and variables of a span, in order."""

@@ -172,7 +172,7 @@ static void lend(Span *up, u64 seen, i64 lost)
 }
 
 /* Ticks of `s` that were seen: until its phase ended. Its self time is `own`, or what was seen of that. */
-static inline u64 seen_of(Span *s, u64 now, u64 duration, u64 *own)
+static inline u64 seen_of(Span *s, u64 now, u64 *own)
 {
     u64 until = governor.phase - s->phase < PHASES ? governor.ended[s->phase % PHASES] : s->start, seen, known;
     seen = until > s->start ? until - s->start : 0;
@@ -190,7 +190,7 @@ static NEVER_INLINE u64 end_dark(Span *s, u64 now, u64 duration, u64 own)
 {
     Governed *g = &s->fn->governed;
     int crossing = s->phase != governor.phase;
-    u64 whole = own, seen = crossing && !FLOWS(s) ? seen_of(s, now, duration, &own) : duration;
+    u64 whole = own, seen = crossing && !FLOWS(s) ? seen_of(s, now, &own) : duration;
     if (s->up != NULL) {
         i64 lost = s->lost + (i64)(whole - own);
         s->up->below++;
