@@ -14,18 +14,32 @@ from mcp_tracer.storage.sqlite.writer import Limits
 from tests.storage.test_sqlite_store import batches_of, filled, program
 
 pytestmark = pytest.mark.anyio
-ADDED = {"catalog.db": ("finding", "looked"), "segment": ("remote_root", "block_gram", "dense")}
+ADDED = {"catalog.db": ("finding", "looked"), "segment": ("remote_root", "dense")}
 START = program(1).origin_wall_ns
 
 
-def set_back(folder: Path) -> None:
-    """Make the files what version 1 wrote: they lack what came later."""
+def set_back(folder: Path, version: int) -> None:
+    """Make the files what an earlier version wrote: they lack what came later."""
     for path in folder.glob("*.db"):
         with closing(sqlite3.connect(path, isolation_level=None)) as db:
-            db.execute("DROP INDEX IF EXISTS rollup_hours")
-            for table in ADDED.get(path.name, ADDED["segment"]):
-                db.execute(f"DROP TABLE IF EXISTS {table}")
-            db.execute("PRAGMA user_version=1")
+            _hash_grams_to_15_bits(db)
+            if version == 1:
+                db.execute("DROP INDEX IF EXISTS rollup_hours")
+                for table in ADDED.get(path.name, ADDED["segment"]):
+                    db.execute(f"DROP TABLE IF EXISTS {table}")
+            db.execute(f"PRAGMA user_version={version}")
+
+
+def _hash_grams_to_15_bits(db: sqlite3.Connection) -> None:
+    """What version 2 had: of a segment that takes spans nothing that is of use now, of a sealed one rows for the first 15 bits."""
+    db.execute("DROP TABLE IF EXISTS block_gram16")
+    if db.execute("SELECT 1 FROM sqlite_master WHERE name='gram16'").fetchone():
+        joined: dict[int, bytes] = {}
+        for h, bits in db.execute("SELECT h, bits FROM gram16"):
+            joined[h >> 1] = bytes(a | b for a, b in zip(bits, joined.get(h >> 1, bytes(len(bits))), strict=True))
+        db.execute("DROP TABLE gram16")
+        db.execute("CREATE TABLE gram(h INTEGER PRIMARY KEY, bits BLOB)")
+        db.executemany("INSERT INTO gram VALUES(?,?)", joined.items())
 
 
 def versions(folder: Path) -> dict[str, int]:
@@ -52,9 +66,9 @@ async def answers(store: SqliteSpanStore) -> list[object]:
     ]
 
 
-@pytest.fixture
-async def earlier(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A store of two segments, the older one sealed, set back to version 1."""
+@pytest.fixture(params=[1, 2])
+async def earlier(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Path:
+    """A store of two segments, the older one sealed, set back to an earlier version."""
     monkeypatch.setattr(dense, "LEAST", 5)
     store = await filled(tmp_path, program(1, 40), limits=Limits(spans=20))
     await store.seal()
@@ -62,15 +76,16 @@ async def earlier(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         await store.append([batch])
     (tmp_path / "before").write_text(repr(await answers(store)))
     await store.aclose()
-    set_back(tmp_path / "traces")
+    set_back(tmp_path / "traces", request.param)
     return tmp_path
 
 
 async def test_an_earlier_store_is_read_as_it_is(earlier: Path) -> None:
+    written = versions(earlier / "traces")
     store = SqliteSpanStore(earlier / "traces")
     assert repr(await answers(store)) == (earlier / "before").read_text()
     await store.aclose()
-    assert set(versions(earlier / "traces").values()) == {1}
+    assert versions(earlier / "traces") == written and schema.VERSION not in written.values()
 
 
 async def test_an_earlier_store_takes_more_and_is_brought_forward(earlier: Path) -> None:
@@ -85,4 +100,4 @@ async def test_an_earlier_store_takes_more_and_is_brought_forward(earlier: Path)
     await store.aclose()
     found = versions(earlier / "traces")
     assert found.pop("catalog.db") == schema.VERSION
-    assert set(found.values()) <= {1, schema.VERSION} and max(found.values()) == schema.VERSION
+    assert set(found.values()) <= {1, 2, schema.VERSION} and max(found.values()) == schema.VERSION

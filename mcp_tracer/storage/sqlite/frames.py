@@ -80,7 +80,7 @@ def delete(db: sqlite3.Connection, ordinals: Sequence[int], stop: int) -> None:
         db.executemany("DELETE FROM source_frame WHERE src=? AND frame=?", [(v, ordinal) for v in np.unique(columns["src"]).tolist()])
     db.execute("DELETE FROM frame WHERE id>=? AND id<?", (ordinals[0], stop))
     db.execute("DELETE FROM payload WHERE id>=? AND id<?", (ordinals[0], stop))
-    db.execute("DELETE FROM block_gram WHERE id>=? AND id<?", (ordinals[0], stop))
+    db.execute("DELETE FROM block_gram16 WHERE id>=? AND id<?", (ordinals[0], stop))
 
 
 def read(db: sqlite3.Connection, ordinal: int, names: Iterable[str] = FRAME_COLUMNS) -> dict[str, Array]:

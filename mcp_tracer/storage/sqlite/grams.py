@@ -1,12 +1,13 @@
 """Which 4-byte pieces of captured values are in which payload block, so that a search reads only the blocks that may hold its text.
 
-While a segment takes spans it has one bitmap a block (`block_gram`, which readers keep in memory as it grows); when it is sealed the
-bitmaps are turned round, to one row a hashed piece (`gram`).
+While a segment takes spans it has one bitmap a block (`block_gram16`, which readers keep in memory as it grows); when it is sealed the
+bitmaps are turned round, to one row a hashed piece (`gram16`).
 """
 
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
 from dataclasses import dataclass
 from threading import Lock
 from typing import Any, Final
@@ -15,18 +16,19 @@ import numpy as np
 
 from mcp_tracer.storage.sqlite.columns import Array, Block, compress, decompress
 
-BITS: Final = 15
+BITS: Final = 16
 PIECE: Final = 4
 _ROW: Final = (1 << BITS) // 8
+_AT_ONCE: Final = _ROW // 2
 _TOGETHER: Final = 512
 
 
 def pieces(data: bytes) -> Array:
-    """Hashes of all 4-byte pieces of `data` (BITS bits)."""
-    parts: list[Any] = [np.frombuffer(data, "<u4", (len(data) - at) // PIECE, at) for at in range(PIECE) if len(data) - at >= PIECE]
-    if not parts:
-        return np.zeros(0, np.uint32)
-    return (np.concatenate(parts) * np.uint32(2654435761)) >> np.uint32(32 - BITS)
+    """Hashes of all 4-byte pieces of `data` (BITS bits), as indexes: numpy would make such of others first."""
+    if len(data) < PIECE:
+        return np.zeros(0, np.intp)
+    overlapping: Any = np.ndarray((len(data) - PIECE + 1,), "<u4", data, 0, (1,))
+    return ((overlapping * np.uint32(2654435761)) >> np.uint32(32 - BITS)).astype(np.intp)
 
 
 def bitmap(values: bytes) -> Array:
@@ -38,21 +40,31 @@ def bitmap(values: bytes) -> Array:
 
 def write(db: sqlite3.Connection, block: int, n: int, values: bytes) -> None:
     """Keep the bitmap of a payload block of a segment that takes spans."""
-    db.execute("INSERT INTO block_gram VALUES(?,?,?)", (block, n, compress(bitmap(values).tobytes())))
+    db.execute("INSERT INTO block_gram16 VALUES(?,?,?)", (block, n, compress(bitmap(values).tobytes())))
 
 
 def turn_round(db: sqlite3.Connection) -> None:
     """Fill the table `gram` of the segment that is being sealed, from the old one's bitmaps where blocks stayed as they were."""
     (n,) = db.execute("SELECT count(*) FROM main.payload").fetchone()
-    blocks = np.zeros((n, _ROW), np.uint8)
-    kept = "SELECT p.id, b.bits FROM main.payload p LEFT JOIN old.block_gram b ON b.id = p.id AND b.n = p.n ORDER BY p.id"
-    for row, (block, bits) in enumerate(db.execute(kept).fetchall()):
-        blocks[row] = _computed(db, block) if bits is None else _unpacked(bits)
-    for first in range(0, _ROW, _TOGETHER):  # a few columns of the matrix at a time
+    for first in range(0, _ROW, _AT_ONCE):  # so large is the matrix of blocks and bits that is in memory
+        blocks = np.zeros((n, _AT_ONCE), np.uint8)
+        for row, bits in enumerate(_of_blocks(db)):
+            blocks[row] = bits[first : first + _AT_ONCE]
+        _turn_part(db, blocks, first)
+
+
+def _of_blocks(db: sqlite3.Connection) -> Iterator[Array]:
+    kept = "SELECT p.id, b.bits FROM main.payload p LEFT JOIN old.block_gram16 b ON b.id = p.id AND b.n = p.n ORDER BY p.id"
+    for block, bits in db.execute(kept):
+        yield _computed(db, block) if bits is None else _unpacked(bits)
+
+
+def _turn_part(db: sqlite3.Connection, blocks: Array, begin: int) -> None:
+    for first in range(0, _AT_ONCE, _TOGETHER):  # a few columns of the matrix at a time
         part: Any = np.unpackbits(blocks[:, first : first + _TOGETHER], axis=1)
         rows: Any = np.packbits(part.T, axis=1)
         found: list[int] = np.flatnonzero(rows.any(axis=1)).tolist()
-        db.executemany("INSERT INTO gram VALUES(?,?)", [(first * 8 + at, rows[at].tobytes()) for at in found])
+        db.executemany("INSERT INTO gram16 VALUES(?,?)", [((begin + first) * 8 + at, rows[at].tobytes()) for at in found])
 
 
 def _computed(db: sqlite3.Connection, id_: int) -> Array:
@@ -97,7 +109,7 @@ class GrowingBitmaps:
 
     def read(self, db: sqlite3.Connection, segment: int) -> Bitmaps:
         """All bitmaps in the connection's snapshot of a segment, which `segment` tells from others."""
-        rows = db.execute("SELECT id, n FROM block_gram ORDER BY id").fetchall()
+        rows = db.execute("SELECT id, n FROM block_gram16 ORDER BY id").fetchall()
         there: Array = np.array(rows, np.int64) if rows else np.zeros((0, 2), np.int64)
         with self._lock:
             known = self._known if self._segment == segment else _NONE
@@ -115,5 +127,5 @@ class GrowingBitmaps:
 def _read(db: sqlite3.Connection, ids: Array) -> list[Array]:
     if not len(ids):
         return []
-    rows = db.execute("SELECT bits FROM block_gram WHERE id>=? ORDER BY id", (int(ids[0]),)).fetchall()
+    rows = db.execute("SELECT bits FROM block_gram16 WHERE id>=? ORDER BY id", (int(ids[0]),)).fetchall()
     return [np.stack([_unpacked(row[0]) for row in rows])]

@@ -105,7 +105,10 @@ def _blocks(segment: Segment, needle: bytes) -> Array | None:
 
 
 def _sealed_blocks(segment: Segment, hashes: list[int]) -> Array:
-    rows = segment.db.execute(f"SELECT bits FROM gram WHERE h IN ({','.join('?' * len(hashes))})", hashes).fetchall()
+    table = "gram16"
+    if not segment.has_table(table):  # sealed by an earlier version
+        table, hashes = "gram", sorted({one >> 1 for one in hashes})
+    rows = segment.db.execute(f"SELECT bits FROM {table} WHERE h IN ({','.join('?' * len(hashes))})", hashes).fetchall()
     ids = _block_ids(segment)
     if len(rows) < len(hashes):  # a gram without a row is in no block
         return ids[:0]

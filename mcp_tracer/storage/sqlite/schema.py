@@ -16,7 +16,7 @@ from urllib.parse import quote
 from mcp_tracer.model.errors import Unavailable
 from mcp_tracer.storage.sqlite import segments
 
-VERSION: Final = 2
+VERSION: Final = 3
 
 FINDING: Final = """CREATE TABLE IF NOT EXISTS finding(
     id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, subject TEXT NOT NULL, run_id TEXT NOT NULL, sentence TEXT NOT NULL,
@@ -53,7 +53,7 @@ CREATE TABLE code(path TEXT, sha256 TEXT, source INT, PRIMARY KEY(path, sha256, 
 FRAME_COLUMNS: Final = ("fn", "dur", "self", "err", "start", "trace", "src", "seq", "parent", "depth", "thread", "flags", "count")
 
 REMOTE_ROOT: Final = "CREATE TABLE IF NOT EXISTS remote_root(src INT, seq INT, parent BLOB NOT NULL, PRIMARY KEY(src, seq)) WITHOUT ROWID"
-BLOCK_GRAM: Final = "CREATE TABLE IF NOT EXISTS block_gram(id INTEGER PRIMARY KEY, n INT NOT NULL, bits BLOB NOT NULL)"
+BLOCK_GRAM: Final = "CREATE TABLE IF NOT EXISTS block_gram16(id INTEGER PRIMARY KEY, n INT NOT NULL, bits BLOB NOT NULL)"
 # Statistics of `n` spans from ordinal `id` on, where those are many and all of one hour, as in `rollup`. They never change.
 DENSE: Final = """CREATE TABLE IF NOT EXISTS dense(
     id INTEGER PRIMARY KEY, n INT NOT NULL, min_start INT NOT NULL, max_start INT NOT NULL, keys BLOB, sums BLOB, hist BLOB)"""
@@ -107,19 +107,19 @@ CREATE TABLE open_span(
 
 # Version -> what the next one added. Files of a version may have some of it already.
 CATALOG_STEPS: Final = {1: (FINDING, LOOKED)}
-SEGMENT_STEPS: Final = {1: (REMOTE_ROOT, BLOCK_GRAM, DENSE, DENSE_TIMES)}
+SEGMENT_STEPS: Final = {1: (REMOTE_ROOT, DENSE, DENSE_TIMES), 2: ("DROP TABLE IF EXISTS block_gram", BLOCK_GRAM)}
 
-# Only while a segment takes spans: for each payload block one bit for each hashed 4-gram of its values in lower case, compressed. Segments
-# that an earlier version began lack some or all of it.
+# Only while a segment takes spans: for each payload block one bit for each 4-gram of its values in lower case, hashed to 16 bits,
+# compressed. Segments that an earlier version began lack some or all of it.
 GROWING: Final = f"""
 {BLOCK_GRAM};
 """
 
-# Added when a segment is sealed: the frames of each function with its slowest call there (a bucket's upper bound), and for each hashed
-# 4-gram of the payloads in lower case one bit for each payload block, in the order of their ids.
+# Added when a segment is sealed: the frames of each function with its slowest call there (a bucket's upper bound), and for each hash of a
+# 4-gram of the payloads one bit for each payload block, in the order of their ids. Until version 2 it was `gram`, with the first 15 bits.
 SEALED: Final = """
 CREATE TABLE fn_frame(fn INTEGER PRIMARY KEY, frames BLOB, slowest BLOB);
-CREATE TABLE gram(h INTEGER PRIMARY KEY, bits BLOB);
+CREATE TABLE gram16(h INTEGER PRIMARY KEY, bits BLOB);
 -- What leads to frames and blocks lies together, not beside their blobs: a first question reads few pages.
 CREATE INDEX frame_directory ON frame(id, n, min_start, max_start, max_end, min_dur, max_dur, nerr);
 CREATE INDEX payload_block ON payload(id, n);

@@ -63,7 +63,7 @@ class Segment:
 
     def bitmaps(self) -> Bitmaps | None:
         """Which pieces of text are in which block, while the segment takes spans; None where that isn't known of all blocks."""
-        if self.growing is None or not self.has_table("block_gram"):
+        if self.growing is None or not self.has_table("block_gram16"):
             return None
         there, found = self.directory(), self.growing.read(self.db, self.file)
         return found if found.cover(int(there["id"][-1] + there["n"][-1]) if len(there) else 0) else None
