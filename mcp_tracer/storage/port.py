@@ -67,8 +67,12 @@ class SpanStore(Protocol):
         limit: int = 5000,
         cursor: str | None = None,
         values: bool = True,
+        whole: bool = False,
     ) -> Page[Span]:
-        """The spans of a trace (that started at `start_ns` or later) by start time (parents before children), `total` exact."""
+        """The spans of a trace (that started at `start_ns` or later) by start time (parents before children), `total` exact.
+
+        `whole`: none where there are more than the limit.
+        """
         ...
 
     async def call_paths(self, trace_id: str, least_share: float = 0.0) -> tuple[CallPath, ...]:

@@ -52,6 +52,8 @@ async def check_trace(
         if (cursor := page.cursor) is None:
             break
     assert found == expected
+    whole = await store.trace_spans(trace_id, max_depth=max_depth, start_ns=start_ns, limit=7, whole=True)
+    assert ([shown(span) for span in whole.rows], whole.total) == (expected if len(expected) <= 7 else [], len(expected))
 
 
 def check_stats(rows: tuple[FunctionStats, ...], expected: dict[tuple[str, str, str], tuple[object, ...]]) -> None:

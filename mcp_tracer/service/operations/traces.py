@@ -36,10 +36,9 @@ async def fetch(
     trace = await tools.store.trace(trace_id)
     if under:
         return await _fetch_below(tools, trace, under, values)
-    depth = await _depth_that_fits(tools, trace, max_depth)
-    page = await tools.store.trace_spans(trace.trace_id, max_depth=depth, limit=MOST_SPANS, values=values)
+    depth, found = await _as_deep_as_fits(tools, trace, max_depth, values)
     lacks = depth != max_depth or (failed and depth is not None)
-    spans = await _with_failed(tools, trace, page.rows, SpanQuery(values=values)) if lacks else page.rows
+    spans = await _with_failed(tools, trace, found, SpanQuery(values=values)) if lacks else found
     return Fetched(trace, spans, trace.spans, depth)
 
 
@@ -57,16 +56,16 @@ async def _with_failed(tools: Tools, trace: TraceSummary, spans: Iterable[Span],
     return tuple(sorted(known.values(), key=lambda span: (span.start_ns, span.depth)))
 
 
-async def _depth_that_fits(tools: Tools, trace: TraceSummary, max_depth: int | None) -> int | None:
-    """`max_depth`, or less where there are too many spans down to it. Counting them is cheap, making them is not."""
-    if trace.spans <= MOST_SPANS:
-        return max_depth
+async def _as_deep_as_fits(tools: Tools, trace: TraceSummary, max_depth: int | None, values: bool) -> tuple[int | None, tuple[Span, ...]]:
+    """(`max_depth`, or less where there are too many spans down to it; the spans)."""
     depths = [max_depth, *(each for each in DEPTHS if max_depth is None or each < max_depth)]
-    for depth in depths:
-        total = (await tools.store.trace_spans(trace.trace_id, max_depth=depth, limit=1, values=False)).total
-        if total is not None and total <= MOST_SPANS:
-            return depth
-    return depths[-1]
+    if trace.spans <= MOST_SPANS:
+        depths = [max_depth]
+    while True:
+        depth = depths.pop(0)
+        page = await tools.store.trace_spans(trace.trace_id, max_depth=depth, limit=MOST_SPANS, values=values, whole=bool(depths))
+        if page.rows or not depths:
+            return depth, page.rows
 
 
 async def _fetch_below(tools: Tools, trace: TraceSummary, top: str, values: bool) -> Fetched:

@@ -125,12 +125,15 @@ class SqliteSpanStore:
         limit: int = 5000,
         cursor: str | None = None,
         values: bool = True,
+        whole: bool = False,
     ) -> Page[Span]:
-        """The spans of a trace (that started at `start_ns` or later) by start time (parents before children), `total` exact."""
+        """The spans of a trace (that started at `start_ns` or later) by start time (parents before children), `total` exact.
+
+        `whole`: none where there are more than the limit.
+        """
+        part, wanted = traces.Part(max_depth, start_ns), traces.Wanted(limit, cursor, values, whole)
         return await self._files.read(
-            lambda snapshot: traces.spans_of_trace(
-                snapshot, traces.trace_by_id(snapshot, trace_id), traces.Part(max_depth, start_ns), limit, cursor, values
-            )
+            lambda snapshot: traces.spans_of_trace(snapshot, traces.trace_by_id(snapshot, trace_id), part, wanted)
         )
 
     async def call_paths(self, trace_id: str, least_share: float = 0.0) -> tuple[CallPath, ...]:

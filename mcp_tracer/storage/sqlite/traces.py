@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -170,11 +170,28 @@ class Part:
     max_depth: int | None = None
     start_ns: int | None = None
 
+    def columns(self) -> list[str]:
+        """What tells whether a span is in it."""
+        return ["trace", *(["depth"] if self.max_depth is not None else []), *(["start"] if self.start_ns is not None else [])]
 
-def spans_of_trace(snapshot: Snapshot, trace_id: bytes, part: Part, limit: int, after: str | None, values: bool) -> Page[Span]:
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """How many spans, from which cursor on, with their values or without; `whole`: none at all where there are more."""
+
+    limit: int
+    cursor: str | None
+    values: bool
+    whole: bool
+
+
+def spans_of_trace(snapshot: Snapshot, trace_id: bytes, part: Part, wanted: Wanted) -> Page[Span]:
     """The spans of a trace by (start, depth, process, seq)."""
-    place: Any = cursor.decode(after, "trace", int, int, int, int)
+    limit = wanted.limit
+    place: Any = cursor.decode(wanted.cursor, "trace", int, int, int, int)
     found = _columns(snapshot, trace_id, part)
+    if wanted.whole and len(found["seq"]) > limit:
+        return Page((), None, len(found["seq"]))
     keys = (found["seq"], found["src"], found["depth"], found["start"])
     order = np.lexsort(keys)
     total = len(order)
@@ -182,7 +199,7 @@ def spans_of_trace(snapshot: Snapshot, trace_id: bytes, part: Part, limit: int, 
         order = order[_first_after(found, order, place) :]
     chosen = order[:limit]
     places = [Place(*row) for row in zip(*(found[name][chosen].tolist() for name in ("segment", "frame", "offset")), strict=True)]
-    spans = SpanMaker(snapshot, values).make(places)
+    spans = SpanMaker(snapshot, wanted.values).make(places)
     last = [int(found[name][chosen[-1]]) for name in ("start", "depth", "src", "seq")] if len(order) > limit else None
     return Page(spans, cursor.encode("trace", *last) if last else None, total)
 
@@ -204,13 +221,11 @@ def _columns(snapshot: Snapshot, trace_id: bytes, part: Part) -> dict[str, Array
     """start, depth, src, seq, and the place of every span of a part of a trace."""
     names = ("start", "depth", "src", "seq")
     parts: dict[str, list[Array]] = {name: [np.zeros(0, np.int64)] for name in (*names, "segment", "frame", "offset")}
-    for index, frame, columns, trace in _frames_of(snapshot, trace_id):
-        mask = columns["trace"] == trace
-        if part.max_depth is not None:
-            mask &= columns["depth"] <= part.max_depth
-        if part.start_ns is not None:
-            mask &= columns["start"] >= part.start_ns
-        offsets = np.flatnonzero(mask)
+    for index, frame, trace in _frames_of(snapshot, trace_id):
+        offsets = np.flatnonzero(_mask(_read(snapshot, index, frame, part.columns()), trace, part))
+        if not len(offsets):  # most frames of a large trace hold nothing near its roots
+            continue
+        columns = _read(snapshot, index, frame, names)
         for name in names:
             parts[name].append(columns[name][offsets].astype(np.int64))
         for name, value in (("segment", index), ("frame", frame)):
@@ -219,13 +234,26 @@ def _columns(snapshot: Snapshot, trace_id: bytes, part: Part) -> dict[str, Array
     return {name: np.concatenate(arrays) for name, arrays in parts.items()}
 
 
-def _frames_of(snapshot: Snapshot, trace_id: bytes) -> Iterator[tuple[int, int, dict[str, Array], int]]:
-    """(segment, frame, columns, the trace's id there) of every frame that holds spans of the trace."""
+def _mask(columns: dict[str, Array], trace: int, part: Part) -> Array:
+    mask: Array = columns["trace"] == trace
+    if part.max_depth is not None:
+        mask &= columns["depth"] <= part.max_depth
+    if part.start_ns is not None:
+        mask &= columns["start"] >= part.start_ns
+    return mask
+
+
+def _read(snapshot: Snapshot, index: int, frame: int, names: Iterable[str]) -> dict[str, Array]:
+    return snapshot.open_spans().columns if frame == OPEN_FRAME else snapshot.segments[index].read(frame, names)
+
+
+def _frames_of(snapshot: Snapshot, trace_id: bytes) -> Iterator[tuple[int, int, int]]:
+    """(segment, frame, the trace's id there) of every frame that holds spans of the trace."""
     for index, segment in enumerate(snapshot.segments):
         row = segment.db.execute("SELECT id FROM trace WHERE trace_id=?", (trace_id,)).fetchone()
         if row is None:
             continue
         for frame in indexes.frames_of_traces(segment, [row[0]]).tolist():
-            yield index, frame, segment.read(frame, ("trace", "start", "depth", "src", "seq")), row[0]
+            yield index, frame, row[0]
         if index == len(snapshot.segments) - 1:
-            yield index, OPEN_FRAME, snapshot.open_spans().columns, row[0]
+            yield index, OPEN_FRAME, row[0]
