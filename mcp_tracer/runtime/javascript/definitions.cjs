@@ -57,6 +57,12 @@ class FunctionDefinition {
     this.variables = Array.isArray(own?.captureVars) ? new Set(own.captureVars) : null;
   }
 
+  /** From now on calls are numbered, and nothing else. */
+  onlyCount() {
+    this.level = Math.min(this.level, 1);
+    this.keepsParams = this.keepsReturn = this.keepsErrors = false;
+  }
+
   /** Settings can lower the instrumented level, never raise it. @param {Settings} settings @param {Override | undefined} file @param {Override | undefined} own @returns {number} */
   chosenLevel(settings, file, own) {
     const bare = this.name.slice(this.name.lastIndexOf('.') + 1).replace(/^[gs]et /, '');

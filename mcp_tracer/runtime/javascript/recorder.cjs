@@ -246,7 +246,7 @@ class Recorder {
     writeValues(names, values, this.maxBytes);
   }
 
-  /** @param {{exitCode?: number, error?: string, dropped: number, faults: number}} map @param {number} time ms */
+  /** @param {{exitCode?: number, error?: string, dropped: number, faults: number, stopped?: string}} map @param {number} time ms */
   runEnd(map, time) {
     pack.reset();
     pack.plain(map);

@@ -28,6 +28,8 @@ class Settings {
   maxDepth = 50;
   flushInterval = 5000;
   minDuration = 0;
+  /** One process must not take all the room that traces may have. */
+  spoolBytes = 2 ** 30;
   /** What tracing may take of the program's own time: a fraction, the bound of the level in force, or all it takes. @type {number | 'auto' | 'off'} */
   budget = 'auto';
   exactCounts = false;
@@ -90,6 +92,7 @@ function parse(text, overridesText) {
   settings.maxDepth = number('MAX_DEPTH', 50, 1, 65535);
   settings.flushInterval = number('FLUSH_INTERVAL', 5000, 10, 3.6e6);
   settings.minDuration = number('MIN_DURATION', 0, 0, 3.6e6);
+  settings.spoolBytes = Math.floor(((number('MAX_STORAGE_GB', 5, 0, 2 ** 20) || 5) / 5) * 2 ** 30);
   settings.exactCounts = flag('EXACT_COUNTS', false);
   settings.budget = asBudget(env.get('TRACING_OVERHEAD_BUDGET'));
   const excluded = env.get('TRACING_EXCLUDE_FUNCTIONS');

@@ -25,7 +25,7 @@ newest.older = newest.newer = newest;
 const BULK = [];
 
 const state = {
-  /** @type {import('./recorder.cjs').Recorder | null} null while nothing is recorded */
+  /** @type {import('./recorder.cjs').Recorder | import('./lost.cjs').Lost | null} null while nothing is recorded */
   recorder: null,
   /** @type {AsyncLocalStorage<Frame> | null} the request of an asynchronous context; made when the first one comes */
   contexts: null,
@@ -271,11 +271,12 @@ function write(frame, end) {
     const { budget } = frame.definition;
     const measures = governor.isOn && budget !== null && !frame.threw && budget.measures();
     const begun = governor.isOn && frame.threw ? now() : 0;
-    /** @type {import('./recorder.cjs').Recorder} */ (state.recorder).span(frame, end);
+    state.recorder?.span(frame, end);
     if (measures) budget.measured(now() - end + frame.captured + COST_BEFORE);
     else if (begun > 0) governor.spent += now() - begun;
     if (budget !== null && (budget.gate !== null || budget.owner !== null) && !frame.isEstimate) budget.learn(end - frame.start, Math.max(0, end - frame.start - frame.covered), frame.parent);
   } catch (error) {
+    state.dropped += Math.max(frame.calls, 1);
     state.onFailure(error);
   }
   if (end >= state.quietUntil) state.onEnd(frame.parent === null, end, true);

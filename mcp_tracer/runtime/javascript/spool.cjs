@@ -16,6 +16,10 @@ const CHUNK_MAGIC = 0x3143544d;
 const OPEN = 1;
 const SEALED = 2;
 const MAX_PAYLOAD = 32 * SLOT_SIZE;
+/** Of the slot in reserve its first and last so many bytes are written: records begin at the one end, payloads at the other. */
+const BLOCK = Buffer.alloc(4096);
+const SPAN = 1;
+const AGGREGATE = 5;
 
 class Spool {
   slots = 1;
@@ -24,20 +28,31 @@ class Spool {
   bottom = SLOT_SIZE;
   writtenTop = CHUNK_HEADER_SIZE;
   writtenBottom = SLOT_SIZE;
+  writtenCount = 0;
   position = HEADER_SIZE;
   spare = Buffer.from(new ArrayBuffer(SLOT_SIZE));
   chunk = this.spare;
   words = new Uint32Array(this.spare.buffer);
 
-  /** @param {string} folder @param {string} runId 32 hex digits */
-  constructor(folder, runId) {
+  /** @param {string} folder @param {string} runId 32 hex digits @param {number} limit of the file's size in bytes */
+  constructor(folder, runId, limit) {
+    this.limit = limit;
     this.file = path.join(folder, `${runId}.${process.pid}.spool`);
     fs.mkdirSync(folder, { recursive: true });
     const temporary = `${this.file}.${process.pid}.tmp`;
     this.descriptor = fs.openSync(temporary, 'wx', 0o600);
     fs.writeSync(this.descriptor, header(runId));
     fs.renameSync(temporary, this.file);
-    this.startChunk(1);
+    this.beginChunk(1);
+  }
+
+  /** Begin a chunk, where the slot behind it can be kept for the end of the run. @param {number} slots */
+  beginChunk(slots) {
+    const behind = this.position + slots * SLOT_SIZE;
+    if (behind + SLOT_SIZE > this.limit)
+      throw Object.assign(new Error(`the spool file reached its limit of ${this.limit} bytes`), { code: 'EFBIG', syscall: 'write' });
+    for (const at of [behind, behind + SLOT_SIZE - BLOCK.length]) writeAll(this.descriptor, BLOCK, 0, BLOCK.length, at);
+    this.startChunk(slots);
   }
 
   /** @param {number} slots */
@@ -53,6 +68,7 @@ class Spool {
     this.bottom = slots * SLOT_SIZE;
     this.writtenTop = this.top;
     this.writtenBottom = this.bottom;
+    this.writtenCount = 0;
   }
 
   /** @param {number} state */
@@ -83,7 +99,7 @@ class Spool {
   nextChunk(bytes) {
     if (bytes > MAX_PAYLOAD) throw new RangeError('a record is larger than the spool allows');
     this.seal();
-    this.startChunk(Math.ceil((bytes + CHUNK_HEADER_SIZE) / SLOT_SIZE));
+    this.beginChunk(Math.ceil((bytes + CHUNK_HEADER_SIZE) / SLOT_SIZE));
   }
 
   /** Write what was committed since the last flush: records, payload, and only then the count. */
@@ -94,6 +110,7 @@ class Spool {
     this.writtenTop = this.top;
     this.writtenBottom = this.bottom;
     this.writeHead();
+    this.writtenCount = this.count;
   }
 
   writeHead() {
@@ -112,17 +129,47 @@ class Spool {
     this.setState(SEALED);
     this.writeHead();
     this.position += this.chunk.length;
+    this.count = this.writtenCount = 0;
+  }
+
+  /** Nothing more can be written: forget what is not. @returns {number} the calls that these records are of */
+  giveUp() {
+    let calls = 0;
+    for (let at = this.writtenTop; this.count > 0 && at < this.top; at += RECORD_SIZE) {
+      const kind = this.words[(at >> 2) + 10] & 0xff;
+      if (kind === SPAN || kind === AGGREGATE) calls += this.words[(at >> 2) + 11];
+    }
+    this.top = this.writtenTop;
+    this.bottom = this.writtenBottom;
+    this.count = this.writtenCount;
+    return calls;
+  }
+
+  /** After `giveUp`: begin the slot in reserve. */
+  lastRoom() {
+    this.seal();
+    this.startChunk(1);
+  }
+
+  /** Give back what is in reserve: nothing follows. */
+  end() {
+    fs.ftruncateSync(this.descriptor, this.position + (this.count > 0 ? this.chunk.length : 0));
   }
 
   /** @param {number} from @param {number} to offsets in the chunk */
   write(from, to) {
-    let at = from;
-    while (at < to) at += fs.writeSync(this.descriptor, this.chunk, at, to - at, this.position + at);
+    writeAll(this.descriptor, this.chunk, from, to, this.position);
   }
 
   close() {
     fs.closeSync(this.descriptor);
   }
+}
+
+/** @param {number} descriptor @param {Buffer} bytes @param {number} from @param {number} to @param {number} position in the file of the bytes' first */
+function writeAll(descriptor, bytes, from, to, position) {
+  let at = from;
+  while (at < to) at += fs.writeSync(descriptor, bytes, at, to - at, position + at);
 }
 
 /** @param {string} runId @returns {Buffer} */

@@ -9,6 +9,7 @@ const { getEnvironmentData, isMainThread, setEnvironmentData, threadId } = requi
 const { now } = require('./clock.cjs');
 const { Recorder, CLASS } = require('./recorder.cjs');
 const { SettingsReader } = require('./settings.cjs');
+const { Lost } = require('./lost.cjs');
 const { Spool, spanId } = require('./spool.cjs');
 const { FunctionDefinition, siteDefinition } = require('./definitions.cjs');
 const { Probes } = require('./probes.cjs');
@@ -38,7 +39,7 @@ class Tracer {
     this.functions = [];
     /** Called with the settings when they are read. @type {((settings: import('./settings.cjs').Settings) => void)[]} */
     this.listeners = [];
-    this.failed = false;
+    this.isFull = false;
     this.exiting = false;
     this.lastFlush = now();
     this.lastRefresh = now();
@@ -69,7 +70,7 @@ class Tracer {
   file(table, global = globalThis, exchange) {
     this.guard(() => hooks.look(this, global));
     const functions = table.functions.map((row) => new FunctionDefinition(table.file, row));
-    for (const fn of functions) fn.configure(this.settings, this.isOn());
+    this.configure(functions);
     this.functions.push(...functions);
     this.govern(governor.level, functions);
     const sites = table.sites.map((row) => siteDefinition(table, row, functions[row[0]]));
@@ -88,17 +89,25 @@ class Tracer {
   }
 
   isOn() {
-    return this.settings.enabled && this.settings.storeTraces && !this.failed;
+    return this.settings.enabled && this.settings.storeTraces;
+  }
+
+  /** @param {FunctionDefinition[]} functions */
+  configure(functions) {
+    for (const fn of functions) {
+      fn.configure(this.settings, this.isOn());
+      if (this.isFull) fn.onlyCount();
+    }
   }
 
   applySettings() {
     const settings = this.settings;
-    state.maxDepth = settings.maxDepth;
+    state.maxDepth = this.isFull ? -1 : settings.maxDepth;
     state.sampleRate = settings.sampleRate;
     state.minDuration = settings.minDuration;
     if (this.isOn() && state.recorder === null) this.open();
     if (state.recorder !== null) state.recorder.maxBytes = Math.min(settings.maxCaptureSize, 50000);
-    for (const fn of this.functions) fn.configure(settings, this.isOn());
+    this.configure(this.functions);
     for (const one of governor.dark) one.light();
     this.govern(0, this.functions);
     for (const listener of this.listeners) listener(settings);
@@ -107,7 +116,7 @@ class Tracer {
   /** Create the spool file; the run's definition comes first. */
   open() {
     this.guard(() => {
-      const spool = new Spool(path.join(ROOT, '.ai-agents', 'logging', 'spool'), this.runId);
+      const spool = new Spool(path.join(ROOT, '.ai-agents', 'logging', 'spool'), this.runId, this.settings.spoolBytes);
       const recorder = new Recorder(spool, ROOT);
       recorder.define(1, CLASS.RUN, describeRun(this.runId, ROOT, isMainThread ? process.env.MCP_TRACER_RUN : getEnvironmentData(RUN_KEY)));
       if (!isMainThread) recorder.define(0, CLASS.THREAD, { name: `worker ${threadId}` });
@@ -144,8 +153,9 @@ class Tracer {
       spans.announceOpen(last ? time : time - OPEN_AFTER_MS, (frame) => recorder.open(frame));
       settlePassing((definition) => state.counted.push(definition));
       relax();
-      for (const definition of state.counted.splice(0)) recorder.counted(definition, time);
-      if (governor.dark.size > 0) estimate(time - before, running, (definition, calls, total, self) => recorder.estimated(definition, time, calls, total, self));
+      for (; state.counted.length > 0; state.counted.shift()) recorder.counted(state.counted[0], time);
+      if (governor.dark.size > 0)
+        estimate(time - before, running, (definition, calls, total, self) => this.guard(() => state.recorder?.estimated(definition, time, calls, total, self), calls));
       for (const fn of this.functions) if (fn.budget.gate !== null) restOf(fn.budget.gate);
       recorder.spool.flush();
       governor.spent += now() - time;
@@ -165,29 +175,38 @@ class Tracer {
     });
   }
 
+  /** Write all there is, and the run's end as of now: nothing more may follow, as where Vitest kills its workers. @param {number} [exitCode] */
+  pause(exitCode) {
+    this.flush(true);
+    if (this.isFull) this.flush(true); // what was counted when it turned out to be so
+    const error = this.uncaught === '' ? undefined : this.uncaught;
+    for (let tries = 0; tries < 2 && !this.writeEnd(exitCode, error); tries++);
+  }
+
+  /** @param {number} [exitCode] @param {string} [error] @returns {boolean} whether it is written; else it turned out that there is no room */
+  writeEnd(exitCode, error) {
+    const { recorder, dropped, faults } = state;
+    this.guard(() => {
+      recorder?.runEnd({ exitCode, error, dropped, faults }, now());
+      recorder?.spool.flush();
+    });
+    return state.recorder === recorder;
+  }
+
   /** @param {number} exitCode */
   end(exitCode) {
     this.exiting = true;
     state.quietUntil = -1;
     this.pause(exitCode);
+    this.guard(() => state.recorder?.spool.end());
   }
 
-  /** Write all there is, and the run's end as of now: nothing more may follow, as where Vitest kills its workers. @param {number} [exitCode] */
-  pause(exitCode) {
-    this.flush(true);
-    const { dropped, faults } = state;
-    const error = this.uncaught === '' ? undefined : this.uncaught;
-    this.guard(() => {
-      state.recorder?.runEnd({ exitCode, error, dropped, faults }, now());
-      state.recorder?.spool.flush();
-    });
-  }
-
-  /** @param {() => void} work whose failure ends the tracing, not the program */
-  guard(work) {
+  /** @param {() => void} work whose failure ends the tracing, not the program @param {number} [calls] that are lost with it */
+  guard(work, calls = 0) {
     try {
       work();
     } catch (error) {
+      state.dropped += calls;
       this.fail(error);
     }
   }
@@ -197,10 +216,11 @@ class Tracer {
     state.faults++;
     if (process.env.MCP_TRACER_DEBUG) process.stderr.write(`mcp-tracer: fault: ${error instanceof Error ? error.stack : typeof error}\n`);
     const code = error instanceof Error && /** @type {NodeJS.ErrnoException} */ (error).code;
-    if (typeof code !== 'string' || !('syscall' in /** @type {object} */ (error)) || this.failed) return;
-    this.failed = true;
-    state.recorder = null;
-    for (const fn of this.functions) fn.level = 0;
+    if (typeof code !== 'string' || !('syscall' in /** @type {object} */ (error)) || this.isFull) return;
+    this.isFull = true;
+    if (state.recorder instanceof Recorder) state.recorder = new Lost(state.recorder, state, /** @type {Error} */ (error).message);
+    state.maxDepth = -1;
+    for (const fn of this.functions) fn.onlyCount();
     process.stderr.write(`mcp-tracer: tracing stopped, the program goes on: ${/** @type {Error} */ (error).message}\n`);
   }
 

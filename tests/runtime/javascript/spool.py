@@ -120,7 +120,7 @@ def read(path: Path) -> Spool:
     spool = Spool(header)
     tables: dict[int, dict[int, dict[str, Any]]] = {kind: {} for kind in range(1, 8)}
     at = layout.HEADER_SIZE
-    while at + layout.CHUNK_HEADER_SIZE <= len(data):
+    while data[at : at + 4] not in (b"", bytes(4)):  # else the slot in reserve
         slots = _read_chunk(data, at, spool, tables)
         at += slots * layout.SLOT_SIZE
     return spool
