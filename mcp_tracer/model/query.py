@@ -36,14 +36,15 @@ class SpanQuery:
     """What to search spans by; absent parts don't restrict. Newest first unless `order` says `duration` (slowest first).
 
     `text` is a case-insensitive substring of function names, parameters, returns, error messages or SQL. `file` and `function` are
-    globs (a function also matches by its last name: `save` finds `Store.save`). Times are wall-clock ns, durations ns. `seconds`: how long
-    to look at most, about; the page is cut then.
+    globs (a function also matches by its last name: `save` finds `Store.save`). `sites`: with call expressions. Times are
+    wall-clock ns, durations ns. `seconds`: how long to look at most, about; the page is cut then.
     """
 
     text: str | None = None
     file: str | None = None
     function: str | None = None
     kind: str | None = None
+    sites: bool = True
     min_duration_ns: int | None = None
     max_duration_ns: int | None = None
     has_error: bool | None = None

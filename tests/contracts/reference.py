@@ -133,6 +133,7 @@ class Reference:
             and (query.file is None or row.file == query.file or fnmatchcase(row.file, query.file) or row.file.endswith("/" + query.file))
             and (query.function is None or any(fnmatchcase(name, query.function) for name in (row.function, row.function.split(".")[-1])))
             and query.kind in (None, row.kind)
+            and (query.sites or row.kind not in ("call", "await"))
             and (query.min_duration_ns is None or row.duration_ns >= query.min_duration_ns)
             and (query.max_duration_ns is None or row.duration_ns <= query.max_duration_ns)
             and query.has_error in (None, row.error is not None)

@@ -37,6 +37,7 @@ queries = st.builds(
     min_duration_ns=st.none() | st.integers(0, 2000),
     max_duration_ns=st.none() | st.integers(0, 10**9),
     has_error=st.sampled_from([None, None, True, False]),
+    sites=st.booleans(),
     error_type=st.sampled_from([None, None, "ValueError"]),
     start_ns=st.none() | st.integers(START, START + 2 * HOUR),
     end_ns=st.none() | st.integers(START, START + 3 * HOUR),

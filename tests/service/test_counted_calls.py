@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from recording import recorded
 from shop_house import House
 
 from mcp_tracer.model.errors import NotFound, UserError
@@ -84,3 +85,12 @@ async def test_words_for_runs_may_be_joined_in_any_way(house: House) -> None:
         assert (await house.ask("get_flow", run=word)).result.flow["children"][0]["name"] == "bad"
     with pytest.raises(NotFound, match="Did you mean last-failed"):
         await house.ask("get_flow", run="lastfailed")
+
+
+async def test_the_calls_of_a_traced_function_are_listed_without_the_expressions_that_made_them(house: House) -> None:
+    program = "import json\n\n\ndef g(x):\n    return json.dumps(x)\n\n\ndef f():\n    return g(1) + g(2)\n\n\nf()\n"
+    await recorded(house, "made.py", program, sys.executable, "made.py", level=3)
+    answers = {name: (await house.ask("get_function_traces", function=name)).result for name in ("g", "json.dumps", "*")}
+    assert [span.kind for span in answers["g"].spans] == ["function"] * 2 and answers["g"].note == ""
+    assert [span.kind for span in answers["json.dumps"].spans] == ["call"] * 2
+    assert {span.kind for span in answers["*"].spans} >= {"function", "call"}

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from mcp_tracer.model.span import FunctionStats
 from mcp_tracer.service.context import Tools
 
 
@@ -11,9 +14,8 @@ async def of_run(tools: Tools, run_id: str) -> str | None:
     return _sentence("this run", await tools.store.call_count(found.run_id), found.spans)
 
 
-async def of_function(tools: Tools, function: str, file: str | None, run_id: str | None, recorded: int | None) -> str | None:
+def of_function(function: str, stats: Iterable[FunctionStats], recorded: int | None) -> str | None:
     """The same of one function, of which `recorded` calls can be shown; None where that is not known."""
-    stats = await tools.store.function_stats(file, function, run_id)
     calls = sum(row.calls for row in stats)
     if recorded is None:
         return f"{calls:,} calls of {function} in all; such as were only counted, to save time, are not listed."

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from mcp_tracer.model.calls import SITES
 from mcp_tracer.model.query import SpanQuery
 from mcp_tracer.service.context import Call
 from mcp_tracer.service.operation import READ, READING, Command, Operation, Params, Route
@@ -13,6 +14,8 @@ from mcp_tracer.service.operations import counted
 from mcp_tracer.service.operations.similar import similar
 from mcp_tracer.service.operations.spans import SpansResult, find, render_spans, seconds_field
 from mcp_tracer.service.operations.views import asked
+
+GLOB = frozenset("*?[")
 
 
 class FunctionTracesParams(Params):
@@ -29,13 +32,17 @@ class FunctionTracesParams(Params):
 
 
 async def run(call: Call[FunctionTracesParams]) -> SpansResult:
-    """Search by the function's name."""
+    """Search by the function's name. Of a function that is traced itself the expressions that call it would say everything twice."""
     params = call.params
+    await call.tools.catch_up()
+    stats = await call.tools.store.function_stats(params.file, params.function, params.run)
+    calls = [] if GLOB.intersection(params.function) else [row for row in stats if row.kind not in SITES]
     found = await find(
         call.tools,
         SpanQuery(
             function=params.function,
             file=params.file,
+            sites=not calls,
             run_id=params.run,
             order=params.order_by,
             descending=params.order == "desc",
@@ -47,7 +54,7 @@ async def run(call: Call[FunctionTracesParams]) -> SpansResult:
     if not found.spans and found.complete:
         found.note = await _nothing(call)
     elif found.complete and params.cursor is None:
-        found.note = await counted.of_function(call.tools, params.function, params.file, params.run, found.total) or ""
+        found.note = counted.of_function(params.function, calls or stats, found.total) or ""
     return found
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from mcp_tracer.model.calls import SITES
 from mcp_tracer.model.query import SpanQuery
 from mcp_tracer.storage.sqlite import frames, indexes, matching, sections
 from mcp_tracer.storage.sqlite.columns import Array
@@ -174,7 +175,7 @@ def _length(columns: dict[str, Array]) -> int:
 def build(query: SpanQuery, names: Names, sources: list[int] | None, traces: list[bytes] | None) -> Filter:
     """Prepare a query; run, trace and test are resolved by the caller."""
     made = Filter(query, sources=sources, traces=traces)
-    if query.file is not None or query.function is not None or query.kind is not None:
+    if query.file is not None or query.function is not None or query.kind is not None or not query.sites:
         made.functions = names.mask([one.id for one in names.functions if _function_fits(query, one.file, one.name, one.kind)])
     if query.error_type is not None:
         fits = [id_ > 0 and matching.function_matches(query.error_type, name) for id_, name in enumerate(names.errors)]
@@ -187,7 +188,7 @@ def build(query: SpanQuery, names: Names, sources: list[int] | None, traces: lis
 
 
 def _function_fits(query: SpanQuery, file: str, name: str, kind: str) -> bool:
-    if query.kind is not None and query.kind != kind:
+    if (query.kind is not None and query.kind != kind) or (not query.sites and kind in SITES):
         return False
     if query.file is not None and not matching.file_matches(query.file, file):
         return False
