@@ -26,6 +26,8 @@ def same(one: Value, other: Value) -> bool:
     if isinstance(one, Obj) and isinstance(other, Obj):
         return one.type == other.type and (one.content is None or other.content is None or same(one.content, other.content))
     if isinstance(one, Mark) and isinstance(other, Mark):
+        if "unrecorded" in (one.kind, other.kind):
+            return True
         return one.kind == other.kind and (one.kind in ("date", "redacted") or _same_plain(one.text, other.text))
     if isinstance(one, ValueSequence) and isinstance(other, ValueSequence):
         return one.type == other.type and _same_items(_ordered(one), _ordered(other))

@@ -50,18 +50,21 @@ class Sequence:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A value that is only named: `redacted`, `undefined`, `cycle`, `function`, `date`."""
+    """A value that is only named: `redacted`, `undefined`, `cycle`, `function`, `date`; `unrecorded` says that it is not known."""
 
     kind: str
     text: str = ""
+
+
+_BARE: Final = {8: "undefined", 10: "cycle", 13: "unrecorded"}
 
 
 def _ext(code: int, data: memoryview) -> Any:
     if code in (5, 6, 12):
         text = bytes(data).decode("utf-8", "replace")
         return _integer(text) if code == 6 else Mark("redacted" if code == 5 else "date", text)
-    if code in (8, 10):
-        return Mark("undefined" if code == 8 else "cycle")
+    if code in _BARE:
+        return Mark(_BARE[code])
     body = cast("list[Any]", _decoder.decode(bytes(data)))
     if code in (1, 11):
         return Cut(body[0], body[1])
@@ -142,8 +145,8 @@ def _show_marked(value: Value, limit: int) -> str:
 
 
 def _show_mark(mark: Mark) -> str:
-    if mark.kind in ("date", "undefined"):
-        return mark.text or mark.kind
+    if mark.kind in ("date", "undefined", "unrecorded"):
+        return mark.text or {"unrecorded": "?"}.get(mark.kind, mark.kind)
     return f"<{mark.kind} {mark.text}>" if mark.text else f"<{mark.kind}>"
 
 

@@ -61,7 +61,7 @@ def begin_call(plan: FilePlan, node: Node, scope: Scope) -> int | None:
     if arguments is None or not _can_begin(node):
         return None
     site = plan.site(scope, node, name_of(node), "call")
-    values = _repeatable(arguments)
+    values = _repeatable(arguments, f"{plan.probes}.q")
     if _is_call_called(node):
         values = f"{values or ',void 0'},{site + 1}"  # the callee is what is planned next
     last = [child.type for child in arguments.children[:-1] if child.type != "comment"][-1]
@@ -103,7 +103,9 @@ def _plan_statement_call(plan: FilePlan, node: Node, statement: Node, scope: Sco
     """In TypeScript a call that is a statement may be an assertion or never return; the compiler sees that only while it stands bare."""
     if not _can_begin(node):
         return
-    plan.edits.close(syntax.end_of(statement), f"{statements.separator(plan, statement)}{plan.probes}.d(0,{scope.span},{len(plan.sites)});")
+    plan.edits.close(
+        syntax.end_of(statement), f"{statements.separator(plan, statement)}{plan.probes}.d({plan.probes}.q,{scope.span},{len(plan.sites)});"
+    )
     begin_call(plan, node, scope)
 
 
@@ -185,11 +187,11 @@ def _is_inferred_from(node: Node, scope: Scope) -> bool:
     return parent is not None and (parent.type == "return_statement" or (parent.type == "arrow_function" and parent == scope.found.node))
 
 
-def _repeatable(arguments: Node) -> str:
-    """The arguments once more, for the record, where reading them twice runs no code; `void 0` stands for those that would."""
-    values = [text(child) if _is_repeatable(child) else "void 0" for child in arguments.named_children if child.type != "comment"]
+def _repeatable(arguments: Node, unseen: str) -> str:
+    """The arguments once more, for the record, where reading them twice runs no code; `unseen` stands for those that would."""
+    values = [text(child) if _is_repeatable(child) else unseen for child in arguments.named_children if child.type != "comment"]
     joined = ",".join(values)
-    if not values or all(value == "void 0" for value in values) or not joined.isascii() or "\n" in joined or len(joined) > _MAX_ARGUMENT:
+    if not values or all(value == unseen for value in values) or not joined.isascii() or "\n" in joined or len(joined) > _MAX_ARGUMENT:
         return ""
     return f",[{joined}]"
 

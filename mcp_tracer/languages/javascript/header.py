@@ -30,7 +30,7 @@ _LOAD = (
 )
 _NO_OPS = ("e0", "e1", "e2", "e3", "en", "g", "h", "z", "r", "ra", "t", "x", "p", "w", "k", "ai", "d", "v", "u", "l")
 _PROBE_TYPES = (
-    "{c:any;g(o:any):any;h(o:any):any;z(o:any):any;e0(...a:any[]):any;e1(...a:any[]):any;e2(...a:any[]):any;e3(...a:any[]):any;en(...a:any[]):any;x(s:any):void;t(...a:any[]):any;"
+    "{c:any;q?:any;g(o:any):any;h(o:any):any;z(o:any):any;e0(...a:any[]):any;e1(...a:any[]):any;e2(...a:any[]):any;e3(...a:any[]):any;en(...a:any[]):any;x(s:any):void;t(...a:any[]):any;"
     "k(...a:any[]):void;v(...a:any[]):void;l(...a:any[]):void;b(...a:any[]):[];r<T>(v:T,s:any):T;ra<T>(v:T,s:any):T;ai<T>(v:T,s:any):T;"
     "o(s:any):{v:unknown};p<T>(v:T,...a:any[]):T;w<T>(v:T,...a:any[]):T;d<T>(v:T,...a:any[]):T;u<T>(v:T,...a:any[]):T}"
 )

@@ -7,7 +7,7 @@ const types = require('node:util').types;
 const { keep, pack } = require('./pack.cjs');
 const { now } = require('./clock.cjs');
 const { TAG, writeParam } = require('./recorder.cjs');
-const { setBrief, writeValue } = require('./values.cjs');
+const { setBrief, writeValue, UNSEEN } = require('./values.cjs');
 const { governor } = require('./governor.cjs');
 const { Cell, Variable } = require('./gates.cjs');
 const quoting = require('./quoting.cjs');
@@ -74,6 +74,8 @@ class Probes {
     /** Text of earlier versions counts down here how many calls of each function may pass without probes, and takes `n` for the span of such a call. */
     this.c = new Int32Array(exchange === undefined ? functions.length : 0);
     this.n = NONE;
+    /** What stands in text for a value that it cannot give. */
+    this.q = UNSEEN;
     for (const [i, fn] of functions.entries()) fn.budget.mayGoDark(fn, exchange === undefined ? new Cell(this.c, i) : new Variable(exchange, i));
     /** How many times each call expression, line and variable may be passed without being looked at. */
     this.s = new Int32Array(sites.length);
@@ -251,7 +253,7 @@ class Probes {
   /** @template T @param {T} value @param {Frame | false} frame @param {number} site @returns {T} */
   d(value, frame, site) {
     this.uses(site, frame);
-    if (frame !== false && frame.call !== null) spans.endCall(frame, this.sites[site], value, /** @type {FunctionDefinition} */ (frame.definition).keepsReturn);
+    if (frame !== false && frame.call !== null) spans.endCall(frame, this.sites[site], value, value !== UNSEEN && /** @type {FunctionDefinition} */ (frame.definition).keepsReturn);
     return value;
   }
 

@@ -12,7 +12,9 @@ const { hideInUrl, isSecretName, secretShape } = require('./redaction.cjs');
 const MAX_DEPTH = 4;
 const MAX_ITEMS = 20;
 const MAX_TEXT = 1000;
-const EXT = { TEXT: 1, ARRAY: 2, MAP: 3, OBJECT: 4, REDACTED: 5, BIGINT: 6, SEQUENCE: 7, UNDEFINED: 8, FUNCTION: 9, CYCLE: 10, BYTES: 11, DATE: 12 };
+const EXT = { TEXT: 1, ARRAY: 2, MAP: 3, OBJECT: 4, REDACTED: 5, BIGINT: 6, SEQUENCE: 7, UNDEFINED: 8, FUNCTION: 9, CYCLE: 10, BYTES: 11, DATE: 12, UNSEEN: 13 };
+/** Stands for a value that probes cannot have: an argument that would have to be computed twice, what a bare statement gives. */
+const UNSEEN = Symbol('not recorded');
 
 const { getOwnPropertyDescriptor, getPrototypeOf, keys } = Object;
 const { TERSE, mapForEach, setForEach, mapSize, setSize, dateTime, dateText, regexSource, urlText, slice } = builtins;
@@ -46,7 +48,7 @@ function write(value, depth) {
     case 'boolean': return pack.boolean(value);
     case 'undefined': return pack.emptyExtension(EXT.UNDEFINED);
     case 'bigint': return writeBigInt(value);
-    case 'symbol': return writeNamed('symbol', value.description ?? '');
+    case 'symbol': return value === UNSEEN ? pack.emptyExtension(EXT.UNSEEN) : writeNamed('symbol', value.description ?? '');
     case 'function': return writeFunction(value);
     default: return value === null ? pack.nil() : writeObject(/** @type {object} */ (value), depth);
   }
@@ -281,4 +283,4 @@ function writeView(value, name) {
   pack.closeExtension(start);
 }
 
-module.exports = { writeValue, setBrief, EXT };
+module.exports = { writeValue, setBrief, EXT, UNSEEN };

@@ -12,11 +12,8 @@ import numpy as np
 
 from mcp_tracer.model import spool as layout
 
-_EXT_NAMES = dict(
-    enumerate(
-        ("text", "array", "map", "object", "redacted", "bigint", "sequence", "undefined", "function", "cycle", "bytes", "date"), start=1
-    )
-)
+_EXT = "text array map object redacted bigint sequence undefined function cycle bytes date unseen"
+_EXT_NAMES = dict(enumerate(_EXT.split(), start=1))
 _TEXT = {5, 6, 12}
 
 

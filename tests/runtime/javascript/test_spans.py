@@ -216,3 +216,24 @@ def test_events_beyond_the_budget_are_counted_and_the_span_says_so(project: Proj
     assert recorded[:50] == list(range(50)) and len(spool.events) <= 10000
     assert len(recorded) + spool.calls("n", "variable") == 200001
     assert spool.named("f")[0].flags & 4
+
+
+UNSEEN = """class Neg {}
+function f(a: unknown, b?: unknown, c?: number): number { return 1; }
+function g(): void {
+  f(new Neg(), undefined, 3);
+  const kept = f(2);
+}
+g();
+"""
+
+
+def test_what_a_probe_cannot_have_is_not_given_another_value(project: Project, tsx: str) -> None:
+    """Of a call in TypeScript that is a statement what it returns, and arguments that would be computed twice."""
+    project.write("main.ts", UNSEEN)
+    project.instrument(3, "main.ts")
+    assert project.run("main.ts", node=tsx).returncode == 0
+    spool = next(one for one in project.spools() if one.named("g"))
+    bare, used = [span for span in spool.named("f") if span.definition["kind"] == "call"]
+    assert bare.sections["P"] == [Ext("unseen", None), Ext("undefined", None), 3] and "R" not in bare.sections
+    assert used.sections["P"] == [2] and used.sections["R"] == 1
