@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 
 import pytest
 from shop_house import House, run_main
@@ -140,3 +141,23 @@ async def test_calls_whose_message_was_not_recorded_are_joined_by_who_called_who
 async def test_an_empty_list_names_all_that_was_asked_for(chains: House) -> None:
     text = (await chains.ask("find_errors", error_type="LookupError", function="share")).text
     assert text == "No failed call was recorded with error_type=LookupError, function=share together: leave one out to see more."
+
+
+AWAITED = """class Store { async get(id) { await 1; if (id === 7) throw new Error('no ' + id); return id; } }
+const store = new Store();
+const load = (id) => store.get(id);
+async function price(ids) { return (await Promise.all(ids.map(load))).length; }
+async function retry() { for (let i = 0; i < 3; i++) try { await price([1, 7]); } catch (e) { if (i === 2) throw e; } }
+retry().catch(() => {});
+"""
+
+
+@pytest.mark.parametrize("level", [2, 3])
+async def test_an_error_passes_through_who_awaits_a_promise_that_others_gave_on(house: House, level: int) -> None:
+    """`load` does not fail: it has returned by then."""
+    (house.project.root / "awaited.js").write_text(AWAITED)
+    await house.ask("instrument", paths=["awaited.js"], level=level)
+    subprocess.run(["node", "awaited.js"], cwd=house.project.root, check=True, timeout=60)
+    errors = (await house.ask("find_errors")).text.splitlines()
+    assert errors[0].endswith("3 errors.") and all(" Store.get(id=7) ✗ " in line for line in errors[1:])
+    assert [line.partition("passed through ")[2] for line in errors[1:]] == ["price ← retry", "price | 1 more like it here"]

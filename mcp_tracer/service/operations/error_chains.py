@@ -28,7 +28,7 @@ def chains_of(spans: Sequence[SpanView]) -> list[ErrorChain]:
     identities = [identity_of(span.trace_id, span.span_id, span.error) for span in spans]
     chains: list[ErrorChain] = []
     known: dict[tuple[object, ...], ErrorChain] = {}
-    for numbers in _with_bare_roots(spans, [*_linked(spans, identities)]):
+    for numbers in _with_bare_roots(spans, _across(spans, identities, [*_linked(spans, identities)])):
         chain = _chain(spans, numbers)
         key = (identities[chain.born], *(spans[number].function for number in (chain.born, *chain.passed)))
         if key in known and len(identities[chain.born]) > 1:
@@ -59,6 +59,29 @@ def _linked(spans: Sequence[SpanView], identities: Sequence[Identity]) -> Iterat
 def _is_same(spans: Sequence[SpanView], identities: Sequence[Identity], above: int, below: int) -> bool:
     one, other = spans[above].error, spans[below].error
     return one is not None and other is not None and one.type == other.type and is_same_error(identities[above], identities[below])
+
+
+def _across(spans: Sequence[SpanView], identities: Sequence[Identity], ways: list[list[int]]) -> list[list[int]]:
+    """The ways, joined where a call between two did not fail: it gave the promise on, and whoever awaited that failed."""
+    told = [[number for number in way if len(identities[number]) > 1] for way in ways]  # not by its type alone
+    leaving: dict[Identity, list[int]] = {}
+    for index in sorted((index for index in range(len(ways)) if told[index]), key=lambda index: spans[ways[index][-1]].end_time):
+        leaving.setdefault(identities[told[index][-1]], []).append(index)
+    gone: set[int] = set()
+    for upper in sorted((index for index in range(len(ways)) if told[index]), key=lambda index: -spans[ways[index][0]].depth):
+        awaiting = told[upper][0]
+        alike = [one for one in leaving[identities[told[upper][-1]]] if one not in gone and one != upper]
+        within = [one for one in alike if _gives_on(spans[awaiting], spans[told[one][-1]])]
+        if within:  # of what failed alike, the last was awaited last
+            ways[upper][:0] = ways[within[-1]]
+            gone.add(within[-1])
+    return [way for index, way in enumerate(ways) if index not in gone]
+
+
+def _gives_on(above: SpanView, below: SpanView) -> bool:
+    """Whether an exception that left `below` may be the one with which `above` failed, which called it through another."""
+    inside = above.start_time <= below.start_time and below.end_time <= above.end_time
+    return inside and above.depth + 1 < below.depth and not _raises(above)
 
 
 def _with_bare_roots(spans: Sequence[SpanView], ways: list[list[int]]) -> list[list[int]]:
