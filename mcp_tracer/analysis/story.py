@@ -79,13 +79,16 @@ def tell(
 
 def _that_fits(roots: Sequence[Node], widest: _View, limit: int) -> Story | None:
     """As wide as fits with a level below the roots, or else with nothing but what must be kept; then as deep as fits."""
+    bare = _Teller(replace(widest, siblings=3, depth=0)).tell(roots, limit)
+    if _length(bare) > limit:  # then nothing wider does
+        return None
     least = min(1, widest.depth)
-    for siblings, depth in ((SIBLINGS, least), (8, least), (3, least), (3, 0)):
+    for siblings in (SIBLINGS, 8, 3):
         view = replace(widest, siblings=siblings)
-        story = _Teller(replace(view, depth=depth)).tell(roots, limit)
+        story = _Teller(replace(view, depth=least)).tell(roots, limit)
         if _length(story) <= limit:
-            return _deepest_that_fits(roots, view, limit, depth, story)
-    return None
+            return _deepest_that_fits(roots, view, limit, least, story)
+    return bare
 
 
 def _deepest_that_fits(roots: Sequence[Node], widest: _View, limit: int, low: int, best: Story) -> Story:

@@ -19,8 +19,8 @@ from mcp_tracer.storage.sqlite.columns import Array, Block, compress, decompress
 BITS: Final = 16
 PIECE: Final = 4
 _ROW: Final = (1 << BITS) // 8
-_AT_ONCE: Final = _ROW // 2
-_TOGETHER: Final = 512
+_AT_ONCE: Final = _ROW // 4
+_TOGETHER: Final = 256
 
 
 def pieces(data: bytes) -> Array:
