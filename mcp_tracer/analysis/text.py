@@ -127,7 +127,8 @@ def span_line(span: Span, limit: int = VALUE_LIMIT) -> str:
     count = " ".join([*([f"[1 of {span.count} calls]"] if span.count > 1 else []), *_depth(span)])
     called = label(span) + (arguments(span.values, limit) if span.kind != "db" else " " + _query_parameters(span.values))
     about = "≈" if span.estimated else ""
-    parts = (about + duration(span.duration_ns), called.strip(), outcome(span, limit), place(span), count)
+    took = duration(span.duration_ns) if span.finished or span.duration_ns > 0 else "?"
+    parts = (about + took, called.strip(), outcome(span, limit), place(span), count)
     return " ".join(part for part in parts if part)
 
 

@@ -19,7 +19,8 @@ KINDS: Final = (
 class Run:
     """One execution of a traced program. `end_ns` is None while it runs; `state`: running, ended, killed (vanished without a run end).
 
-    `stopped`: why tracing ended before the program did; `dropped` spans are missing then.
+    `stopped`: why tracing ended before the program did; `dropped` spans are missing then. `damaged`: parts of its recording that could not
+    be read, up to 1,365 records each.
     """
 
     run_id: str
@@ -40,6 +41,7 @@ class Run:
     faults: int
     runtime: str = ""
     stopped: str | None = None
+    damaged: int = 0
 
 
 @dataclass(frozen=True, slots=True)

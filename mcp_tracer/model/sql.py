@@ -205,6 +205,7 @@ VIEWS: Final = (
             spans INTEGER recorded spans
             errors INTEGER failed ones
             dropped INTEGER spans that could not be written
+            damaged INTEGER parts of the recording that could not be read
         """),
     ),
     View(

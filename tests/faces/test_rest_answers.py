@@ -43,3 +43,16 @@ async def test_an_export_says_where_the_file_is_over_rest(recorded: httpx2.Async
 
 async def test_patterns_have_a_route(recorded: httpx2.AsyncClient) -> None:
     assert (await recorded.get("/api/tracing/patterns", params={"run": "last"})).json() == {"patterns": [], "total": 0, "cursor": None}
+
+
+async def test_an_infinite_duration_is_as_long_as_any(recorded: httpx2.AsyncClient) -> None:
+    for ask in ("search?minDuration=inf", "search?minDuration=1e400", "slow?threshold=inf"):
+        answer = await recorded.get(f"/api/tracing/{ask}")
+        assert (answer.status_code, answer.json()["spans"]) == (200, []), ask
+    assert len((await recorded.get("/api/tracing/search?maxDuration=inf")).json()["spans"]) == 1
+    assert (await recorded.get("/api/tracing/trace/last?minDuration=inf")).status_code == 200
+
+
+async def test_a_time_range_that_is_no_object_is_refused(recorded: httpx2.AsyncClient) -> None:
+    answer = await recorded.request("GET", "/api/tracing/search", json={"timeRange": "1h"})
+    assert (answer.status_code, "timeRange must be an object" in answer.text) == (400, True)

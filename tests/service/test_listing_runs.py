@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from shop_house import House
@@ -26,3 +27,54 @@ async def test_a_run_whose_tracing_stopped_at_a_limit_has_ended_and_says_what_is
     assert "tracing stopped before the end: the spool file reached its limit of 214748 bytes" in answer.text
     with pytest.raises(NotFound, match="There isn't a failed run yet"):
         await house.ask("search_traces", run="last-failed")
+
+
+CALLING = """import os, signal, sys, time
+def a(i): return i
+def last():
+    if len(sys.argv) > 1:
+        time.sleep(0.3)  # an open call is written when it is 50 ms old
+        os.kill(os.getpid(), signal.SIGKILL)
+for i in range(4000): a(i)
+last()
+"""
+
+
+def called(house: House, *arguments: str) -> Path:
+    """Run the program; gives its spool file, of which nothing was taken yet."""
+    subprocess.run([sys.executable, "calling.py", *arguments], cwd=house.project.root, check=False, timeout=60)
+    (spool,) = house.project.spool_dir.glob("*.spool")
+    return spool
+
+
+async def test_what_a_damaged_recording_lacks_is_said_where_calls_are_counted(house: House) -> None:
+    """It would look like calls that were not made."""
+    house.set("TRACING_OVERHEAD_BUDGET", "off")
+    (house.project.root / "calling.py").write_text(CALLING)
+    await house.ask("instrument", paths=["calling.py"], level=2)
+    called(house)
+    await house.ask("list_runs")
+    spool = called(house)
+    with spool.open("r+b") as file:
+        file.seek(4096 + 65536 * 3 + 32 + 4800)
+        file.write(b"\xff" * 48)
+    runs = await house.ask("list_runs")
+    damaged, whole = runs.result.runs
+    assert (damaged.damaged, whole.damaged, whole.spans - damaged.spans > 300) == (1, 0, True)
+    said = f"Calls of run {damaged.run_id} are missing: 1 part of its recording could not be read"
+    assert "1 part of the recording could not be read" in runs.text.splitlines()[0]
+    for tool, arguments in (
+        ("get_trace", {"trace_id": "last"}), ("get_stats", {"function": "a", "run": "last"}), ("compare", {}),
+    ):  # fmt: skip
+        assert said in (await house.ask(tool, **arguments)).text, tool
+        assert said not in (await house.ask("get_stats", function="a", run="previous")).text
+
+
+async def test_how_long_a_killed_program_lived_is_not_made_up(house: House) -> None:
+    house.set("TRACING_OVERHEAD_BUDGET", "off")
+    (house.project.root / "calling.py").write_text(CALLING)
+    await house.ask("instrument", paths=["calling.py"], level=2)
+    called(house, "die")
+    assert " killed, last heard of after " in (await house.ask("list_runs")).text
+    story = (await house.ask("get_trace", trace_id="last")).text.splitlines()
+    assert " not finished, " in story[0] and story[1].split(" #")[0].endswith(" last … not finished calling.py:3")

@@ -20,6 +20,7 @@ from mcp_tracer.service.operation import READ, READING, Command, Operation, Para
 from mcp_tracer.service.operations.compare_notes import Material, notes_of
 from mcp_tracer.service.operations.compare_pages import Place, page_of
 from mcp_tracer.service.operations.compare_views import CompareResult, rows_of, told
+from mcp_tracer.service.operations.counted import lacking
 from mcp_tracer.service.operations.pairing import pairs_of
 from mcp_tracer.service.operations.recorded import shares
 from mcp_tracer.service.operations.sides import Side, failed, sampled, side_of, stats_of
@@ -65,7 +66,13 @@ async def run(call: Call[CompareParams]) -> CompareResult:
         times,
     )
     page = page_of(rows, params.section, params.limit, place, (before.identity, after.identity))
-    return CompareResult.of((before.title, after.title), page, notes_of(material, times))
+    return CompareResult.of((before.title, after.title), page, [*await _missing(tools, before, after), *notes_of(material, times)])
+
+
+async def _missing(tools: Tools, *sides: Side) -> list[str]:
+    """What the recordings lack: it looks like calls that were not made."""
+    runs = [run for side in sides for run in side.runs or ([await tools.store.run(side.trace.run_id)] if side.trace else [])]
+    return [said for run in runs if (said := lacking(run))]
 
 
 def _place(params: CompareParams) -> Place | None:

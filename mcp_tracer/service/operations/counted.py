@@ -1,17 +1,29 @@
-"""Calls that were counted and not recorded one by one: what an answer about single calls must say."""
+"""Calls that are missing, and calls that were counted and not recorded one by one: what an answer about calls must say."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from mcp_tracer.model.span import FunctionStats
+from mcp_tracer.analysis.text import counted as counting
+from mcp_tracer.model.span import FunctionStats, Run
 from mcp_tracer.service.context import Tools
 
 
 async def of_run(tools: Tools, run_id: str) -> str | None:
-    """A sentence where calls of a run are known by their number alone."""
+    """What is to be known of a run's calls: that some are missing, or known by their number alone."""
     found = await tools.store.run(run_id)
-    return _sentence("this run", await tools.store.call_count(found.run_id), found.spans)
+    few = _sentence("this run", await tools.store.call_count(found.run_id), found.spans)
+    return " ".join(filter(None, (lacking(found), few))) or None
+
+
+def lacking(run: Run) -> str | None:
+    """A sentence where calls of a run are missing from all answers, numbers of calls too."""
+    said: list[str] = []
+    if run.damaged:
+        said.append(f"{counting(run.damaged, 'part')} of its recording could not be read, with up to 1,365 calls each")
+    if run.stopped:
+        said.append(f"tracing stopped before the program ended ({run.stopped}): {run.dropped:,} calls were not recorded")
+    return f"Calls of run {run.run_id} are missing: {'; '.join(said)}." if said else None
 
 
 def of_function(function: str, stats: Iterable[FunctionStats], recorded: int | None) -> str | None:

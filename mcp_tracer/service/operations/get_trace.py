@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic import Field
@@ -10,7 +11,7 @@ from mcp_tracer.analysis.story import SLOWEST, tell
 from mcp_tracer.analysis.text import brief_legend, clock, duration, iso
 from mcp_tracer.analysis.tree import build, walk
 from mcp_tracer.model.errors import NotFound
-from mcp_tracer.model.span import TraceSummary
+from mcp_tracer.model.span import Span, TraceSummary
 from mcp_tracer.service.context import Call
 from mcp_tracer.service.operation import READ, READING, Command, Operation, Params, Result, Route
 from mcp_tracer.service.operations import counted
@@ -124,11 +125,14 @@ def _text(trace: TraceSummary, key: str) -> str | None:
     return None if value is None else str(value)
 
 
-def heading(trace: TraceSummary) -> str:
-    """One line on a trace: what it was, its size, its run."""
+def heading(trace: TraceSummary, spans: Sequence[Span] = ()) -> str:
+    """One line on a trace: what it was, how long it took (as far as known, where one of `spans` has not ended), its size, its run."""
     status = f" → {trace.attributes['statusCode']}" if "statusCode" in trace.attributes else ""
     errors = f", {trace.errors} failed" if trace.errors else ""
     took = duration(max(0, trace.end_ns - trace.start_ns))
+    if not all(span.finished for span in spans):
+        latest = max(span.start_ns + span.duration_ns for span in spans) - trace.start_ns
+        took = f"not finished, at least {duration(latest)}" if latest > 0 else "not finished"
     what = f"{trace.type} {trace.name}{status}".strip()
     return f"trace {trace.trace_id} {what} {took}, {trace.spans} spans{errors}, {clock(trace.start_ns)}, run {trace.run_id}"
 
@@ -148,7 +152,7 @@ def render(result: TraceResult, params: TraceParams) -> str:
     story = tell(
         roots, budget_tokens=params.max_tokens, max_depth=params.max_depth, min_duration_ns=ns(params.min_duration) or 0, partial=partial
     )
-    lines = [heading(fetched.trace), *story.lines, *brief_legend(fetched.spans)]
+    lines = [heading(fetched.trace, fetched.spans), *story.lines, *brief_legend(fetched.spans)]
     if any(line.endswith(SLOWEST) for line in story.lines):
         lines[0] += f"; {SLOWEST} slowest path"
     if not fetched.spans and fetched.total:

@@ -6,7 +6,7 @@ import shlex
 
 from pydantic import Field
 
-from mcp_tracer.analysis.text import duration, iso, left_out
+from mcp_tracer.analysis.text import counted, duration, iso, left_out
 from mcp_tracer.model.span import Run
 from mcp_tracer.service.context import Call
 from mcp_tracer.service.operation import READ, READING, Command, Operation, Params, Result, Route
@@ -21,7 +21,8 @@ class RunsParams(Params):
 
 
 class RunView(Result):
-    """One run. `state`: running, ended, killed. `stopped`: why tracing ended before the program; `dropped` calls are missing then."""
+    """One run. `state`: running, ended, killed. `stopped`: why tracing ended before the program; `dropped` calls are missing then.
+    `damaged` parts of its recording could not be read."""
 
     run_id: str
     parent_run_id: str | None
@@ -42,6 +43,7 @@ class RunView(Result):
     dropped: int
     faults: int
     stopped: str | None
+    damaged: int
 
 
 class RunsResult(Result):
@@ -74,6 +76,7 @@ def run_view(run: Run) -> RunView:
         dropped=run.dropped,
         faults=run.faults,
         stopped=run.stopped,
+        damaged=run.damaged,
     )
 
 
@@ -97,9 +100,11 @@ def run_line(row: RunView) -> str:
     """A run on one line."""
     command = row.command if len(row.command) <= 100 else row.command[:99] + "…"
     ended = {"running": "running", "killed": "killed"}.get(row.state, "ended" if row.exit_code is None else f"exit {row.exit_code}")
-    took = f" in {duration(round(row.duration * 1e6))}" if row.duration is not None else ""
+    after = ", last heard of after" if row.state == "killed" else " in"
+    took = f"{after} {duration(round(row.duration * 1e6))}" if row.duration is not None else ""
     lost = f", {row.dropped} spans dropped" if row.dropped and not row.stopped else ""
     stopped = f" — tracing stopped before the end: {row.stopped}; {row.dropped:,} calls are missing" if row.stopped else ""
+    stopped += f" — {counted(row.damaged, 'part')} of the recording could not be read" if row.damaged else ""
     errors = f", {row.errors} with errors" if row.errors else ""
     started = clock_of(row.start_time)
     return f"{row.run_id} {started} {ended}{took}: {row.spans} spans{errors}{lost}{stopped} | {row.language} {row.version} | {command}"

@@ -14,6 +14,8 @@ from mcp_tracer.service.operations.spans import SpansResult, find, known_kind, r
 from mcp_tracer.service.operations.times import window_ns
 from mcp_tracer.service.operations.views import asked, ns
 
+NO_TEXT = frozenset(("true", "false", "null", "none", "undefined"))
+
 
 class SearchParams(Params):
     """Parameters of `search_traces`."""
@@ -44,7 +46,9 @@ class SearchParams(Params):
             return given
         named = dict(cast("dict[str, Any]", given))
         window = named.pop("timeRange", None) or named.pop("time_range", None)
-        return {**named, **cast("dict[str, Any]", window)} if isinstance(window, dict) else named
+        if window is not None and not isinstance(window, dict):
+            raise ValueError('timeRange must be an object: {"start": …, "end": …}')
+        return {**named, **cast("dict[str, Any]", window or {})}
 
 
 async def run(call: Call[SearchParams]) -> SpansResult:
@@ -81,6 +85,8 @@ async def run(call: Call[SearchParams]) -> SpansResult:
 def render(result: SpansResult, params: SearchParams) -> str:
     """One line a span: duration, call, outcome, place, ids."""
     nothing = "No span matches. `list_runs` shows what was recorded; a shorter `query` or no time limits may find more."
+    if (params.query or "").lower() in NO_TEXT:
+        nothing += f" Values that are {params.query} are no text: `find_value` finds them."
     return render_spans(result, nothing, params.seconds)
 
 

@@ -9,8 +9,10 @@ from pydantic import Field
 from mcp_tracer.analysis.text import duration, left_out, table
 from mcp_tracer.analysis.tree import SITES
 from mcp_tracer.model.errors import NotFound
+from mcp_tracer.model.query import Page
 from mcp_tracer.service.context import Call, Tools
 from mcp_tracer.service.operation import READ, READING, Command, Operation, Params, Result, Route
+from mcp_tracer.service.operations.counted import lacking
 from mcp_tracer.service.operations.ranking import ranked
 from mcp_tracer.service.operations.similar import similar
 from mcp_tracer.service.operations.views import StatsView, asked, ms, ns, stats_view
@@ -34,18 +36,22 @@ class StatsParams(Params):
 
 
 class StatsResult(Result):
-    """`whole` sums up a file (None where one function was asked for); `functions`, `total` of them, by total time."""
+    """`whole` sums up a file (None where one function was asked for); `functions`, `total` of them, by total time.
+
+    `missing`: that the run's recording lacks calls.
+    """
 
     whole: StatsView | None
     functions: list[StatsView]
     total: int
     cursor: str | None
+    missing: str | None = None
     _spent: float = 0.0
 
     @classmethod
-    def of(cls, whole: StatsView | None, functions: list[StatsView], total: int, cursor: str | None, spent: float) -> StatsResult:
+    def of(cls, whole: StatsView | None, functions: Page[StatsView], missing: str | None, spent: float) -> StatsResult:
         """The result, which keeps the time that all functions took themselves for its text."""
-        made = cls(whole=whole, functions=functions, total=total, cursor=cursor)
+        made = cls(whole=whole, functions=list(functions.rows), total=functions.total or 0, cursor=functions.cursor, missing=missing)
         made._spent = spent
         return made
 
@@ -59,14 +65,15 @@ async def run(call: Call[StatsParams]) -> StatsResult:
     """Ask the rollups."""
     await call.tools.catch_up()
     store, params = call.tools.store, call.params
-    run_id = (await store.run(params.run)).run_id if params.run else None
+    asked_for = await store.run(params.run) if params.run else None
+    run_id = asked_for.run_id if asked_for else None
     found = await store.function_stats(params.file, params.function, run_id)
     if not found:
         raise NotFound(await _nothing(call))
     whole = _whole([stats_view(row) for row in found], params.file) if params.function is None and params.file else None
     page = ranked(found, "total", params.limit, params.cursor)
-    views = [stats_view(row) for row in page.rows]
-    return StatsResult.of(whole, views, len(found), page.cursor, await spent(call.tools, run_id))
+    views = Page(tuple(stats_view(row) for row in page.rows), page.cursor, len(found))
+    return StatsResult.of(whole, views, lacking(asked_for) if asked_for else None, await spent(call.tools, run_id))
 
 
 async def spent(tools: Tools, run_id: str | None) -> float:
@@ -146,7 +153,8 @@ def render(result: StatsResult, params: StatsParams) -> str:
     more = "".join("\n" + line for line in left_out(len(rows), result.total, how))
     whole = result.whole
     head = f"{whole.file}: {whole.call_count:,} calls, {whole.error_count:,} errors ({whole.error_rate:.2%})\n" if whole else ""
-    return head + text + more + notes(result.functions, [cells[-2] for cells in rows])
+    missing = f"\n{result.missing}" if result.missing else ""
+    return head + text + more + notes(result.functions, [cells[-2] for cells in rows]) + missing
 
 
 def named(row: StatsView) -> str:

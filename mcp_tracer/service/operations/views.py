@@ -12,6 +12,8 @@ from mcp_tracer.model.span import FunctionStats, RaisedError, Span
 from mcp_tracer.model.values import jsonable
 from mcp_tracer.service.operation import Deed, Result
 
+_LONGEST_NS = 2**63 - 1
+
 
 def ms(ns: int) -> float:
     """Nanoseconds as milliseconds, exactly."""
@@ -19,8 +21,8 @@ def ms(ns: int) -> float:
 
 
 def ns(milliseconds: float | None) -> int | None:
-    """Milliseconds as nanoseconds."""
-    return None if milliseconds is None else round(milliseconds * 1e6)
+    """Milliseconds as nanoseconds; what is beyond 64 bits, infinity too, is the longest that there is."""
+    return None if milliseconds is None else round(min(max(milliseconds * 1e6, -_LONGEST_NS), _LONGEST_NS))
 
 
 class ErrorView(Result):

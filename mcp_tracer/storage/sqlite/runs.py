@@ -12,7 +12,7 @@ from mcp_tracer.model.query import Page
 from mcp_tracer.model.span import Run
 from mcp_tracer.storage.sqlite.snapshot import Snapshot
 
-_SOURCE: Final = "id, run, language, pid, start, definition, state, end, exit_code, error, dropped, faults"
+_SOURCE: Final = "id, run, language, pid, start, definition, state, end, exit_code, error, dropped, faults, damaged"
 _SHOWN: Final = 5
 
 
@@ -30,6 +30,7 @@ class _Process:
     error: str | None
     dropped: int
     faults: int
+    damaged: int
 
 
 def page_of_runs(snapshot: Snapshot, limit: int, after: str | None) -> Page[Run]:
@@ -115,6 +116,7 @@ def _run(snapshot: Snapshot, run: int) -> Run:
         faults=sum(one.faults for one in processes),
         runtime=str(definition.get("runtime", "")),
         stopped=next((str(why) for one in processes if (why := json.loads(one.definition).get("stopped"))), None),
+        damaged=sum(one.damaged for one in processes),
     )
 
 
