@@ -49,7 +49,7 @@ async def test_a_window_that_cuts_an_hour_keeps_the_mark(tmp_path: Path) -> None
 async def test_the_text_marks_estimates(tmp_path: Path) -> None:
     store = await filled(tmp_path, estimating())
     rows = [stats_view(row) for row in await store.function_stats("a.py", None, None)]
-    lines = render(StatsResult.of(None, rows, len(rows), None, 1.0), StatsParams()).splitlines()
+    lines = render(StatsResult.of(None, Page(tuple(rows), None, len(rows)), None, 1.0), StatsParams()).splitlines()
     (tiny,) = [line for line in lines if line.startswith("tiny ")]
     (main,) = [line for line in lines if line.startswith("main ")]
     assert tiny.count("≈") == 2 and "≈" not in main
