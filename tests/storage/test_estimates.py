@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from mcp_tracer.model import spool
+from mcp_tracer.model.query import Page
 from mcp_tracer.service.operations.stats import StatsParams, StatsResult, render
 from mcp_tracer.service.operations.views import stats_view
 from mcp_tracer.storage.sqlite import rollup
