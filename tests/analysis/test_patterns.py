@@ -129,8 +129,11 @@ def test_recursion_down_to_the_recorded_depth_is_told() -> None:
     (one,) = found(deep(["main", *["walk"] * 51]), "unbounded-recursion")
     assert one.sentence == (
         "walk (src/shop.py:7) called itself 51 calls deep or more (below 50 levels, TRACING_MAX_DEPTH, calls are only counted): "
-        "check what ends the recursion."
+        "it came back; check that there is a bound."
     )
+    failing = [replace(span, error="RangeError") for span in deep(["walk"] * 55)]
+    (one,) = found(failing, "unbounded-recursion")
+    assert one.sentence.endswith(": check what ends the recursion.")
     assert found(deep(["main", *["walk"] * 51]), "", replace(LIMITS, deepest=60)) == []
     (one,) = found(deep(["even", "odd"] * 30), "unbounded-recursion")
     assert one.sentence.startswith("even (src/shop.py:7), odd (src/shop.py:7) called each other")

@@ -49,9 +49,11 @@ def _way_up(calls: Calls, row: int) -> Iterator[int]:
 
 def _finding(calls: Calls, row: int, names: set[str], ended: bool, thresholds: Thresholds) -> Finding:
     subject, whom = ", ".join(sorted(names)), "itself" if len(names) == 1 else "each other"
-    depth = sum(1 for _ in takewhile(lambda each: calls.name(each) in names, _way_up(calls, row)))
+    way = [*takewhile(lambda each: calls.name(each) in names, _way_up(calls, row))]
     is_cut = int(calls.rows["depth"][row]) >= thresholds.deepest - len(SITES)
     least = f" or more (below {thresholds.deepest} levels, TRACING_MAX_DEPTH, calls are only counted)" if is_cut else ""
     how = ", until RecursionError" if ended else ""
-    sentence = f"{subject} called {whom} {depth} calls deep{least}{how}: check what ends the recursion."
+    came_back = not ended and calls.rows["err"][way[-1]] == 0
+    check = "it came back; check that there is a bound" if came_back else "check what ends the recursion"
+    sentence = f"{subject} called {whom} {len(way)} calls deep{least}{how}: {check}."
     return finding(calls, "unbounded-recursion", subject, sentence, [row], [row])
