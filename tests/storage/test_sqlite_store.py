@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import sqlite3
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -293,6 +294,21 @@ async def test_garbage_in_an_unsealed_chunk_harms_nothing_else(tmp_path: Path, s
     await store.hotspots()
     for run in (await store.traces(limit=400)).rows:
         await store.trace_spans(run.trace_id)
+
+
+async def test_call_paths_take_no_more_memory_where_numbers_lie_far_apart(tmp_path: Path) -> None:
+    """A task that lives as long as its process: its last call's number is near the greatest there is."""
+    builder = SpoolBuilder()
+    functions, trace = [builder.function(name) for name in ("serve", "stop", "lost")], builder.trace(TRACE)
+    for function, seq, parent in zip(functions, (1, 4_000_000_000, 4_000_000_001), (0, 1, 7), strict=True):
+        builder.span(seq=seq, parent=parent, trace=trace, fn=function, at=seq, duration=5)
+    store = await filled(tmp_path, builder)
+    tracemalloc.start()
+    found = [(path.above, path.function) for path in await store.call_paths(TRACE)]
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 10 << 20
+    assert found == [(-1, "serve"), (-1, "lost"), (0, "stop")]
 
 
 async def test_names_complete(tmp_path: Path) -> None:

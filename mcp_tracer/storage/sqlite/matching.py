@@ -31,15 +31,25 @@ def _glob(pattern: str) -> re.Pattern[str]:
     return re.compile(translate(pattern))
 
 
+@lru_cache(maxsize=256)
+def _is_glob(pattern: str) -> bool:
+    """Most patterns are none, and are asked of every function of the store."""
+    return any(mark in pattern for mark in "*?[")
+
+
 def file_matches(pattern: str, file: str) -> bool:
     """A file by path or glob; a pattern also matches the end of a path (`orders.py` finds `src/orders.py`)."""
-    return pattern == file or _glob(pattern).match(file) is not None or _glob("*/" + pattern).match(file) is not None
+    if pattern == file or not _is_glob(pattern):
+        return pattern == file or file.endswith("/" + pattern)
+    return _glob(pattern).match(file) is not None or _glob("*/" + pattern).match(file) is not None
 
 
 def function_matches(pattern: str, name: str) -> bool:
     """A function by qualified name or glob, or by its last name (`save` finds `Store.save`)."""
     last = name.rpartition(".")[2]
-    return pattern in (name, last) or _glob(pattern).match(name) is not None or _glob(pattern).match(last) is not None
+    if pattern in (name, last) or not _is_glob(pattern):
+        return pattern in (name, last)
+    return _glob(pattern).match(name) is not None or _glob(pattern).match(last) is not None
 
 
 @lru_cache(maxsize=1)

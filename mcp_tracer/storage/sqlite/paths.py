@@ -9,12 +9,13 @@ import numpy as np
 
 from mcp_tracer.model.span import CallPath
 from mcp_tracer.storage.sqlite import indexes
-from mcp_tracer.storage.sqlite.columns import Array
+from mcp_tracer.storage.sqlite.columns import DTYPES, Array
 from mcp_tracer.storage.sqlite.snapshot import Snapshot
 
 _COLUMNS: Final = ("trace", "src", "seq", "parent", "fn", "dur", "self", "err", "count")
 _SUMMED: Final = ("dur", "self")
-_EMPTY: Final[dict[str, Array]] = {name: np.zeros(0, np.int64) for name in _COLUMNS}
+_SPARSE: Final = 8
+_EMPTY: Final[dict[str, Array]] = {name: np.zeros(0, DTYPES[name]) for name in _COLUMNS}
 
 
 def paths_of_trace(snapshot: Snapshot, trace_id: bytes, least_share: float) -> tuple[CallPath, ...]:
@@ -60,7 +61,8 @@ def _spans_of_trace(snapshot: Snapshot, trace_id: bytes) -> dict[str, Array]:
 
 
 def _joined(parts: list[dict[str, Array]]) -> dict[str, Array]:
-    return {name: np.concatenate([part[name] for part in parts]) for name in _COLUMNS}
+    """One after another, as narrow as they are stored: rows of open spans are wider."""
+    return {name: np.concatenate([part[name].astype(DTYPES[name], copy=False) for part in parts]) for name in _COLUMNS}
 
 
 def _chosen(columns: dict[str, Array], mask: Array) -> dict[str, Array]:
@@ -69,16 +71,35 @@ def _chosen(columns: dict[str, Array], mask: Array) -> dict[str, Array]:
 
 def _parents(spans: dict[str, Array]) -> Array:
     """The index of each span's parent, -1 where it isn't there."""
-    found = np.full(len(spans["seq"]), -1, np.int64)
-    for source in np.unique(spans["src"]).tolist():
-        own = np.flatnonzero(spans["src"] == source)
-        numbers, wanted = spans["seq"][own].astype(np.int64), spans["parent"][own].astype(np.int64)
-        first, last = int(numbers.min()), int(numbers.max())
-        known = np.full(last - first + 1, -1, np.int64)
-        known[numbers - first] = own
-        inside = (wanted >= first) & (wanted <= last) & (wanted != 0)
-        found[own[inside]] = known[wanted[inside] - first]
+    sources = spans["src"]
+    found = np.full(len(sources), -1, np.int32)
+    if not len(sources):
+        return found
+    if bool((sources == sources[0]).all()):
+        return _parents_within(spans["seq"], spans["parent"])
+    for source in np.unique(sources).tolist():
+        own = np.flatnonzero(sources == source)
+        inside = _parents_within(spans["seq"][own], spans["parent"][own])
+        found[own] = np.where(inside < 0, -1, own[inside])
     return found
+
+
+def _parents_within(numbers: Array, wanted: Array) -> Array:
+    """The same for the spans of one process, in 32 bits: it is memory that takes the time. Numbers begin at 1; 0 is nobody's."""
+    first, last = int(numbers.min()), int(numbers.max())
+    if last - first > _SPARSE * len(numbers):
+        return _parents_far_apart(numbers, wanted)
+    known = np.full(last - first + 2, -1, np.int32)  # the first stands for all numbers that are before or behind
+    known[numbers - np.uint32(first - 1)] = np.arange(len(numbers), dtype=np.int32)
+    places = wanted - np.uint32(first - 1)  # wraps round for those before
+    return known[np.where(places <= last - first + 1, places, 0)]
+
+
+def _parents_far_apart(numbers: Array, wanted: Array) -> Array:
+    """The same where a table of all numbers between would be mostly empty."""
+    order = np.argsort(numbers)
+    at = np.minimum(np.searchsorted(numbers, wanted, sorter=order), len(numbers) - 1)
+    return np.where(numbers[order[at]] == wanted, order[at], -1).astype(np.int32)
 
 
 class _Below:
@@ -90,8 +111,9 @@ class _Below:
 
     def of(self, spans: Array) -> Array:
         """The children of some spans."""
-        low = np.searchsorted(self._sorted, spans, side="left")
-        counts = np.searchsorted(self._sorted, spans, side="right") - low
+        wanted = spans.astype(self._sorted.dtype)  # else all that is sorted is widened each time
+        low = np.searchsorted(self._sorted, wanted, side="left")
+        counts = np.searchsorted(self._sorted, wanted, side="right") - low
         starts = np.repeat(low - np.cumsum(counts) + counts, counts)
         return self._order[starts + np.arange(int(counts.sum()))]
 

@@ -45,7 +45,7 @@ class Writer:
         """Take batches. True when a segment became full: it can be sealed now."""
         try:
             segment = self._segment(now_ns)
-            fresh = self._fresh(batches)
+            fresh = self._fresh(segment, batches)
             if not fresh:
                 return False
             resolved = self._resolve(fresh)
@@ -125,17 +125,18 @@ class Writer:
     def _sound(self) -> list[SegmentFile]:
         return self._damages.sound(segments.listed(self._folder))
 
-    def _fresh(self, batches: Sequence[SpoolBatch]) -> list[SpoolBatch]:
+    def _fresh(self, segment: Live, batches: Sequence[SpoolBatch]) -> list[SpoolBatch]:
         """Those that weren't taken before. Raises UserError for one that doesn't continue where the store is."""
         reached: dict[str, SpoolPosition] = {}
         fresh: list[SpoolBatch] = []
         for batch in batches:
-            at = reached.get(batch.source.name) or self.position(batch.source.name)
+            name = batch.source.name
+            at = reached.get(name) or position_in(segment.db, name) or self.position(name)
             if _order(batch.end) <= _order(at):
                 continue
             if _order(batch.start) != _order(at):
-                raise UserError(f"{batch.source.name}: the batch starts at {batch.start}, the store is at {at}: read from there.")
-            reached[batch.source.name] = batch.end
+                raise UserError(f"{name}: the batch starts at {batch.start}, the store is at {at}: read from there.")
+            reached[name] = batch.end
             fresh.append(batch)
         return fresh
 
