@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from typing import Any, Final
+from decimal import Decimal
+from typing import Annotated, Any, Final
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from mcp_tracer.analysis.provenance import Wanted, chain, wanted
 from mcp_tracer.model import cursor
@@ -23,10 +24,17 @@ ANY: Final = ("any", "all")
 _BETWEEN: Final = "\0"
 
 
+def _as_written(value: Any) -> Any:
+    """A number, true or false that came as one, as it is written."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return format(Decimal(repr(value)), "f") if isinstance(value, (int, float)) else value
+
+
 class ValueParams(Params):
     """Parameters of `find_value`."""
 
-    value: str = Field(
+    value: Annotated[str, BeforeValidator(_as_written)] = Field(
         min_length=1, description="A number, true, false, null (equal), or text (a part of it); in double quotes always text."
     )
     path: str | None = Field(default=None, description="Where it must lie, such as $.order.id (compared from the end).")
