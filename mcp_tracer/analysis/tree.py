@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from mcp_tracer.model.span import Span
@@ -70,7 +70,7 @@ class Fold:
 
 
 def build(spans: Iterable[Span]) -> list[Node]:
-    """Roots in order of start. A span whose parent is not among the spans is a root."""
+    """Roots in order of start. A span whose parent is not among the spans is a root, and the first of such as are each other's parents."""
     nodes = {span.span_id: Node(span) for span in sorted(spans, key=lambda span: (span.start_ns, span.depth, span.key))}
     roots: list[Node] = []
     for node in nodes.values():
@@ -81,7 +81,33 @@ def build(spans: Iterable[Span]) -> list[Node]:
             parent.children.append(node)
     for root in roots:
         _measure(root)
+    if sum(root.size for root in roots) < len(nodes):
+        roots = sorted([*roots, *_cut_loose(nodes, roots)], key=_place)
     return roots
+
+
+def _place(node: Node) -> tuple[int, int, int]:
+    return node.span.start_ns, node.span.depth, node.span.key
+
+
+def _cut_loose(nodes: Mapping[str, Node], roots: Iterable[Node]) -> Iterator[Node]:
+    """Of each circle of spans, the earliest with all below it. No true recording has one, and no answer may lose spans over it."""
+    seen = {node.span.span_id for root in roots for node in walk(root)}
+    for node in nodes.values():
+        if node.span.span_id in seen:
+            continue
+        way: dict[str, Node] = {}
+        while node.span.span_id not in way:
+            way[node.span.span_id] = node
+            node = nodes[node.span.parent_span_id or ""]
+        passed = list(way)
+        circle = (way[one] for one in passed[passed.index(node.span.span_id) :])
+        first = min(circle, key=_place)
+        above = nodes[first.span.parent_span_id or ""]
+        above.children = [child for child in above.children if child is not first]
+        _measure(first)
+        seen.update(one.span.span_id for one in walk(first))
+        yield first
 
 
 def _measure(root: Node) -> None:

@@ -96,3 +96,18 @@ def test_a_recursion_that_fails_stays_as_it_was() -> None:
 def test_a_few_recursive_calls_stay_as_they_are() -> None:
     (root,) = collapsed(build(tree(fib(3, 0))))
     assert root.recursion is None and len(root.children) == 2
+
+
+def test_spans_that_are_each_others_parents_are_not_lost() -> None:
+    spans = [
+        span(1, "test", 0, 100, parent=3),
+        span(2, "get", 10, 50, parent=1),
+        span(3, "serve", 20, 30, parent=2, depth=1),
+        span(4, "price", 21, 5, parent=3),
+        span(5, "apart", 5, 1),
+    ]
+    roots = build(spans)
+    assert [(root.span.function, root.size, [node.span.function for node in walk(root)]) for root in roots] == [
+        ("test", 4, ["test", "get", "serve", "price"]),
+        ("apart", 1, ["apart"]),
+    ]

@@ -70,8 +70,8 @@ def _made(
         db.execute("INSERT INTO meta VALUES('created_ns', ?)", (now_ns,))
         if before is not None:
             db.executemany("INSERT INTO position VALUES(?,?,?,?,?)", before.execute("SELECT * FROM position WHERE finished=0").fetchall())
-            opened = before.execute("SELECT * FROM open_span").fetchall() if with_open else []
-            carry_over(db, TraceRows(db, older), opened)
+            if with_open:
+                carry_over(db, TraceRows(db, older), before)
     db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     db.close()
     segments.remove_beside(making)

@@ -53,6 +53,8 @@ CREATE TABLE code(path TEXT, sha256 TEXT, source INT, PRIMARY KEY(path, sha256, 
 FRAME_COLUMNS: Final = ("fn", "dur", "self", "err", "start", "trace", "src", "seq", "parent", "depth", "thread", "flags", "count")
 
 REMOTE_ROOT: Final = "CREATE TABLE IF NOT EXISTS remote_root(src INT, seq INT, parent BLOB NOT NULL, PRIMARY KEY(src, seq)) WITHOUT ROWID"
+# What a segment that version 1 began says: of its roots, some have their remote parents in `trace_source` alone.
+GUESSED_ROOTS: Final = "INSERT OR IGNORE INTO meta VALUES('roots', 'guessed')"
 BLOCK_GRAM: Final = "CREATE TABLE IF NOT EXISTS block_gram16(id INTEGER PRIMARY KEY, n INT NOT NULL, bits BLOB NOT NULL)"
 # Statistics of `n` spans from ordinal `id` on, where those are many and all of one hour, as in `rollup`. They never change.
 DENSE: Final = """CREATE TABLE IF NOT EXISTS dense(
@@ -71,7 +73,8 @@ CREATE TABLE trace_frame(trace INT, frame INT, PRIMARY KEY(trace, frame)) WITHOU
 CREATE TABLE err_frame(err INT, frame INT, PRIMARY KEY(err, frame)) WITHOUT ROWID;
 CREATE TABLE source_frame(src INT, frame INT, min_seq INT, max_seq INT, PRIMARY KEY(src, frame)) WITHOUT ROWID;
 -- What this segment knows of a trace; a trace may have a row in several segments. `start` counts open spans too. `root_*`: its earliest
--- span without a parent. `definition`: JSON, later keys win.
+-- span without a parent. `definition`: JSON, for each process what it says of the trace: its id there, and the definition; of
+-- segments of early versions one definition for all processes.
 CREATE TABLE trace(
     id INTEGER PRIMARY KEY, trace_id BLOB NOT NULL UNIQUE, n INT NOT NULL DEFAULT 0, errs INT NOT NULL DEFAULT 0, start INT, end INT,
     src INT NOT NULL, root_fn INT, root_start INT, test_id TEXT, definition TEXT NOT NULL DEFAULT '{{}}');
@@ -107,7 +110,7 @@ CREATE TABLE open_span(
 
 # Version -> what the next one added. Files of a version may have some of it already.
 CATALOG_STEPS: Final = {1: (FINDING, LOOKED)}
-SEGMENT_STEPS: Final = {1: (REMOTE_ROOT, DENSE, DENSE_TIMES), 2: ("DROP TABLE IF EXISTS block_gram", BLOCK_GRAM)}
+SEGMENT_STEPS: Final = {1: (REMOTE_ROOT, GUESSED_ROOTS, DENSE, DENSE_TIMES), 2: ("DROP TABLE IF EXISTS block_gram", BLOCK_GRAM)}
 
 # Only while a segment takes spans: for each payload block one bit for each 4-gram of its values in lower case, hashed to 16 bits,
 # compressed. Segments that an earlier version began lack some or all of it.

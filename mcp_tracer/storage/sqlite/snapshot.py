@@ -46,6 +46,7 @@ class Segment:
     rollups: RollupCache = field(default_factory=RollupCache)
     file: int = 0
     answered: int = 0
+    guessed: bool | None = None
 
     def read(self, frame: int, names: Iterable[str]) -> dict[str, Array]:
         """The named columns of a frame; `start` in wall ns. They must not be written to."""
@@ -60,6 +61,13 @@ class Segment:
     def has_table(self, name: str) -> bool:
         """Whether the segment has a table that early versions did not make."""
         return self.db.execute("SELECT 1 FROM sqlite_master WHERE type='table' AND name=?", (name,)).fetchone() is not None
+
+    def guesses_roots(self) -> bool:
+        """Whether it holds roots from before it was noted of each which remote span it belongs to."""
+        if self.guessed is None:
+            said = self.db.execute("SELECT 1 FROM meta WHERE key='roots'").fetchone()
+            self.guessed = said is not None or not self.has_table("remote_root")
+        return self.guessed
 
     def bitmaps(self) -> Bitmaps | None:
         """Which pieces of text are in which block, while the segment takes spans; None where that isn't known of all blocks."""

@@ -111,15 +111,15 @@ class SpanMaker:
         return found
 
     def remote_parent(self, index: int, trace: int, source: int, seq: int) -> str | None:
-        """The span in another process that a root belongs to."""
+        """The span that a root belongs to, where it served a request: of another process, or of its own."""
         key = (index, trace, source)
         if key not in self._parents:
             self._parents[key] = self._find_parent(*key)
-        one_of_them = self._parents[key]
-        return one_of_them and (self._own_parent(source, seq) or one_of_them)
+        if self._parents[key] is None:
+            return None
+        return self._own_parent(source, seq) or (self._guessed(key) if self._snapshot.segments[index].guesses_roots() else None)
 
     def _own_parent(self, source: int, seq: int) -> str | None:
-        """The root's own; None in segments of early versions, which know one for each process and trace."""
         for segment in self._snapshot.segments:
             if segment.has_table("remote_root"):
                 found = segment.db.execute("SELECT parent FROM remote_root WHERE src=? AND seq=?", (source, seq)).fetchone()
@@ -127,8 +127,13 @@ class SpanMaker:
                     return found[0].hex()
         return None
 
+    def _guessed(self, key: tuple[int, int, int]) -> str | None:
+        """What early versions knew: one for each process and trace. A process's own span may as well be below the root."""
+        parent, source = self._parents[key], self._snapshot.names.source(key[2])
+        return None if parent is None or (int(parent, 16) - source.salt) % 2**64 < 1 << 32 else parent
+
     def _find_parent(self, index: int, trace: int, source: int) -> str | None:
-        """A remote parent of a process's roots in a trace; its definition may be in another segment."""
+        """A remote parent of some of a process's roots in a trace, if any has one; its definition may be in another segment."""
         trace_id = bytes.fromhex(self.trace_id(index, trace))
         query = "SELECT parent FROM trace_source WHERE src=? AND parent IS NOT NULL AND trace=(SELECT id FROM trace WHERE trace_id=?)"
         for segment in self._snapshot.segments:

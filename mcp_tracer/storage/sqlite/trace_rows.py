@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
 
 from mcp_tracer.model import spool
 from mcp_tracer.model.batch import SpoolBatch
-from mcp_tracer.storage.sqlite.catalog import SourceIds, as_json
+from mcp_tracer.storage.sqlite import definitions
+from mcp_tracer.storage.sqlite.catalog import SourceIds
 from mcp_tracer.storage.sqlite.columns import Array
 
 _CACHED: Final = 200_000
@@ -92,11 +92,19 @@ class TraceRows:
             return
         parent = _hex(content.get("parentSpanId"), 8) or self._known_parent(source, local)
         id_ = self._remember(source, local, trace_id, parent)
-        before = json.loads(self._db.execute("SELECT definition FROM trace WHERE id=?", (id_,)).fetchone()[0])
-        merged = {**before, **{key: value for key, value in content.items() if key not in ("traceId", "parentSpanId")}}
-        test = merged.get("testId")
-        values = (as_json(merged), None if test is None else str(test), id_)
-        self._db.execute("UPDATE trace SET definition=?, test_id=? WHERE id=?", values)
+        more = {key: value for key, value in content.items() if key not in ("traceId", "parentSpanId")}
+        if parent is not None:
+            more["parentSpanId"] = parent.hex()
+        self._describe(id_, source, local, more)
+
+    def _describe(self, id_: int, source: int, local: int, more: dict[str, Any]) -> None:
+        """Keep what a process says of a trace as a whole: of what it did there more than once, what it began with."""
+        said = definitions.of_row(self._db.execute("SELECT definition FROM trace WHERE id=?", (id_,)).fetchone()[0])
+        before = said.get(source)
+        said[source] = definitions.joined(before, (local, more)) if before else (local, more)
+        test = more.get("testId")
+        values = (definitions.as_row(said), None if test is None else str(test), id_)
+        self._db.execute("UPDATE trace SET definition=?, test_id=coalesce(?, test_id) WHERE id=?", values)
 
     def _known_parent(self, source: int, local: int) -> bytes | None:
         """What an earlier definition said: a later one adds to it."""
@@ -156,10 +164,22 @@ def _hex(value: Any, length: int) -> bytes | None:
     return raw if len(raw) == length else None
 
 
-def carry_over(target: sqlite3.Connection, traces: TraceRows, opened: Iterable[tuple[Any, ...]]) -> None:
-    """Write open spans of the segment before into a new one; rows as in `open_span`."""
-    for row in opened:
+def carry_over(target: sqlite3.Connection, traces: TraceRows, before: sqlite3.Connection) -> None:
+    """Write the open spans of the segment before into a new one, with what is known of their traces."""
+    has_remote = before.execute("SELECT 1 FROM sqlite_master WHERE name='remote_root'").fetchone() is not None
+    for row in before.execute("SELECT * FROM open_span").fetchall():
         id_ = traces.id_of(row[2], row[0])
-        target.execute("INSERT OR IGNORE INTO trace_source VALUES(?,?,NULL)", (row[0], id_))
+        known = before.execute("SELECT src, root_fn, root_start, test_id, definition FROM trace WHERE trace_id=?", (row[2],)).fetchone()
+        target.execute("UPDATE trace SET (src, root_fn, root_start, test_id, definition)=(?,?,?,?,?) WHERE id=?", (*known, id_))
         target.execute("UPDATE trace SET start=min(coalesce(start, ?), ?) WHERE id=?", (row[5], row[5], id_))
+        target.execute("INSERT OR IGNORE INTO trace_source VALUES(?,?,NULL)", (row[0], id_))
         target.execute(f"INSERT INTO open_span VALUES({','.join('?' * len(row))})", (*row[:3], id_, *row[4:]))
+        if has_remote:
+            _carry_parent(target, before, row[0], row[1], id_)
+
+
+def _carry_parent(target: sqlite3.Connection, before: sqlite3.Connection, source: int, seq: int, trace: int) -> None:
+    remote = before.execute("SELECT parent FROM remote_root WHERE src=? AND seq=?", (source, seq)).fetchone()
+    if remote is not None:
+        target.execute("INSERT INTO remote_root VALUES(?,?,?)", (source, seq, *remote))
+        target.execute("UPDATE trace_source SET parent=? WHERE src=? AND trace=?", (*remote, source, trace))

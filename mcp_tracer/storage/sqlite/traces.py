@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import heapq
-import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
@@ -14,7 +13,7 @@ from mcp_tracer.model import cursor, words
 from mcp_tracer.model.errors import NotFound, UserError
 from mcp_tracer.model.query import Page
 from mcp_tracer.model.span import Span, TraceSummary
-from mcp_tracer.storage.sqlite import indexes
+from mcp_tracer.storage.sqlite import definitions, indexes
 from mcp_tracer.storage.sqlite.columns import Array
 from mcp_tracer.storage.sqlite.snapshot import OPEN_FRAME, Segment, Snapshot
 from mcp_tracer.storage.sqlite.spans import Place, SpanMaker
@@ -127,17 +126,15 @@ def summary_of(snapshot: Snapshot, trace_id: bytes) -> TraceSummary:
     """One trace's summary, from all segments and the open spans."""
     query = "SELECT n, errs, start, end, src, root_fn, root_start, definition, id FROM trace WHERE trace_id=?"
     rows: list[Any] = [row for segment in snapshot.segments if (row := segment.db.execute(query, (trace_id,)).fetchone())]
-    definition: dict[str, Any] = {}
-    for row in rows:
-        definition.update(json.loads(row[7]))
     starts = [row[2] for row in rows if row[2] is not None]
     root = min((row for row in rows if row[6] is not None), key=lambda row: row[6], default=rows[0])
     names = snapshot.names
+    definition = definitions.of_trace((row[7] for row in rows), root[4])
     return TraceSummary(
         trace_id=trace_id.hex(),
         run_id=names.source(root[4]).run_id,
         type=str(definition.get("type", "call")),
-        name=_name(definition) or _function_name(snapshot, root[5]),
+        name=definitions.name_of(definition) or _function_name(snapshot, root[5]),
         start_ns=min(starts, default=0),
         end_ns=max([row[3] for row in rows if row[3] is not None] + starts, default=0),
         spans=sum(row[0] for row in rows) + _open_count(snapshot, trace_id),
@@ -148,12 +145,6 @@ def summary_of(snapshot: Snapshot, trace_id: bytes) -> TraceSummary:
 
 def _function_name(snapshot: Snapshot, function: int | None) -> str:
     return "" if function is None else snapshot.names.functions[function].name
-
-
-def _name(definition: dict[str, Any]) -> str:
-    if definition.get("method") and definition.get("url"):
-        return f"{definition['method']} {definition['url']}"
-    return str(definition.get("testId") or definition.get("name") or definition.get("url") or "")
 
 
 def _open_count(snapshot: Snapshot, trace_id: bytes) -> int:

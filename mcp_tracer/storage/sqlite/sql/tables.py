@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -11,7 +10,7 @@ from typing import Any, Final
 
 from mcp_tracer.model.span import Run
 from mcp_tracer.model.sql import BY_NAME, Scope
-from mcp_tracer.storage.sqlite import events, runs
+from mcp_tracer.storage.sqlite import definitions, events, runs
 from mcp_tracer.storage.sqlite.sections import event_values
 from mcp_tracer.storage.sqlite.snapshot import Segment, Snapshot
 from mcp_tracer.storage.sqlite.spans import span_id
@@ -85,16 +84,14 @@ def _is_within(start: int, scope: Scope) -> bool:
 
 
 def _trace(snapshot: Snapshot, parts: list[tuple[Any, ...]]) -> tuple[Any, ...]:
-    definition: dict[str, Any] = {}
-    for part in parts:
-        definition.update(json.loads(part[9]))
     start, end = min(part[3] for part in parts), max(part[4] or part[3] for part in parts)
     root = min((part for part in parts if part[7] is not None), key=lambda part: part[7], default=parts[0])
     function = "" if root[6] is None else snapshot.names.functions[int(root[6])].name
-    request = f"{definition['method']} {definition['url']}" if definition.get("method") and definition.get("url") else ""
-    name = request or str(definition.get("testId") or definition.get("name") or definition.get("url") or function)
+    definition = definitions.of_trace((part[9] for part in parts), root[5])
+    test = definition.get("testId")
+    name = definitions.name_of(definition) or function
     return (
-        parts[0][0].hex(), snapshot.names.source(root[5]).run_id, str(definition.get("type", "call")), name, definition.get("testId"),
+        parts[0][0].hex(), snapshot.names.source(root[5]).run_id, str(definition.get("type", "call")), name, test,
         definition.get("method"), definition.get("url"), definition.get("statusCode"), iso(start), (end - start) / 1e6,
         sum(part[1] for part in parts), sum(part[2] for part in parts),
     )  # fmt: skip
