@@ -161,7 +161,7 @@ class Reference:
                 events.append((record["seq"], _happened(builder, definitions, record, payload)))
             elif kind == spool.KIND_AGGREGATE:
                 self._count(builder, definitions, record, payload)
-        self.rows += self._lasting(spans, builder.run_id) if gone else spans.values()
+        self.rows += self._lasting(spans, events, builder.run_id)
         self.events += [(event, spans[seq]) for seq, event in events]
         for (class_, _), content in definitions.items():
             if class_ == spool.DEF_FILE:
@@ -169,9 +169,9 @@ class Reference:
             if class_ == spool.DEF_TRACE and "testId" in content:
                 self._tests[content["traceId"]] = content["testId"]
 
-    def _lasting(self, spans: dict[int, Row], run_id: str) -> list[Row]:
-        """Unfinished spans of a process that is gone lasted until it was last heard of, at least. Each of the runs here has one process."""
-        ends = [row.start_ns + row.duration_ns for row in spans.values() if row.finished]
+    def _lasting(self, spans: dict[int, Row], events: list[tuple[int, Happened]], run_id: str) -> list[Row]:
+        """Unfinished spans have lasted until their process was last heard of, at least. Each of the runs here has one process."""
+        ends = [*(row.start_ns + row.duration_ns for row in spans.values()), *(event.at_ns for _, event in events)]
         seen = max([*ends, *(at for _, run, at, _, _ in self.counted if run == run_id)], default=0)
         return [
             row if row.finished else replace(row, duration_ns=max(row.duration_ns, seen - row.start_ns))

@@ -131,7 +131,7 @@ def heading(trace: TraceSummary, spans: Sequence[Span] = ()) -> str:
     errors = f", {trace.errors} failed" if trace.errors else ""
     took = duration(max(0, trace.end_ns - trace.start_ns))
     if not all(span.finished for span in spans):
-        latest = max(span.start_ns + span.duration_ns for span in spans) - trace.start_ns
+        latest = max(trace.end_ns, *(span.end_ns for span in spans)) - trace.start_ns
         took = f"not finished, at least {duration(latest)}" if latest > 0 else "not finished"
     what = f"{trace.type} {trace.name}{status}".strip()
     return f"trace {trace.trace_id} {what} {took}, {trace.spans} spans{errors}, {clock(trace.start_ns)}, run {trace.run_id}"

@@ -42,8 +42,8 @@ def of_trace(texts: Iterable[str], source: int) -> dict[str, Any]:
     for text in texts:
         for one, said in of_row(text).items():
             known[one] = joined(known[one], said) if one in known else said
-    chosen = known.get(source) or known.get(_EARLY) or next(iter(known.values()), (0, {}))
-    return {key: value for key, value in chosen[1].items() if key != "parentSpanId"}
+    chosen = known.get(source) or known.get(_EARLY) or next(iter(known.values()), None)
+    return {key: value for key, value in chosen[1].items() if key != "parentSpanId"} if chosen else {}
 
 
 def name_of(definition: dict[str, Any]) -> str:

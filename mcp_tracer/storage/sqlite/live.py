@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mcp_tracer.storage.sqlite import schema, segments
+from mcp_tracer.storage.sqlite import opened, schema, segments
 from mcp_tracer.storage.sqlite.segments import SegmentFile
 from mcp_tracer.storage.sqlite.trace_rows import TraceRows, carry_over
 
@@ -70,6 +70,7 @@ def _made(
         db.execute("INSERT INTO meta VALUES('created_ns', ?)", (now_ns,))
         if before is not None:
             db.executemany("INSERT INTO position VALUES(?,?,?,?,?)", before.execute("SELECT * FROM position WHERE finished=0").fetchall())
+            opened.carry_heard(db, before)
             if with_open:
                 carry_over(db, TraceRows(db, older), before)
     db.execute("PRAGMA wal_checkpoint(TRUNCATE)")

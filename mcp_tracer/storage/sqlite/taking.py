@@ -20,16 +20,20 @@ def take(segment: Live, batch: SpoolBatch, ids: SourceIds, compressed: bool) -> 
     """Add what a batch holds, and how far its file was taken with it."""
     kinds: Array = batch.records["kind"]
     segment.traces.define(batch, ids)
-    _take_open(segment, batch, np.flatnonzero(kinds == spool.KIND_OPEN), ids)
+    last = [_take_open(segment, batch, np.flatnonzero(kinds == spool.KIND_OPEN), ids)]
     spans = transform.spans_of(batch, np.flatnonzero(kinds == spool.KIND_SPAN), ids)
+    last.append(_last_end(spans))
     parts = [_add(segment, spans, ids, batch.source.run_id, compressed)] if len(spans) else []
     found = events.events_of(batch, np.flatnonzero(kinds == spool.KIND_EVENT), ids)
     if found.payloads:
         events.write(segment.db, ids.source, found)
+        last.append(int(found.rows["at"].max()))
     counted = transform.aggregates_of(batch, np.flatnonzero(kinds == spool.KIND_AGGREGATE), ids)
     if len(counted.at):
         parts.append(_add_aggregates(segment.db, ids.run, counted))
+        last.append(int(counted.at.max()))
     _add_rollup(segment.db, rollup.merged(parts))
+    opened.heard(segment.db, ids.source, max(last))
     end = batch.end
     row = (batch.source.name, ids.source, end.slot_offset, end.records)
     segment.db.execute("INSERT OR REPLACE INTO position(name, src, slot_offset, records) VALUES(?,?,?,?)", row)
@@ -55,14 +59,20 @@ def _add_placed(segment: Live, spans: Spans, source: int, run: int, compressed: 
     return part
 
 
-def _take_open(segment: Live, batch: SpoolBatch, chosen: Array, ids: SourceIds) -> None:
+def _take_open(segment: Live, batch: SpoolBatch, chosen: Array, ids: SourceIds) -> int:
     if not len(chosen):
-        return
+        return 0
     spans = transform.spans_of(batch, chosen, ids)
     spans.columns["trace"] = segment.traces.ids(ids.source, batch.source.run_id, spans.columns)
     segment.traces.place(spans.columns)
     opened.insert(segment.db, spans, segment.traces)
     segment.open_seqs.setdefault(ids.source, set()).update(spans.columns["seq"].tolist())
+    return _last_end(spans)
+
+
+def _last_end(spans: Spans) -> int:
+    ends: Array = spans.columns["start"] + spans.columns["dur"]
+    return int(ends.max(initial=0))
 
 
 def _replace_open(segment: Live, source: int, seqs: Array) -> None:
@@ -80,8 +90,7 @@ def close_open_spans(segment: Live, source: int, run: int, seen: int, compressed
     spans = opened.of_source(segment.db, source)
     if not len(spans):
         return
-    columns = spans.columns
-    columns["dur"] = np.maximum(columns["dur"], seen - columns["start"])
+    opened.lengthened(spans, source, seen)
     _add_rollup(segment.db, _add_placed(segment, spans, source, run, compressed))
     segment.db.execute("DELETE FROM open_span WHERE src=?", (source,))
     segment.open_seqs.pop(source, None)

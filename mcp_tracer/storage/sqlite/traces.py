@@ -130,14 +130,15 @@ def summary_of(snapshot: Snapshot, trace_id: bytes) -> TraceSummary:
     root = min((row for row in rows if row[6] is not None), key=lambda row: row[6], default=rows[0])
     names = snapshot.names
     definition = definitions.of_trace((row[7] for row in rows), root[4])
+    ends = _open_ends(snapshot, trace_id)
     return TraceSummary(
         trace_id=trace_id.hex(),
         run_id=names.source(root[4]).run_id,
         type=str(definition.get("type", "call")),
         name=definitions.name_of(definition) or _function_name(snapshot, root[5]),
         start_ns=min(starts, default=0),
-        end_ns=max([row[3] for row in rows if row[3] is not None] + starts, default=0),
-        spans=sum(row[0] for row in rows) + _open_count(snapshot, trace_id),
+        end_ns=max([row[3] for row in rows if row[3] is not None] + starts + ends, default=0),
+        spans=sum(row[0] for row in rows) + len(ends),
         errors=sum(row[1] for row in rows),
         attributes=definition,
     )
@@ -147,11 +148,21 @@ def _function_name(snapshot: Snapshot, function: int | None) -> str:
     return "" if function is None else snapshot.names.functions[function].name
 
 
-def _open_count(snapshot: Snapshot, trace_id: bytes) -> int:
-    if not snapshot.open_spans().payloads:
-        return 0
-    row = snapshot.segments[-1].db.execute("SELECT id FROM trace WHERE trace_id=?", (trace_id,)).fetchone()
-    return int(np.count_nonzero(snapshot.open_spans().columns["trace"] == row[0])) if row else 0
+def _open_ends(snapshot: Snapshot, trace_id: bytes) -> list[int]:
+    """Until when each of a trace's open spans lasted at least, ns since the epoch."""
+    opened = snapshot.open_spans()
+    row = snapshot.segments[-1].db.execute("SELECT id FROM trace WHERE trace_id=?", (trace_id,)).fetchone() if opened.payloads else None
+    if row is None:
+        return []
+    own: Array = opened.columns["trace"] == row[0]
+    return (opened.columns["start"][own] + opened.columns["dur"][own]).tolist()
+
+
+def open_until(snapshot: Snapshot) -> dict[bytes, int]:
+    """Until when the traces that have open spans lasted at least."""
+    ids: list[int] = np.unique(snapshot.open_spans().columns["trace"]).tolist()
+    rows = [snapshot.segments[-1].db.execute("SELECT trace_id FROM trace WHERE id=?", (one,)).fetchone() for one in ids]
+    return {row[0]: max(_open_ends(snapshot, row[0])) for row in rows}
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from mcp_tracer.model import spool
 from mcp_tracer.model.batch import SpoolBatch, SpoolPosition
 from mcp_tracer.model.errors import UserError
 from mcp_tracer.model.patterns import Finding
-from mcp_tracer.storage.sqlite import compact, findings, last_seen, live, retention, schema, segments, taking
+from mcp_tracer.storage.sqlite import compact, findings, last_seen, live, opened, retention, schema, segments, taking
 from mcp_tracer.storage.sqlite.catalog import CatalogWriter, SourceIds
 from mcp_tracer.storage.sqlite.damage import Damages
 from mcp_tracer.storage.sqlite.live import Live
@@ -65,6 +65,7 @@ class Writer:
             with schema.transaction(segment.db):
                 if cut_off is not None:
                     taking.close_open_spans(segment, *cut_off, self._compressed)
+                opened.forget(segment.db, name)
                 segment.db.execute("UPDATE position SET finished=1 WHERE name=?", (name,))
             self._finish_catalog(name, killed, 0 if cut_off is None else cut_off[2])
         except BaseException:
@@ -175,7 +176,7 @@ class Writer:
             return None
         source = int(row[0])
         run = int(self.catalog_db().execute("SELECT run FROM source WHERE id=?", (source,)).fetchone()[0])
-        return source, run, self._last_seen(source, run)
+        return source, run, max(opened.last_heard(segment.db, source), self._last_seen(source, run))
 
     def _last_seen(self, source: int, run: int) -> int:
         """When a process was last heard of: by its spans, or by its counts, which are told of a run's processes together."""

@@ -18,6 +18,7 @@ from mcp_tracer.storage.sqlite.sql import statistics
 from mcp_tracer.storage.sqlite.sql.guard import Patience
 from mcp_tracer.storage.sqlite.sql.spans import Loaded
 from mcp_tracer.storage.sqlite.sql.values import as_json
+from mcp_tracer.storage.sqlite.traces import open_until
 
 MOST_EVENTS: Final = 300_000
 _MOST_RUNS: Final = 10_000
@@ -71,10 +72,11 @@ def _traces(snapshot: Snapshot, scope: Scope) -> Iterator[tuple[Any, ...]]:
     for segment in snapshot.segments:
         for row in segment.db.execute(f"SELECT {_TRACE} FROM trace WHERE start IS NOT NULL"):
             rows.setdefault(row[0], []).append(row)
+    opened = open_until(snapshot)
     wanted = None if scope.trace_id is None else bytes.fromhex(scope.trace_id)
     for trace_id, parts in rows.items():
         if wanted in (None, trace_id):
-            made = _trace(snapshot, parts)
+            made = _trace(snapshot, parts, opened.get(trace_id, 0))
             if scope.run_id in (None, made[1]) and _is_within(min(part[3] for part in parts), scope):
                 yield made
 
@@ -83,8 +85,8 @@ def _is_within(start: int, scope: Scope) -> bool:
     return (scope.start_ns is None or start >= scope.start_ns) and (scope.end_ns is None or start < scope.end_ns)
 
 
-def _trace(snapshot: Snapshot, parts: list[tuple[Any, ...]]) -> tuple[Any, ...]:
-    start, end = min(part[3] for part in parts), max(part[4] or part[3] for part in parts)
+def _trace(snapshot: Snapshot, parts: list[tuple[Any, ...]], open_until: int) -> tuple[Any, ...]:
+    start, end = min(part[3] for part in parts), max(open_until, max(part[4] or part[3] for part in parts))
     root = min((part for part in parts if part[7] is not None), key=lambda part: part[7], default=parts[0])
     function = "" if root[6] is None else snapshot.names.functions[int(root[6])].name
     definition = definitions.of_trace((part[9] for part in parts), root[5])
