@@ -206,6 +206,7 @@ VIEWS: Final = (
             errors INTEGER failed ones
             dropped INTEGER spans that could not be written
             damaged INTEGER parts of the recording that could not be read
+            expired INTEGER spans that retention deleted
         """),
     ),
     View(

@@ -163,6 +163,10 @@ class SpanStore(Protocol):
         """What all answers lack, a sentence each that says what to do; nothing where the store is whole."""
         ...
 
+    async def expired(self) -> tuple[int, int]:
+        """(spans that retention deleted in all, runs of which some were and some are left)."""
+        ...
+
 
 class PatternStore(SpanStore, Protocol):
     """What noticing patterns needs besides. Only the process that holds the project's ingest lease uses it."""

@@ -71,8 +71,9 @@ async def run(call: Call[CompareParams]) -> CompareResult:
 
 async def _missing(tools: Tools, *sides: Side) -> list[str]:
     """What the recordings lack: it looks like calls that were not made."""
-    runs = [run for side in sides for run in side.runs or ([await tools.store.run(side.trace.run_id)] if side.trace else [])]
-    return [said for run in runs if (said := lacking(run))]
+    runs = [(run, 0) for side in sides for run in side.runs]
+    runs += [(await tools.store.run(side.trace.run_id), side.trace.start_ns) for side in sides if side.trace and not side.runs]
+    return [said for run, since_ns in runs if (said := lacking(run, since_ns))]
 
 
 def _place(params: CompareParams) -> Place | None:

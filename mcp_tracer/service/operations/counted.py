@@ -9,20 +9,30 @@ from mcp_tracer.model.span import FunctionStats, Run
 from mcp_tracer.service.context import Tools
 
 
-async def of_run(tools: Tools, run_id: str) -> str | None:
+async def of_run(tools: Tools, run_id: str, since_ns: int = 0) -> str | None:
     """What is to be known of a run's calls: that some are missing, or known by their number alone."""
     found = await tools.store.run(run_id)
     few = _sentence("this run", await tools.store.call_count(found.run_id), found.spans)
-    return " ".join(filter(None, (lacking(found), few))) or None
+    return " ".join(filter(None, (lacking(found, since_ns), few))) or None
 
 
-def lacking(run: Run) -> str | None:
-    """A sentence where calls of a run are missing from all answers, numbers of calls too."""
+async def expired(tools: Tools, run_id: str | None) -> str | None:
+    """A sentence where answers about a run, or about all, lack calls."""
+    if run_id is not None:
+        return lacking(await tools.store.run(run_id))
+    _, runs = await tools.store.expired()
+    return f"Older calls of {counting(runs, 'run')} were deleted by retention: list_runs says how many." if runs else None
+
+
+def lacking(run: Run, since_ns: int = 0) -> str | None:
+    """A sentence where calls of a run are missing from all answers, numbers of calls too. What ended before `since_ns` isn't missed."""
     said: list[str] = []
     if run.damaged:
         said.append(f"{counting(run.damaged, 'part')} of its recording could not be read, with up to 1,365 calls each")
     if run.stopped:
         said.append(f"tracing stopped before the program ended ({run.stopped}): {run.dropped:,} calls were not recorded")
+    if run.expired and since_ns <= run.expired_until_ns:
+        said.append(f"the oldest {run.expired:,} were deleted by retention")
     return f"Calls of run {run.run_id} are missing: {'; '.join(said)}." if said else None
 
 

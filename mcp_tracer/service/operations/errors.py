@@ -12,6 +12,7 @@ from mcp_tracer.analysis.text import counted
 from mcp_tracer.model.query import SpanQuery
 from mcp_tracer.service.context import Call
 from mcp_tracer.service.operation import READ, READING, Command, Operation, Params, Route
+from mcp_tracer.service.operations.counted import expired
 from mcp_tracer.service.operations.error_chains import ErrorChain, chains_of
 from mcp_tracer.service.operations.error_pages import failed_calls
 from mcp_tracer.service.operations.spans import SpansResult, seconds_field, unseen
@@ -50,19 +51,25 @@ async def run(call: Call[ErrorsParams]) -> SpansResult:
         cursor=params.cursor,
         seconds=params.seconds,
     )
-    return SpansResult.of(await failed_calls(tools.store, query), query)
+    result = SpansResult.of(await failed_calls(tools.store, query), query)
+    if result.cursor is None:
+        result.note = await expired(tools, query.run_id) or ""
+    return result
 
 
 def render(result: SpansResult, params: ErrorsParams) -> str:
     """Spans that one exception passed through are joined to one line: where it was born, and through what it went."""
+    note = [result.note] if result.note else []
+    if not result.spans and result.complete:
+        return " ".join([_nothing(params), *note])
     if not result.spans:
-        return _nothing(params) if result.complete else "\n".join(["No failed call was found so far.", *unseen(result, params.seconds)])
+        return "\n".join(["No failed call was found so far.", *unseen(result, params.seconds)])
     errors = chains_of(result.spans)
     more = f'cursor="{result.cursor}" gives the next.' if result.cursor and result.complete else ""
     of = f" of {result.total:,}" if result.total is not None and result.total > len(result.spans) else ""
     number = sum(1 + one.like_it for one in errors)
     said = f"{counted(len(result.spans), 'failed call')}{of}, {counted(number, 'error')}. {more}".rstrip()
-    return "\n".join([said, *(_line(result, one) for one in errors), *unseen(result, params.seconds)])
+    return "\n".join([said, *(_line(result, one) for one in errors), *unseen(result, params.seconds), *note])
 
 
 def _nothing(params: ErrorsParams) -> str:

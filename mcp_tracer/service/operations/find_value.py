@@ -76,6 +76,8 @@ async def _from_the_first(tools: Tools, params: ValueParams, sought: Wanted, dea
         in_trace = _query(params, sought, None, first.span.trace_id)
         way = await look(tools.store, in_trace, sought, max(deadline, time.monotonic() + 1))
     made = _page(way, params, others, None)
+    begin = 0 if trace_id is None else (await tools.store.trace(trace_id)).start_ns
+    made.note = counted.lacking(await tools.store.run(first.span.run_id), begin) or ""
     made.complete &= found.complete
     made.cursor = made.cursor or resume
     return made

@@ -95,7 +95,7 @@ async def run(call: Call[TraceParams]) -> TraceResult:
     if params.span_id and not fetched.spans:
         raise NotFound(f"trace {fetched.trace.trace_id} has no span {params.span_id!r}: leave span_id out to see the whole trace.")
     result = TraceResult.of(_filtered(fetched, params))
-    result.note = await counted.of_run(call.tools, fetched.trace.run_id)
+    result.note = await counted.of_run(call.tools, fetched.trace.run_id, fetched.trace.start_ns)
     deepest = call.tools.settings().settings.max_depth
     if any(span.depth >= deepest for span in fetched.spans):
         result.cut_at_depth = deepest

@@ -59,7 +59,7 @@ async def run(call: Call[InspectParams]) -> InspectResult:
     made = inspect(span, events, below, source.lines, _chosen(params.lines, source.extent), source.others)
     changes = history(events, params.variable) if params.variable is not None else []
     page, cursor = _page(changes, params)
-    note = await counted.of_run(tools, span.run_id)
+    note = await counted.of_run(tools, span.run_id, span.start_ns)
     return InspectResult.of(
         made,
         page,

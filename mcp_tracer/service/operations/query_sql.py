@@ -8,6 +8,7 @@ from mcp_tracer.analysis.text import counted, left_out
 from mcp_tracer.model.sql import VIEWS, Cell, Scope, SqlAnswer, SqlQuery, View
 from mcp_tracer.service.context import Call
 from mcp_tracer.service.operation import READ, READING, Command, Operation, Params, Result, Route
+from mcp_tracer.service.operations.counted import expired
 from mcp_tracer.service.operations.times import window_ns
 from mcp_tracer.service.operations.views import asked
 
@@ -47,7 +48,7 @@ class ViewView(Result):
 class SqlResult(Result):
     """The rows; `views` instead where no SQL was given. `total` is None where counting was given up.
 
-    `spans` (and events) were loaded for the query; `spansLeftOut` are older ones that were too many.
+    `spans` (and events) were loaded for the query; `spansLeftOut` are older ones that were too many. `note`: calls that are missing.
     """
 
     columns: list[str] = Field(default_factory=list[str])
@@ -56,6 +57,7 @@ class SqlResult(Result):
     spans: int = 0
     spans_left_out: int = 0
     views: list[ViewView] = Field(default_factory=list[ViewView])
+    note: str | None = None
 
 
 async def run(call: Call[SqlParams]) -> SqlResult:
@@ -71,7 +73,9 @@ async def run(call: Call[SqlParams]) -> SqlResult:
         start_ns=start_ns,
         end_ns=end_ns,
     )
-    return _result(await tools.store.sql(SqlQuery(params.sql, scope, params.limit, params.timeout)))
+    result = _result(await tools.store.sql(SqlQuery(params.sql, scope, params.limit, params.timeout)))
+    result.note = await expired(tools, scope.run_id)
+    return result
 
 
 def _result(answer: SqlAnswer) -> SqlResult:
@@ -121,7 +125,7 @@ def _said(result: SqlResult, shown: int) -> list[str]:
             f"Only the newest {result.spans:,} spans were looked at, {result.spans_left_out:,} older ones were not: name `run`, `trace`, "
             "or `start` and `end`. The views functions and hours count all."
         )
-    return said
+    return [*said, *([result.note] if result.note else [])]
 
 
 def _described(view: ViewView) -> str:

@@ -22,7 +22,7 @@ class RunsParams(Params):
 
 class RunView(Result):
     """One run. `state`: running, ended, killed. `stopped`: why tracing ended before the program; `dropped` calls are missing then.
-    `damaged` parts of its recording could not be read."""
+    `damaged` parts of its recording could not be read, `expired` spans were deleted by retention."""
 
     run_id: str
     parent_run_id: str | None
@@ -44,14 +44,16 @@ class RunView(Result):
     faults: int
     stopped: str | None
     damaged: int
+    expired: int
 
 
 class RunsResult(Result):
-    """Runs, newest first."""
+    """Runs, newest first. `expired`: spans that retention deleted, where nothing is left."""
 
     runs: list[RunView]
     total: int | None
     cursor: str | None
+    expired: int = 0
 
 
 def run_view(run: Run) -> RunView:
@@ -77,6 +79,7 @@ def run_view(run: Run) -> RunView:
         faults=run.faults,
         stopped=run.stopped,
         damaged=run.damaged,
+        expired=run.expired,
     )
 
 
@@ -84,11 +87,16 @@ async def run(call: Call[RunsParams]) -> RunsResult:
     """Take what has been written meanwhile, then list."""
     await call.tools.catch_up()
     page = await call.tools.store.runs(call.params.limit, call.params.cursor)
-    return RunsResult(runs=[run_view(row) for row in page.rows], total=page.total, cursor=page.cursor)
+    gone = 0 if page.rows else (await call.tools.store.expired())[0]
+    return RunsResult(runs=[run_view(row) for row in page.rows], total=page.total, cursor=page.cursor, expired=gone)
 
 
 def render(result: RunsResult, params: RunsParams) -> str:
     """One line a run."""
+    if not result.runs and params.cursor:
+        return "There is no further run: the pages before had all that is left."
+    if not result.runs and result.expired:
+        return f"No run is left: all that was recorded is deleted by retention ({result.expired:,} spans). Run the program again."
     if not result.runs:
         return "No run was recorded yet: instrument files, then run the program or its tests as usual."
     lines = [run_line(row) for row in result.runs]
@@ -105,6 +113,7 @@ def run_line(row: RunView) -> str:
     lost = f", {row.dropped} spans dropped" if row.dropped and not row.stopped else ""
     stopped = f" — tracing stopped before the end: {row.stopped}; {row.dropped:,} calls are missing" if row.stopped else ""
     stopped += f" — {counted(row.damaged, 'part')} of the recording could not be read" if row.damaged else ""
+    stopped += f" — the oldest {row.expired:,} spans were deleted by retention" if row.expired else ""
     errors = f", {row.errors} with errors" if row.errors else ""
     started = clock_of(row.start_time)
     return f"{row.run_id} {started} {ended}{took}: {row.spans} spans{errors}{lost}{stopped} | {row.language} {row.version} | {command}"

@@ -109,6 +109,7 @@ def render(result: ValueResult, value: str, seconds: float) -> str:
     if not result.complete:
         further = f'cursor="{result.cursor}" looks further' if result.cursor and not result.has_more_steps else "raise `seconds`"
         lines.append(f"Not everything was seen within {seconds:g} s: narrow it, or {further}.")
+    lines += [result.note] if result.note else []
     return "\n".join([*lines, f'Next: inspect_span span_id="{result.steps[0].span_id}" shows the first one over its source.'])
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
-from mcp_tracer.storage.sqlite import findings, schema, segments
+from mcp_tracer.storage.sqlite import expired, findings, schema, segments
 from mcp_tracer.storage.sqlite.segments import SegmentFile
 
 
-def expired(folder: Path, older_than_ns: int | None, max_bytes: int | None) -> list[SegmentFile]:
+def outdated(folder: Path, older_than_ns: int | None, max_bytes: int | None) -> list[SegmentFile]:
     """Segments that must go: those that ended before, and the oldest until the rest is small enough."""
     candidates = segments.listed(folder)[:-1]
     gone = [one for one in candidates if older_than_ns is not None and ended_before(one, older_than_ns)]
@@ -57,6 +57,7 @@ def clean_catalog(catalog: sqlite3.Connection, folder: Path) -> None:
                 catalog.execute("DELETE FROM local WHERE source=?", (source,))
                 catalog.execute("DELETE FROM code WHERE source=?", (source,))
         catalog.execute("DELETE FROM run WHERE id NOT IN (SELECT run FROM source)")
+        expired.clean(catalog)
         findings.clean(catalog, folder)
 
 

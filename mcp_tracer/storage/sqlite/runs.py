@@ -10,6 +10,7 @@ from mcp_tracer.model import cursor, words
 from mcp_tracer.model.errors import NotFound, UserError
 from mcp_tracer.model.query import Page
 from mcp_tracer.model.span import Run
+from mcp_tracer.storage.sqlite import expired
 from mcp_tracer.storage.sqlite.snapshot import Snapshot
 
 _SOURCE: Final = "id, run, language, pid, start, definition, state, end, exit_code, error, dropped, faults, damaged"
@@ -84,9 +85,7 @@ def _newest(snapshot: Snapshot) -> str:
     rows = snapshot.all(
         "SELECT r.run_id FROM source s JOIN run r ON r.id=s.run GROUP BY s.run ORDER BY min(s.start) DESC LIMIT ?", (_SHOWN,)
     )
-    return (
-        f"The newest runs are {', '.join(row[0] for row in rows)}." if rows else "Nothing was recorded yet: run the instrumented program."
-    )
+    return f"The newest runs are {', '.join(row[0] for row in rows)}." if rows else expired.nothing_is_left(snapshot)
 
 
 def _run(snapshot: Snapshot, run: int) -> Run:
@@ -96,7 +95,7 @@ def _run(snapshot: Snapshot, run: int) -> Run:
     definition = cast("dict[str, Any]", json.loads(first.definition))
     spans, errors = _counts(snapshot, [one.id for one in processes])
     running = any(one.state == "running" for one in processes)
-    parent = definition.get("parentRunId")
+    parent, gone = definition.get("parentRunId"), expired.of_run(snapshot, run)
     return Run(
         run_id=snapshot.all("SELECT run_id FROM run WHERE id=?", (run,))[0][0],
         parent_run_id=None if parent is None else str(parent),
@@ -117,6 +116,8 @@ def _run(snapshot: Snapshot, run: int) -> Run:
         runtime=str(definition.get("runtime", "")),
         stopped=next((str(why) for one in processes if (why := json.loads(one.definition).get("stopped"))), None),
         damaged=sum(one.damaged for one in processes),
+        expired=gone.spans,
+        expired_until_ns=gone.until_ns,
     )
 
 

@@ -23,6 +23,9 @@ FINDING: Final = """CREATE TABLE IF NOT EXISTS finding(
     spans TEXT NOT NULL, count INT NOT NULL, first INT NOT NULL, last INT NOT NULL, UNIQUE(kind, subject, run_id))"""
 # How far was looked: `place` is where, `run …` a run that was compared with the one before it.
 LOOKED: Final = "CREATE TABLE IF NOT EXISTS looked(what TEXT PRIMARY KEY, place TEXT NOT NULL) WITHOUT ROWID"
+# Spans that went with deleted segments. `run` 0: of all runs together. `last`: until when the segment's last span lasted.
+EXPIRED: Final = """CREATE TABLE IF NOT EXISTS expired(
+    run INT, segment INT, spans INT NOT NULL, last INT NOT NULL, PRIMARY KEY(run, segment)) WITHOUT ROWID"""
 
 CATALOG: Final = f"""
 -- A function or call site; a later version of the source gets a row of its own. `site`: 1 for call sites. `params`: JSON list.
@@ -48,6 +51,7 @@ CREATE TABLE local(source INT, class INT, local INT, id INT NOT NULL, PRIMARY KE
 CREATE TABLE code(path TEXT, sha256 TEXT, source INT, PRIMARY KEY(path, sha256, source)) WITHOUT ROWID;
 {FINDING};
 {LOOKED};
+{EXPIRED};
 """
 
 FRAME_COLUMNS: Final = ("fn", "dur", "self", "err", "start", "trace", "src", "seq", "parent", "depth", "thread", "flags", "count")

@@ -18,6 +18,7 @@ from mcp_tracer.model.span import CallPath, Event, FunctionStats, Run, Span, Tra
 from mcp_tracer.model.sql import SqlAnswer, SqlQuery
 from mcp_tracer.storage.sqlite import (
     event_search,
+    expired,
     filters,
     findings,
     listing,
@@ -223,6 +224,10 @@ class SqliteSpanStore:
     async def lacking(self) -> tuple[str, ...]:
         """What all answers lack: a sentence for each damaged part of the store that is left out."""
         return await anyio.to_thread.run_sync(self._files.damages.sentences)
+
+    async def expired(self) -> tuple[int, int]:
+        """(spans that retention deleted in all, runs of which some were and some are left)."""
+        return await self._files.read(expired.of_store)
 
     async def sql(self, query: SqlQuery) -> SqlAnswer:
         """The first rows of a SELECT over the documented views; its thread ends soon after the caller is cancelled."""

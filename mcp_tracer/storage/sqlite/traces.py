@@ -13,7 +13,7 @@ from mcp_tracer.model import cursor, words
 from mcp_tracer.model.errors import NotFound, UserError
 from mcp_tracer.model.query import Page
 from mcp_tracer.model.span import Span, TraceSummary
-from mcp_tracer.storage.sqlite import definitions, indexes
+from mcp_tracer.storage.sqlite import definitions, expired, indexes
 from mcp_tracer.storage.sqlite.columns import Array
 from mcp_tracer.storage.sqlite.snapshot import OPEN_FRAME, Segment, Snapshot
 from mcp_tracer.storage.sqlite.spans import Place, SpanMaker
@@ -119,7 +119,7 @@ def _newest(snapshot: Snapshot) -> str:
         found.append(summary.trace_id)
         if len(found) == _SHOWN:
             break
-    return f"The newest traces are {', '.join(found)}." if found else "Nothing was recorded yet: run the instrumented program."
+    return f"The newest traces are {', '.join(found)}." if found else expired.nothing_is_left(snapshot)
 
 
 def summary_of(snapshot: Snapshot, trace_id: bytes) -> TraceSummary:

@@ -16,7 +16,7 @@ from mcp_tracer.model import spool
 from mcp_tracer.model.batch import SpoolBatch, SpoolPosition
 from mcp_tracer.model.errors import UserError
 from mcp_tracer.model.patterns import Finding
-from mcp_tracer.storage.sqlite import compact, findings, last_seen, live, opened, retention, schema, segments, taking
+from mcp_tracer.storage.sqlite import compact, expired, findings, last_seen, live, opened, retention, schema, segments, taking
 from mcp_tracer.storage.sqlite.catalog import CatalogWriter, SourceIds
 from mcp_tracer.storage.sqlite.damage import Damages
 from mcp_tracer.storage.sqlite.live import Live
@@ -79,7 +79,8 @@ class Writer:
         if older_than_ns is not None and segment.next_ordinal and retention.ended_before(newest, older_than_ns):
             self._begin_next(segment, now_ns)
         retention.delete_aside(self._folder, older_than_ns)
-        gone = retention.expired(self._folder, older_than_ns, max_bytes)
+        gone = retention.outdated(self._folder, older_than_ns, max_bytes)
+        expired.note(self.catalog_db(), gone)
         spans = sum(retention.delete(one) for one in gone)
         if gone:
             self.drop()  # connections to the deleted files
@@ -89,9 +90,10 @@ class Writer:
 
     def delete_until(self, number: int) -> None:
         """Delete the segments up to this number; the newest stays."""
-        for one in segments.listed(self._folder)[:-1]:
-            if one.number <= number:
-                retention.delete(one)
+        gone = [one for one in segments.listed(self._folder)[:-1] if one.number <= number]
+        expired.note(self.catalog_db(), gone)
+        for one in gone:
+            retention.delete(one)
         self.drop()
         retention.clean_catalog(self.catalog_db(), self._folder)
 

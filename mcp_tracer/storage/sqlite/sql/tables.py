@@ -62,7 +62,7 @@ def _run(run: Run) -> tuple[Any, ...]:
     took = None if run.end_ns is None else (run.end_ns - run.start_ns) / 1e6
     return (
         run.run_id, run.parent_run_id, shlex.join(run.argv), run.cwd, run.language, run.version, run.pid, iso(run.start_ns), took,
-        run.state, run.exit_code, run.git_commit, run.spans, run.errors, run.dropped, run.damaged,
+        run.state, run.exit_code, run.git_commit, run.spans, run.errors, run.dropped, run.damaged, run.expired,
     )  # fmt: skip
 
 
