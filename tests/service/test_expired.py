@@ -56,6 +56,7 @@ def asking(run: str, number: int) -> list[tuple[str, dict[str, object]]]:
     """What is asked of a run."""
     return [
         ("get_stats", {"run": run}), ("get_trace", {"trace_id": f"{number:02x}{0:030x}"}), ("find_errors", {"run": run}),
+        ("get_flow", {"trace_id": f"{number:02x}{0:030x}"}), ("get_flow", {"run": run}),
         ("find_value", {"value": "often", "run": run}), ("find_value", {"value": "never", "run": run}),
         ("query_sql", {"sql": "select count(*) from spans", "run": run}),
     ]  # fmt: skip

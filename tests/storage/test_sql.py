@@ -76,7 +76,7 @@ async def test_every_view_gives_what_was_recorded(tmp_path: Path) -> None:
     assert await ask(store, "SELECT * FROM runs") == [
         {"run": builder.run_id, "parent_run": None, "command": "python 'shop app.py'", "cwd": "/project", "language": "python",
          "version": "3.11", "pid": 4242, "start_time": f"{at}.000Z", "duration_ms": None, "state": "running", "exit_code": None,
-         "git_commit": "abc", "spans": 3, "errors": 1, "dropped": 0, "damaged": 0}
+         "git_commit": "abc", "spans": 3, "errors": 1, "dropped": 0, "damaged": 0, "expired": 0}
     ]  # fmt: skip
     assert await ask(store, "SELECT * FROM events") == [
         {"span_id": builder.span_id(1), "run": builder.run_id, "number": 1, "kind": "variable", "file": "shop.py", "line": 6,

@@ -12,6 +12,7 @@ from mcp_tracer.analysis.tree import Node, build
 from mcp_tracer.model.errors import UserError
 from mcp_tracer.service.context import Call
 from mcp_tracer.service.operation import READ, READING, Command, Operation, Params, Result, Route
+from mcp_tracer.service.operations.counted import lacking
 from mcp_tracer.service.operations.get_trace import heading
 from mcp_tracer.service.operations.traces import MOST_SPANS, Fetched, fetch
 from mcp_tracer.service.operations.views import asked, ms
@@ -40,6 +41,7 @@ class FlowResult(Result):
     run_id: str
     format: str
     flow: Any
+    note: str | None = None
     _fetched: Fetched | None = None
     _whole: Frame | None = None
 
@@ -71,7 +73,14 @@ class FlowResult(Result):
 
 
 async def run(call: Call[FlowParams]) -> FlowResult:
-    """Fetch the trace and lay it out."""
+    """Fetch the trace and lay it out, with what its run lacks."""
+    result = await _laid_out(call)
+    began = 0 if result.trace_id is None else result.fetched.trace.start_ns
+    result.note = lacking(await call.tools.store.run(result.run_id), began)
+    return result
+
+
+async def _laid_out(call: Call[FlowParams]) -> FlowResult:
     if call.params.run is not None:
         return await _flow_of_run(call, call.params.run)
     if call.params.format == "flamegraph":
@@ -174,7 +183,11 @@ def _timeline(fetched: Fetched) -> list[dict[str, Any]]:
 
 
 def render(result: FlowResult, params: FlowParams) -> str:
-    """The heading and the drawing."""
+    """The heading, the drawing, and what it lacks."""
+    return "\n".join([_drawn(result, params), *([result.note] if result.note else [])])
+
+
+def _drawn(result: FlowResult, params: FlowParams) -> str:
     if result.trace_id is None:
         least = f"{LEAST_SHARE:.1%}"
         return "\n".join([
