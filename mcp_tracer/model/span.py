@@ -20,7 +20,7 @@ class Run:
     """One execution of a traced program. `end_ns` is None while it runs; `state`: running, ended, killed (vanished without a run end).
 
     `stopped`: why tracing ended before the program did; `dropped` spans are missing then. `damaged`: parts of its recording that could not
-    be read, up to 1,365 records each.
+    be read, up to 1,365 records each. `may_lack`: calls of it may be in a part of the store that is damaged and left out of all answers.
     """
 
     run_id: str
@@ -42,6 +42,7 @@ class Run:
     runtime: str = ""
     stopped: str | None = None
     damaged: int = 0
+    may_lack: bool = False
 
 
 @dataclass(frozen=True, slots=True)

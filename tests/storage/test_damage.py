@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -54,8 +55,6 @@ def emptied(path: Path) -> None:
 
 def blob(path: Path) -> None:
     """SQLite finds nothing wrong: only what is compressed is damaged."""
-    import sqlite3
-
     with sqlite3.connect(path) as db:
         db.execute("UPDATE payload SET z = zeroblob(length(z))")
         db.execute("UPDATE frame SET dur = zeroblob(length(dur))")
@@ -144,6 +143,7 @@ async def test_what_a_damaged_newest_segment_had_of_a_running_program_is_taken_i
         await store.append([batch])
     await store.finish(builder.name, killed=False)
     assert [one.calls for one in await store.function_stats()] == [900]
+    assert await may_lack(store) == []
     await store.aclose()
 
 
@@ -203,3 +203,52 @@ async def test_a_copy_of_the_catalog_brings_everything_back(tmp_path: Path) -> N
         await store.runs()
     (folder / "catalog.db").write_bytes(copy)
     assert len((await store.runs()).rows) == 3
+
+
+async def taken_in_turn(tmp_path: Path) -> Path:
+    """A closed store in which the first two runs have a segment each, ended with it, and the third takes spans."""
+    store = SqliteSpanStore(tmp_path / "traces", limits=LIMITS)
+    for builder in (large(1), large(2), program(3, 5, at=10**13)):
+        builder.end(at=10**9)
+        for batch in batches_of(builder, tmp_path):
+            await store.append([batch])
+        await store.finish(builder.name, killed=False)
+    await store.aclose()
+    return tmp_path / "traces"
+
+
+async def may_lack(store: SqliteSpanStore) -> list[int]:
+    """The runs of which calls may be in what is left out."""
+    await ANSWERS["slow"](store)
+    return sorted(int(run.run_id[:2], 16) for run in (await store.runs()).rows if run.may_lack)
+
+
+@pytest.mark.parametrize(("number", "lacking"), [(1, [1]), (2, [1, 2]), (3, [2, 3])])
+async def test_runs_that_may_have_calls_in_a_damaged_segment_are_told_from_others(tmp_path: Path, number: int, lacking: list[int]) -> None:
+    """A run is finished after its last call: by then the next segment may have begun."""
+    folder = await taken_in_turn(tmp_path)
+    store = SqliteSpanStore(folder, limits=LIMITS)
+    assert await may_lack(store) == []
+    await store.aclose()
+    (damaged,) = folder.glob(f"seg0000{number}*.db")
+    header(damaged)
+    store = SqliteSpanStore(folder, limits=LIMITS)
+    assert await may_lack(store) == lacking
+    await store.append(batches_of(program(4, 30, at=10**14), tmp_path))
+    assert await may_lack(store) == lacking
+    damaged.with_name(damaged.name + ".damaged").unlink()
+    assert await may_lack(store) == []
+    await store.aclose()
+
+
+async def test_of_segments_of_early_versions_it_is_not_known_which_runs_were_later(tmp_path: Path) -> None:
+    folder = await taken_in_turn(tmp_path)
+    for path in folder.glob("seg*.db"):
+        with sqlite3.connect(path) as db:
+            db.execute("DELETE FROM meta WHERE key<>'created_ns'")
+        db.close()
+    (damaged,) = folder.glob("seg00001*.db")
+    header(damaged)
+    store = SqliteSpanStore(folder, limits=LIMITS)
+    assert await may_lack(store) == [1, 2, 3]
+    await store.aclose()

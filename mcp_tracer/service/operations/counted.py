@@ -23,7 +23,12 @@ def lacking(run: Run) -> str | None:
         said.append(f"{counting(run.damaged, 'part')} of its recording could not be read, with up to 1,365 calls each")
     if run.stopped:
         said.append(f"tracing stopped before the program ended ({run.stopped}): {run.dropped:,} calls were not recorded")
-    return f"Calls of run {run.run_id} are missing: {'; '.join(said)}." if said else None
+    sure = "are" if said else "may be"
+    if run.may_lack:
+        said.append(
+            "they may be in the damaged part of the store" if sure == "may be" else "others may be in the damaged part of the store"
+        )
+    return f"Calls of run {run.run_id} {sure} missing: {'; '.join(said)}." if said else None
 
 
 def of_function(function: str, stats: Iterable[FunctionStats], recorded: int | None) -> str | None:

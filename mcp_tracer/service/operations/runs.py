@@ -22,7 +22,7 @@ class RunsParams(Params):
 
 class RunView(Result):
     """One run. `state`: running, ended, killed. `stopped`: why tracing ended before the program; `dropped` calls are missing then.
-    `damaged` parts of its recording could not be read."""
+    `damaged` parts of its recording could not be read. `may_lack`: calls of it may be in a damaged part of the store."""
 
     run_id: str
     parent_run_id: str | None
@@ -44,6 +44,7 @@ class RunView(Result):
     faults: int
     stopped: str | None
     damaged: int
+    may_lack: bool = Field(default=False, exclude_if=lambda may: not may)
 
 
 class RunsResult(Result):
@@ -77,6 +78,7 @@ def run_view(run: Run) -> RunView:
         faults=run.faults,
         stopped=run.stopped,
         damaged=run.damaged,
+        may_lack=run.may_lack,
     )
 
 
@@ -105,6 +107,7 @@ def run_line(row: RunView) -> str:
     lost = f", {row.dropped} spans dropped" if row.dropped and not row.stopped else ""
     stopped = f" — tracing stopped before the end: {row.stopped}; {row.dropped:,} calls are missing" if row.stopped else ""
     stopped += f" — {counted(row.damaged, 'part')} of the recording could not be read" if row.damaged else ""
+    stopped += " — calls may be in the damaged part of the store" if row.may_lack else ""
     errors = f", {row.errors} with errors" if row.errors else ""
     started = clock_of(row.start_time)
     return f"{row.run_id} {started} {ended}{took}: {row.spans} spans{errors}{lost}{stopped} | {row.language} {row.version} | {command}"

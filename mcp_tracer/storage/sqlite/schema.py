@@ -60,6 +60,8 @@ DENSE: Final = """CREATE TABLE IF NOT EXISTS dense(
 DENSE_TIMES: Final = "CREATE INDEX IF NOT EXISTS dense_times ON dense(min_start, max_start, n)"
 
 SEGMENT: Final = f"""
+-- created_ns. last_source: the newest process then, 0 for none. follows: the segment whose positions this one began with, 0 for none.
+-- Segments of early versions lack these two.
 CREATE TABLE meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID;
 -- Up to 4,096 spans, `id` is the ordinal of the first. Columns are byte-shuffled and compressed. Times: ns; `start` relative to min_start.
 CREATE TABLE frame(
