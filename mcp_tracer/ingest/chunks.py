@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import struct
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -21,7 +21,8 @@ _MAGIC: Final = struct.pack("<I", spool.CHUNK_MAGIC)
 class Chunk:
     """A readable chunk. `records[i]`'s payload is `body[ends[i] - length : ends[i]]`; where `whole[i]` is False it isn't in the file.
 
-    `complete`: nothing will be added to it. `next_offset` is where the next chunk may start.
+    `complete`: nothing will be added to it. `next_offset` is where the next chunk may start. `torn`: it counts more
+    records than the file holds.
     """
 
     offset: int
@@ -31,13 +32,15 @@ class Chunk:
     body: bytes
     ends: NDArray[np.int64]
     whole: NDArray[np.bool_]
+    torn: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """Damage that has to be passed over; the next chunk (or the file's end) is at `next_offset`."""
+    """Damage that has to be passed over, `slots` of it; the next chunk (or the file's end) is at `next_offset`."""
 
     next_offset: int
+    slots: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +71,7 @@ class ChunkFile:
         following = self._next_magic(offset + spool.SLOT_SIZE)
         if following is not None:
             again = self._look(offset)
-            return again if isinstance(again, Chunk) else Gap(following)
+            return again if isinstance(again, Chunk) else Gap(following, (following - offset) // spool.SLOT_SIZE)
         return Gap(self._aligned_end()) if final and found is not None else None
 
     def _settled(self, chunk: Chunk, offset: int, final: bool) -> Chunk | Gap:
@@ -80,7 +83,7 @@ class ChunkFile:
         again = self._look(offset)  # it may have been sealed, or have grown, since it was read
         if not isinstance(again, Chunk):
             return Gap(chunk.next_offset)
-        return Chunk(again.offset, again.next_offset, True, again.records, again.body, again.ends, again.whole)
+        return replace(again, complete=True)
 
     def _look(self, offset: int) -> Chunk | Gap | None:
         """The chunk at `offset`; Gap where it is damaged or not wholly written; None where nothing was written."""
@@ -104,6 +107,17 @@ class ChunkFile:
             if isinstance(found, Chunk) and len(found.records):
                 return found.records
         return np.zeros(0, spool.RECORD)
+
+    def is_cut(self) -> bool:
+        """Whether a gone writer's file lost its end between two chunks: all keep a slot behind a sealed chunk until the run has ended."""
+        if os.fstat(self._descriptor).st_size != self.end:
+            return False
+        offset, found = spool.HEADER_SIZE, None
+        while offset < self.end and (found := self._look(offset)) is not None:
+            if isinstance(found, Chunk) and bool((found.records["kind"] == spool.KIND_RUN_END).any()):
+                return False
+            offset = found.next_offset
+        return isinstance(found, Chunk) and found.complete and len(found.records) > 0
 
     @property
     def end(self) -> int:
@@ -152,7 +166,7 @@ def _parse(head: _Head, body: bytes, offset: int) -> Chunk | None:
         return None
     ends = starts + lengths
     whole = (lengths == 0) | (ends <= len(body))
-    return Chunk(offset, offset + size, head.state == spool.STATE_SEALED, records, body, ends, whole)
+    return Chunk(offset, offset + size, head.state == spool.STATE_SEALED, records, body, ends, whole, there < head.count)
 
 
 def _checks(head: _Head, body: bytes, records_end: int, size: int) -> bool:

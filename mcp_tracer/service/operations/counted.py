@@ -20,7 +20,9 @@ def lacking(run: Run) -> str | None:
     """A sentence where calls of a run are missing from all answers, numbers of calls too."""
     said: list[str] = []
     if run.damaged:
-        said.append(f"{counting(run.damaged, 'part')} of its recording could not be read, with up to 1,365 calls each")
+        said.append(
+            f"{counting(run.damaged, 'part')} of its recording could not be read, with up to 1,365 calls each (more where it was cut off)"
+        )
     if run.stopped:
         said.append(f"tracing stopped before the program ended ({run.stopped}): {run.dropped:,} calls were not recorded")
     sure = "are" if said else "may be"
