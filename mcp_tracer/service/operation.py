@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 from pydantic.alias_generators import to_camel
 
 from mcp_tracer.settings.file import Flag
@@ -16,9 +16,21 @@ if TYPE_CHECKING:
 
 
 class Params(BaseModel):
-    """Base of parameter models: unknown names are errors, snake_case and camelCase are both taken."""
+    """Base of parameter models: unknown names are errors, snake_case and camelCase are both taken.
+
+    Numbers may come as text ("5"), truth as text or 0 and 1, as addresses and some clients write them; truth is no number.
+    """
 
     model_config = ConfigDict(extra="forbid", alias_generator=to_camel, populate_by_name=True, str_strip_whitespace=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _refuse_truth_for_a_number(cls, given: Any, about: ValidationInfo) -> Any:
+        if isinstance(given, bool) and about.field_name is not None:
+            annotation = cls.model_fields[about.field_name].annotation
+            if {annotation, *get_args(annotation)}.intersection((int, float)):
+                raise ValueError(f"{about.field_name} = {str(given).lower()}: give a number.")
+        return given
 
 
 class Result(BaseModel):

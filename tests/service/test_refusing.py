@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 import pytest
+from pydantic.alias_generators import to_camel
 from shop_house import House
 
 from mcp_tracer.model.errors import UserError
@@ -30,6 +31,31 @@ async def test_what_nothing_can_match_is_refused_with_what_to_write(
 ) -> None:
     with pytest.raises(UserError, match=answer):
         await traced.ask(name, **question)
+
+
+async def test_truth_is_no_number(traced: House) -> None:
+    numbers = 0
+    for name, operation in traced.service.operations.items():
+        for field, about in operation.params.model_fields.items():
+            kinds = {about.annotation, *get_args(about.annotation)}
+            if not kinds & {int, float}:
+                continue
+            numbers += 1
+            assert bool not in kinds  # else it would mean two things
+            for given, alias in ((True, field), (False, to_camel(field))):
+                with pytest.raises(UserError, match=f"{field} = {str(given).lower()}: give a number"):
+                    await traced.ask(name, **{alias: given})
+    assert numbers > 20
+
+
+async def test_numbers_and_truth_may_be_written_as_text_or_digits(traced: House) -> None:
+    for limit in ("1", 1.0, " 1 "):
+        assert len((await traced.ask("search_traces", limit=limit)).result.spans) == 1
+    for truth in (1, "1", "true"):
+        assert (await traced.ask("search_traces", has_error=truth)).result.spans == []
+    for wrong in ({"limit": "many"}, {"limit": 1.5}, {"limit": [1]}, {"has_error": 2}, {"has_error": "some"}):
+        with pytest.raises(UserError, match=r"should be a valid|unable to"):
+            await traced.ask("search_traces", **wrong)
 
 
 async def test_every_kind_that_was_recorded_is_known(traced: House) -> None:
