@@ -13,6 +13,7 @@ from mcp_tracer.model.errors import Unavailable, UserError
 from mcp_tracer.model.query import SpanQuery
 from mcp_tracer.model.sql import SqlQuery
 from mcp_tracer.storage.sqlite import SqliteSpanStore
+from mcp_tracer.storage.sqlite.columns import decompress
 from mcp_tracer.storage.sqlite.writer import Limits
 from tests.spool_builder import SpoolBuilder, sections
 from tests.storage.test_sqlite_store import batches_of, filled, program
@@ -192,6 +193,43 @@ async def test_without_its_catalog_a_store_says_what_to_do_and_that_helps(tmp_pa
     folder.rename(tmp_path / "kept")
     store = await filled(tmp_path, program(4, 5))
     assert [run.spans for run in (await store.runs()).rows] == [5]
+
+
+@pytest.mark.parametrize("compress", [False, True])
+@pytest.mark.parametrize("sealed", [False, True])
+async def test_a_byte_of_a_value_that_changed_is_noticed(tmp_path: Path, compress: bool, sealed: bool) -> None:
+    """Values that are not compressed stand in the file as they are, and have a checksum as others have."""
+    store = await filled(tmp_path, program(1, 400), program(2, 5, at=10**13), limits=LIMITS, compress=compress)
+    if sealed:
+        await store.seal()
+    await store.aclose()
+    (path,) = (tmp_path / "traces").glob("seg00001*.db")
+    with sqlite3.connect(path) as db:
+        id_, block = db.execute("SELECT id, z FROM payload ORDER BY id").fetchone()
+        assert (b"key 7" in block) is not compress
+        at = block.index(b"key 7") + 4 if not compress else len(block) // 2
+        db.execute("UPDATE payload SET z=? WHERE id=?", (block[:at] + bytes((block[at] ^ 1,)) + block[at + 1 :], id_))
+    db.close()
+    store = SqliteSpanStore(tmp_path / "traces", limits=LIMITS)
+    found = (await store.search(SpanQuery(limit=2000))).rows
+    assert {span.run_id for span in found} == {"02" * 16}
+    assert len(await store.lacking()) == 1
+    await store.aclose()
+
+
+async def test_values_that_early_versions_stored_without_a_checksum_are_read(tmp_path: Path) -> None:
+    store = await filled(tmp_path, program(1, 30), compress=False)
+    whole = (await store.search(SpanQuery(limit=2000))).rows
+    await store.aclose()
+    (path,) = (tmp_path / "traces").glob("seg00001*.db")
+    with sqlite3.connect(path) as db:
+        for id_, block in db.execute("SELECT id, z FROM payload").fetchall():
+            db.execute("UPDATE payload SET codec=0, z=? WHERE id=?", (decompress(block), id_))
+    db.close()
+    store = SqliteSpanStore(tmp_path / "traces")
+    assert (await store.search(SpanQuery(limit=2000))).rows == whole
+    assert await store.lacking() == ()
+    await store.aclose()
 
 
 async def test_a_copy_of_the_catalog_brings_everything_back(tmp_path: Path) -> None:

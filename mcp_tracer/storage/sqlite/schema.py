@@ -67,7 +67,7 @@ CREATE TABLE meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE TABLE frame(
     id INTEGER PRIMARY KEY, n INT, min_start INT, max_start INT, max_end INT, min_dur INT, max_dur INT, nerr INT,
     {", ".join(f"{name} BLOB" for name in FRAME_COLUMNS)});
--- Payloads of `n` spans from ordinal `id` on: u32 lengths, then the bytes. codec: 0 as they are, 1 zstd.
+-- Payloads of `n` spans from ordinal `id` on: u32 lengths, then the bytes. codec: 1 zstd, 0 as they are (early versions).
 CREATE TABLE payload(id INTEGER PRIMARY KEY, n INT, codec INT, z BLOB);
 CREATE TABLE trace_frame(trace INT, frame INT, PRIMARY KEY(trace, frame)) WITHOUT ROWID;
 CREATE TABLE err_frame(err INT, frame INT, PRIMARY KEY(err, frame)) WITHOUT ROWID;
