@@ -11,9 +11,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from mcp_tracer.ingest.checks import sound_records
 from mcp_tracer.model import spool
 
-_HEADER: Final = struct.Struct("<IBBHIII")
+_HEADER: Final = struct.Struct("<IBBHIIII")
 _MAGIC: Final = struct.pack("<I", spool.CHUNK_MAGIC)
 
 
@@ -22,7 +23,7 @@ class Chunk:
     """A readable chunk. `records[i]`'s payload is `body[ends[i] - length : ends[i]]`; where `whole[i]` is False it isn't in the file.
 
     `complete`: nothing will be added to it. `next_offset` is where the next chunk may start. `torn`: it counts more
-    records than the file holds.
+    records than the file holds. `damaged`: it is sealed, and not as it was written; what isn't `whole` must not be used.
     """
 
     offset: int
@@ -33,6 +34,7 @@ class Chunk:
     ends: NDArray[np.int64]
     whole: NDArray[np.bool_]
     torn: bool = False
+    damaged: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,7 @@ class _Head:
     count: int
     payload_bytes: int
     crc: int
+    check: int
 
 
 class ChunkFile:
@@ -64,7 +67,7 @@ class ChunkFile:
         `final` says that the writer is gone: then what is torn is given up instead of waited for.
         """
         found = self._look(offset)
-        if isinstance(found, Chunk):
+        if isinstance(found, Chunk) and not found.damaged:
             return self._settled(found, offset, final)
         if found is None and not final:
             return None
@@ -72,7 +75,7 @@ class ChunkFile:
         if following is not None:
             again = self._look(offset)
             return again if isinstance(again, Chunk) else Gap(following, (following - offset) // spool.SLOT_SIZE)
-        return Gap(self._aligned_end()) if final and found is not None else None
+        return (found if isinstance(found, Chunk) else Gap(self._aligned_end())) if final and found is not None else None
 
     def _settled(self, chunk: Chunk, offset: int, final: bool) -> Chunk | Gap:
         """An open chunk that another chunk follows, or whose writer is gone, gets no more records."""
@@ -90,8 +93,8 @@ class ChunkFile:
         raw = read_at(self._descriptor, spool.CHUNK_HEADER_SIZE, offset)
         if len(raw) < spool.CHUNK_HEADER_SIZE or raw[:4] == b"\0\0\0\0":
             return None if not raw.strip(b"\0") else Gap(offset + spool.SLOT_SIZE)
-        magic, state, kind, slots, count, payload_bytes, crc = _HEADER.unpack_from(raw)
-        head = _Head(state, slots, count, payload_bytes, crc)
+        magic, state, kind, slots, count, payload_bytes, crc, check = _HEADER.unpack_from(raw)
+        head = _Head(state, slots, count, payload_bytes, crc, check)
         if magic == spool.CHUNK_MAGIC and kind == spool.CHUNK_OPEN_SPANS and slots > 0:
             return _nothing(offset, offset + slots * spool.SLOT_SIZE)
         if magic != spool.CHUNK_MAGIC or kind != spool.CHUNK_RECORDS or slots == 0 or state not in (spool.STATE_OPEN, spool.STATE_SEALED):
@@ -105,7 +108,7 @@ class ChunkFile:
         while (offset := offset - spool.SLOT_SIZE) >= spool.HEADER_SIZE:
             found = self._look(offset)
             if isinstance(found, Chunk) and len(found.records):
-                return found.records
+                return found.records[found.whole]
         return np.zeros(0, spool.RECORD)
 
     def is_cut(self) -> bool:
@@ -114,10 +117,10 @@ class ChunkFile:
             return False
         offset, found = spool.HEADER_SIZE, None
         while offset < self.end and (found := self._look(offset)) is not None:
-            if isinstance(found, Chunk) and bool((found.records["kind"] == spool.KIND_RUN_END).any()):
+            if isinstance(found, Chunk) and bool((found.records["kind"][found.whole] == spool.KIND_RUN_END).any()):
                 return False
             offset = found.next_offset
-        return isinstance(found, Chunk) and found.complete and len(found.records) > 0
+        return isinstance(found, Chunk) and found.complete and not found.damaged and len(found.records) > 0
 
     @property
     def end(self) -> int:
@@ -156,8 +159,10 @@ def _parse(head: _Head, body: bytes, offset: int) -> Chunk | None:
     """The chunk, or None where lengths or checksum don't fit."""
     size = head.slots * spool.SLOT_SIZE
     records_end = spool.CHUNK_HEADER_SIZE + head.count * spool.RECORD_SIZE
-    if records_end > size or (head.state == spool.STATE_SEALED and not _checks(head, body, records_end, size)):
+    if records_end > size:
         return None
+    if head.state == spool.STATE_SEALED and not _checks(head, body, records_end, size):
+        return _sound_part(head, body, offset) if len(body) == size else None
     there = min(head.count, max(0, (len(body) - spool.CHUNK_HEADER_SIZE) // spool.RECORD_SIZE))
     records: NDArray[Any] = np.frombuffer(body, spool.RECORD, there, spool.CHUNK_HEADER_SIZE)
     lengths = records["length"].astype(np.int64)
@@ -167,6 +172,15 @@ def _parse(head: _Head, body: bytes, offset: int) -> Chunk | None:
     ends = starts + lengths
     whole = (lengths == 0) | (ends <= len(body))
     return Chunk(offset, offset + size, head.state == spool.STATE_SEALED, records, body, ends, whole, there < head.count)
+
+
+def _sound_part(head: _Head, body: bytes, offset: int) -> Chunk | None:
+    """A sealed chunk of which a part is damaged; None where nothing in it can be trusted."""
+    found = sound_records(body, head.count, head.payload_bytes, head.check)
+    if found is None or not found[0].any():
+        return None
+    records: NDArray[Any] = np.frombuffer(body, spool.RECORD, head.count, spool.CHUNK_HEADER_SIZE)
+    return Chunk(offset, offset + len(body), True, records, body, found[1], found[0], damaged=True)
 
 
 def _checks(head: _Head, body: bytes, records_end: int, size: int) -> bool:
