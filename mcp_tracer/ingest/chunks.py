@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import struct
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -105,22 +106,29 @@ class ChunkFile:
 
     def last_records(self, offset: int) -> NDArray[np.void]:
         """The records of the last chunk that starts before `offset`; none where there is none."""
-        while (offset := offset - spool.SLOT_SIZE) >= spool.HEADER_SIZE:
-            found = self._look(offset)
-            if isinstance(found, Chunk) and len(found.records):
-                return found.records[found.whole]
-        return np.zeros(0, spool.RECORD)
+        last = self._last_chunk(offset)
+        return np.zeros(0, spool.RECORD) if last is None else last.records[last.whole]
 
     def is_cut(self) -> bool:
         """Whether a gone writer's file lost its end between two chunks: all keep a slot behind a sealed chunk until the run has ended."""
-        if os.fstat(self._descriptor).st_size != self.end:
+        last = self._last_chunk(self.end)
+        if last is None or not last.complete or last.damaged or os.fstat(self._descriptor).st_size != last.next_offset:
             return False
-        offset, found = spool.HEADER_SIZE, None
-        while offset < self.end and (found := self._look(offset)) is not None:
-            if isinstance(found, Chunk) and bool((found.records["kind"][found.whole] == spool.KIND_RUN_END).any()):
-                return False
+        return not (_has_end(last) or any(isinstance(one, Chunk) and _has_end(one) for one in self._all()))
+
+    def _last_chunk(self, before: int) -> Chunk | None:
+        """The last chunk with records that starts before an offset."""
+        for offset in range(before - spool.SLOT_SIZE, spool.HEADER_SIZE - 1, -spool.SLOT_SIZE):
+            found = self._look(offset)
+            if isinstance(found, Chunk) and len(found.records):
+                return found
+        return None
+
+    def _all(self) -> Iterator[Chunk | Gap]:
+        offset = spool.HEADER_SIZE
+        while (found := self._look(offset)) is not None:
+            yield found
             offset = found.next_offset
-        return isinstance(found, Chunk) and found.complete and not found.damaged and len(found.records) > 0
 
     @property
     def end(self) -> int:
@@ -140,6 +148,10 @@ class ChunkFile:
     def _aligned_end(self) -> int:
         size = os.fstat(self._descriptor).st_size - spool.HEADER_SIZE
         return spool.HEADER_SIZE + -(-size // spool.SLOT_SIZE) * spool.SLOT_SIZE
+
+
+def _has_end(chunk: Chunk) -> bool:
+    return bool((chunk.records["kind"][chunk.whole] == spool.KIND_RUN_END).any())
 
 
 def _nothing(offset: int, next_offset: int) -> Chunk:

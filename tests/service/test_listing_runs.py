@@ -62,7 +62,7 @@ async def test_what_a_damaged_recording_lacks_is_said_where_calls_are_counted(ho
         file.write(b"\xff" * 48)
     runs = await house.ask("list_runs")
     damaged, whole = runs.result.runs
-    assert (damaged.damaged, whole.damaged, whole.spans - damaged.spans > 300) == (1, 0, True)
+    assert (damaged.damaged, whole.damaged, 10 < whole.spans - damaged.spans < 100) == (1, 0, True)
     said = f"Calls of run {damaged.run_id} are missing: 1 part of its recording could not be read"
     assert "1 part of the recording could not be read" in runs.text.splitlines()[0]
     for tool, arguments in (
@@ -73,11 +73,13 @@ async def test_what_a_damaged_recording_lacks_is_said_where_calls_are_counted(ho
 
 
 def damage(path: Path, seq: int) -> None:
-    """Overwrite a record in the chunk that holds a call's."""
+    """Overwrite a call's record."""
     raw = path.read_bytes()
     for at in range(spool.HEADER_SIZE + spool.CHUNK_HEADER_SIZE, len(raw), spool.SLOT_SIZE):
-        if seq in np.frombuffer(raw, spool.RECORD, int.from_bytes(raw[at - 24 : at - 20], "little"), at)["seq"]:
-            path.write_bytes(raw[: at + 480] + b"\xff" * 48 + raw[at + 528 :])
+        count = int.from_bytes(raw[at - 24 : at - 20], "little")
+        for index in np.flatnonzero(np.frombuffer(raw, spool.RECORD, count, at)["seq"] == seq)[:1].tolist():
+            place = at + index * spool.RECORD_SIZE
+            path.write_bytes(raw[:place] + b"\xff" * spool.RECORD_SIZE + raw[place + spool.RECORD_SIZE :])
 
 
 async def test_calls_that_a_damaged_recording_lacks_are_not_said_to_be_none(house: House) -> None:
