@@ -76,11 +76,16 @@ def test_an_n_plus_one_through_a_function_and_call_sites_names_the_loop() -> Non
     assert one.sentence.startswith("orders (src/shop.py:7) sent SELECT")
 
 
+def repeated(text: str, first: int = 2) -> list[Span]:
+    return [query(number, 1, text) for number in range(first, first + 20)]
+
+
 def test_different_statements_and_different_calls_are_no_n_plus_one() -> None:
     tables = [query(number, 1, f"SELECT * FROM t{chr(97 + number)}") for number in range(2, 22)]
     assert found([call(1, "report", length=100), *tables], "") == []
-    pages = [query(number, 1, f"SELECT * FROM item ORDER BY id LIMIT 20 OFFSET {20 * number}") for number in range(2, 22)]
-    assert found([call(1, "report", length=100), *pages], "") == []
+    assert found([call(1, "report", length=100), *repeated("SELECT * FROM item ORDER BY id LIMIT 20 OFFSET 20")], "") == []
+    assert found([call(1, "report", length=100), *repeated("select * from item where id > ? order by id limit ?")], "") == []
+    assert found([call(1, "save", length=100), *repeated("BEGIN IMMEDIATE"), *repeated("COMMIT", 40)], "") == []
     apart = [one for number in range(1, 40, 2) for one in (call(number, "page"), query(number + 1, number))]
     assert found(apart, "") == []
 
@@ -119,6 +124,20 @@ def test_failing_again_with_the_same_arguments_is_a_retry_storm() -> None:
     assert len(found(attempts([7] * 3), "retry-storm", replace(LIMITS, retries=3))) == 1
 
 
+def polled(outcomes: str) -> list[Span]:
+    """Attempts in order of time, x failed."""
+    tries = [call(at + 2, "poll", 1, 1, at, error="OSError" if one == "x" else None) for at, one in enumerate(outcomes)]
+    return [call(1, "consume", length=100), *(replace(one, values=Values(params={"queue": "q"})) for one in tries)]
+
+
+def test_failures_between_successes_are_no_retry_storm_and_a_success_after_one_is_told() -> None:
+    assert found(polled("..x..xx...xxx..x"), "") == []
+    (one,) = found(polled("x..xxxx.x"), "retry-storm")
+    assert "called poll (src/shop.py:7) 4 times with the same arguments in one call, and each failed (OSError), within 3 ms" in one.sentence
+    assert one.sentence.endswith(": the next succeeded; pause longer between attempts, or find what they wait for.")
+    assert one.span_ids[:2] == (f"{1:016x}", f"{5:016x}")
+
+
 def deep(names: list[str], error: str | None = None) -> list[Span]:
     """A chain of calls."""
     calls = [call(at + 1, name, at or None, at, at, 1000 - at) for at, name in enumerate(names)]
@@ -136,6 +155,7 @@ def test_recursion_down_to_the_recorded_depth_is_told() -> None:
     assert one.sentence.endswith(": check what ends the recursion.")
     assert found(deep(["main", *["walk"] * 51]), "", replace(LIMITS, deepest=60)) == []
     (one,) = found(deep(["even", "odd"] * 30), "unbounded-recursion")
+    assert one.span_ids == (f"{1:016x}", f"{60:016x}")
     assert one.sentence.startswith("even (src/shop.py:7), odd (src/shop.py:7) called each other")
     assert found(deep([f"layer{number}" for number in range(60)]), "") == []
 
@@ -167,7 +187,8 @@ def priced(results: list[object], params: dict[str, object] | None = None, kind:
 
 def test_the_same_result_again_and_again_is_a_repeated_pure_call() -> None:
     (one,) = found(priced([12.5] * 30), "repeated-pure-call")
-    assert one.sentence == 'price(sku="A") was computed 30 times with the same result in one trace, 30 ms in all: keep the result.'
+    times = "30 times with the same result in one trace, 30 ms in all"
+    assert one.sentence == f'price(sku="A") was computed {times}: keep the result, if it does nothing else.'
     assert found(priced([12.5] * 30), "", replace(LIMITS, repeats=31)) == []
     assert found(priced([12.5] * 30), "", replace(LIMITS, repeats_ns=31 * MS)) == []
 

@@ -78,3 +78,15 @@ async def test_the_beginning_of_an_id_that_is_too_short_is_told_from_an_unknown_
 async def test_a_filter_that_leaves_no_call_says_so(traced: House) -> None:
     text = (await traced.service.call("get_trace", {"name": "zzz", "min_duration": 1000}, Caller("claude-code", "2.1", "mcp"))).text
     assert "No call of this trace has 'zzz' in its function, file or SQL and took 1000 ms or more: leave that out" in text
+
+
+async def test_an_id_may_come_as_it_is_printed(traced: House) -> None:
+    span = (await traced.ask("search_traces", limit=1)).result.spans[0]
+    shown = await traced.ask("get_trace", span_id=f"#{span.span_id}", trace_id=f" #{span.trace_id[:8]}")
+    assert shown.result.spans[0].span_id == span.span_id
+    assert (await traced.ask("find_value", value="#abcdef0")).text.startswith("#abcdef0 was not recorded")  # a colour, for one
+
+
+async def test_a_missing_parameter_is_named_as_it_is_written(traced: House) -> None:
+    with pytest.raises(UserError, match="parameter 'span_id' is missing: Span id"):
+        await traced.ask("inspect_span")
