@@ -118,7 +118,8 @@ NAMED = (
         "18.0.9",
         "node",
         "src",
-        arguments=f"--import tsx {MARKED_TESTS}",
+        arguments=MARKED_TESTS,
+        environment={"NODE_OPTIONS": "--import=tsx"},  # the tests of its command start more of them
         tests="its TypeScript run by tsx",
         repository="markedjs/marked",
         tag="v18.0.9",
