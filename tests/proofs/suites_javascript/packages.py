@@ -160,7 +160,7 @@ NAMED = (
         "4.1.12",
         "vitest",
         "src",
-        arguments="--no-file-parallelism src",
+        arguments="--no-file-parallelism --testTimeout=60000 src",
         needs="vitest@3.2.4 recheck@4.5.0 @web-std/file@3.0.3 @seriousme/openapi-schema-validator@2.2.5",
         extra_files=(("vitest.config.mjs", ZOD_CONFIG),),
     ),
