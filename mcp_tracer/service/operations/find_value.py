@@ -131,7 +131,8 @@ async def _nothing(tools: Tools, params: ValueParams, sought: Wanted, found: Fou
     looked = "" if found.complete else f" {_looked(params, sought, found, resume)}"
     note = (
         f"{params.value} was not recorded{path} as a parameter, return or variable in {where}{'' if found.complete else ' so far'}."
-        f"{''.join(hints)}{looked}{wider} Variables need level 4, parameters and returns level 2."
+        f"{''.join(hints)}{looked}{wider} Variables need level 4, parameters and returns level 2; "
+        "long texts, lists and deep values are recorded cut, secrets not at all."
         f"{f' {unseen}' if unseen else ''}"
     )
     return ValueResult(

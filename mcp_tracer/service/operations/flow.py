@@ -72,6 +72,8 @@ class FlowResult(Result):
 
 async def run(call: Call[FlowParams]) -> FlowResult:
     """Fetch the trace and lay it out."""
+    if call.params.run is not None and "trace_id" in call.params.model_fields_set:
+        raise UserError("Name a run or a trace: trace_id and run cannot both be shown.")
     if call.params.run is not None:
         return await _flow_of_run(call, call.params.run)
     if call.params.format == "flamegraph":
