@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -229,6 +231,25 @@ def test_a_median_above_nearly_all_calls_before_is_a_regression() -> None:
 )
 def test_noise_is_no_regression(before: FunctionStats, after: FunctionStats) -> None:
     assert list(regressions([before], [after], LIMITS)) == []
+
+
+def measured(name: str, durations: Sequence[float]) -> FunctionStats:
+    """Statistics of calls that took so many ns."""
+    whole = sorted(map(round, durations))
+    at = [whole[min(len(whole) - 1, int(share * len(whole)))] for share in (0.5, 0.95, 0.99)]
+    return FunctionStats("a.py", name, 3, "function", len(whole), 0, sum(whole), 0, whole[0], whole[-1], *at)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_among_many_functions_of_which_each_varies_a_lot_only_what_became_slower_is_told(seed: int) -> None:
+    varying = random.Random(seed)
+
+    def run(slower: float) -> list[FunctionStats]:
+        found = [measured(f"f{n}", [varying.lognormvariate(14, 2.5) for _ in range(10 + n % 10)]) for n in range(1000)]
+        return [*found, measured("slow", [20 * MS * slower * varying.uniform(0.9, 1.1) for _ in range(12)])]
+
+    assert [now.function for now, _ in regressions(run(1), run(3), LIMITS)] == ["slow"]
+    assert list(regressions(run(1), run(1), LIMITS)) == []
 
 
 def test_statements_are_alike_without_their_literals() -> None:
