@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Sequence
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import msgspec
 
 from mcp_tracer.model import spool
 
+CHECKS_SIZE = spool.CHECKS.itemsize * spool.CHECK_GROUPS
 encode = msgspec.msgpack.Encoder().encode
 
 
@@ -192,7 +194,7 @@ class SpoolBuilder:
         used = spool.CHUNK_HEADER_SIZE
         for item in self.items:
             size = spool.RECORD_SIZE + len(item[1])
-            if groups[-1] and (used + size > spool.SLOT_SIZE or len(groups[-1]) == per_chunk):
+            if groups[-1] and (used + size + CHECKS_SIZE > spool.SLOT_SIZE or len(groups[-1]) == per_chunk):
                 groups.append([])
                 used = spool.CHUNK_HEADER_SIZE
             groups[-1].append(item)
@@ -212,13 +214,28 @@ class SpoolBuilder:
         return path
 
 
-def chunk(items: Sequence[tuple[bytes, bytes]], sealed: bool) -> bytes:
-    """One chunk of (record, payload) pairs, as many slots as it needs."""
+def chunk(items: Sequence[tuple[bytes, bytes]], sealed: bool, checked: bool = True) -> bytes:
+    """One chunk of (record, payload) pairs, as many slots as it needs. `checked`: a sealed one has the table of checks."""
     records = b"".join(record for record, _ in items)
     payload = b"".join(payload for _, payload in reversed(items))
-    slots = max(1, -(-(spool.CHUNK_HEADER_SIZE + len(records) + len(payload)) // spool.SLOT_SIZE))
+    slots = max(1, -(-(spool.CHUNK_HEADER_SIZE + len(records) + CHECKS_SIZE + len(payload)) // spool.SLOT_SIZE))
     crc = zlib.crc32(payload, zlib.crc32(records)) if sealed else 0
     state = spool.STATE_SEALED if sealed else spool.STATE_OPEN
-    head = struct.pack("<IBBHIIIIQ", spool.CHUNK_MAGIC, state, 1, slots, len(items), len(payload), crc, 0, 0)
-    free = slots * spool.SLOT_SIZE - len(head) - len(records) - len(payload)
-    return head + records + bytes(free) + payload
+    table = checks(items) if sealed and checked else bytes(CHECKS_SIZE)
+    check = zlib.crc32(table) if sealed and checked else 0
+    head = struct.pack("<IBBHIIIIQ", spool.CHUNK_MAGIC, state, 1, slots, len(items), len(payload), crc, check, 0)
+    free = slots * spool.SLOT_SIZE - len(head) - len(records) - len(table) - len(payload)
+    return head + records + bytes(free) + table + payload
+
+
+def checks(items: Sequence[tuple[bytes, bytes]]) -> bytes:
+    """The table of checks of a chunk with these records."""
+    size = max(1, -(-len(items) // spool.CHECK_GROUPS))
+    groups = [items[group * size : (group + 1) * size] for group in range(spool.CHECK_GROUPS)]
+    records, payloads, crc = list[int](), list[int](), 0
+    for group in groups:
+        records.append(crc := zlib.crc32(b"".join(record for record, _ in group), crc))
+    for group in reversed(groups):
+        payloads.append(crc := zlib.crc32(b"".join(payload for _, payload in reversed(group)), crc))
+    sizes = accumulate(sum(len(payload) for _, payload in group) for group in groups)
+    return b"".join(struct.pack("<III", *row) for row in zip(records, sizes, reversed(payloads), strict=True))

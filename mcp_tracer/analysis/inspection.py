@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
+from typing import Final
 
 from mcp_tracer.analysis.text import label
 from mcp_tracer.analysis.tree import SITES
@@ -11,7 +12,8 @@ from mcp_tracer.model.plan import FunctionInfo
 from mcp_tracer.model.span import Event, Span
 from mcp_tracer.model.values import Value
 
-_UNKNOWN_LINES = 40
+_DRIVEN: Final = ("generator", "async-generator")
+_UNKNOWN_LINES: Final = 40
 """So many are shown of a function whose end is not known."""
 
 
@@ -25,7 +27,10 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class Called:
-    """Calls of one thing from one line (0: from lines that are not known). `spans` are the calls themselves, not the expressions."""
+    """Calls of one thing from one line (0: from lines that are not known).
+
+    `spans` are the calls themselves; the expressions where those were not recorded or are another's.
+    """
 
     name: str
     line: int
@@ -134,16 +139,23 @@ def values_of(events: Iterable[Event]) -> dict[int, list[Taken]]:
 
 
 def calls_of(span: Span, below: Iterable[Span]) -> list[Called]:
-    """What the call called itself, by line and name in order of the first. A call expression counts as what it called."""
+    """What the call called itself, by line and name in order of the first. An expression counts as the call of its name that it made."""
     children: dict[str | None, list[Span]] = {}
     for one in below:
         children.setdefault(one.parent_span_id, []).append(one)
     found: dict[tuple[int, str], list[Span]] = {}
     for child in children.get(span.span_id, ()):
-        inside = children.get(child.span_id, ()) if child.kind in SITES else ()
         line = child.line if child.kind in SITES else 0
-        found.setdefault((line, _name(child)), []).extend(inside if len(inside) == 1 else [child])
+        found.setdefault((line, _name(child)), []).append(_made(child, children.get(child.span_id, ())))
     return [Called(name, line, tuple(spans)) for (line, name), spans in found.items()]
+
+
+def _made(expression: Span, inside: Sequence[Span]) -> Span:
+    """The one call that an expression made, or the expression: `next(rows)` is not what the generator returned when it ended, and
+    `max(rows, key=price)` not what `price` returned."""
+    if expression.kind not in SITES or len(inside) != 1 or inside[0].kind in _DRIVEN:
+        return expression
+    return inside[0] if _last(inside[0].function) == _last(expression.function.removeprefix("await ")) else expression
 
 
 def _name(span: Span) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from mcp_tracer.model.span import Event, Span
-from mcp_tracer.model.values import NUMBER, Cut, Mark, Obj, Value
+from mcp_tracer.model.values import Cut, Mark, Obj, Value, number_in
 from mcp_tracer.model.values import Sequence as ValueSequence
 
 _STEP = re.compile(r"\.?([^.\[\]]+)|\[(\d+|\*|\"[^\"]*\"|'[^']*')\]")
@@ -76,13 +76,7 @@ def wanted(text: str, path: str | None) -> Wanted:
         return Wanted(text[1:-1], path=steps)
     if text in _WORDS:
         return Wanted(text, word=True, path=steps)
-    return Wanted(text, number=_number(text), path=steps)
-
-
-def _number(text: str) -> int | float | None:
-    if not NUMBER.fullmatch(text):
-        return None
-    return float(text) if "." in text else int(text)
+    return Wanted(text, number=number_in(text), path=steps)
 
 
 def steps_of(path: str) -> Path:

@@ -76,7 +76,7 @@ class SpoolReader:
         while taken.count < max_records and taken.payload_bytes < MAX_PAYLOAD_BYTES:
             step = self._step(at, taken, final, max_records)
             if step is None:
-                at = self._end_with_open_spans(at, taken) if final else at
+                at = self._end(at, taken) if final else at
                 break
             at = step
         if at.slot_offset == max(position.slot_offset, spool.HEADER_SIZE) and at.records == position.records:
@@ -105,7 +105,7 @@ class SpoolReader:
         if found is None:
             return None
         if isinstance(found, Gap):
-            taken.damaged += 1
+            taken.damaged += found.slots
             return SpoolPosition(found.next_offset, 0)
         if not found.complete and not bool(found.whole.all()):
             found = _until_torn(found)
@@ -113,15 +113,23 @@ class SpoolReader:
         if until > at.records:
             _take(found, at.records, until, taken)
         if found.complete and until >= len(found.records):
+            taken.damaged += found.torn and bool(found.whole.all())  # else that was counted with what isn't whole
             return SpoolPosition(found.next_offset, 0)
         return SpoolPosition(at.slot_offset, until) if until > at.records else None
 
-    def _end_with_open_spans(self, at: SpoolPosition, taken: _Taken) -> SpoolPosition:
-        """Take what the file's table of open spans still holds. It stands behind everything else: one slot past the file's end."""
+    def _end(self, at: SpoolPosition, taken: _Taken) -> SpoolPosition:
+        """Take what stands behind everything else: what the file's table of open spans still holds, and whether its end is missing.
+
+        The place behind that is one slot past the file's end.
+        """
         end = self._chunks.end
-        records, payloads = open_spans(self._descriptor, self._chunks.last_records(end))
-        if not len(records) or at.slot_offset > end:
+        if at.slot_offset > end:
             return at
+        records, payloads = open_spans(self._descriptor, self._chunks.last_records(end))
+        cut = self._chunks.is_cut()
+        if not len(records) and not cut:
+            return at
+        taken.damaged += cut
         taken.records.append(records)
         taken.payloads += payloads
         return SpoolPosition(end + spool.SLOT_SIZE, 0)

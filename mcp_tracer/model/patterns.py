@@ -29,7 +29,8 @@ TAGS: Final[dict[str, tuple[str, ...]]] = {
 class Finding:
     """One finding in one run. `subject` tells findings of a kind apart: the same one in another run has the same subject.
 
-    `count`: of queries, errors, calls, … as the sentence says. `span_ids` are evidence, the most telling first.
+    `count`: of queries, errors, calls, … as the sentence says. `span_ids` are evidence, the most telling first. `runs`: in how many it was
+    found, where findings of several are told as one.
     """
 
     kind: Kind
@@ -40,6 +41,7 @@ class Finding:
     count: int
     first_ns: int
     last_ns: int
+    runs: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,8 @@ class Run:
     """One execution of a traced program. `end_ns` is None while it runs; `state`: running, ended, killed (vanished without a run end).
 
     `stopped`: why tracing ended before the program did; `dropped` spans are missing then. `damaged`: parts of its recording that could not
-    be read, up to 1,365 records each. `expired`: spans that retention deleted; the last of what went with them ended at `expired_until_ns`.
+    be read, up to 1,365 records each. `may_lack`: calls of it may be in a part of the store that is damaged and left out of all answers.
+    `expired`: spans that retention deleted; the last of what went with them ended at `expired_until_ns`.
     """
 
     run_id: str
@@ -44,6 +45,7 @@ class Run:
     damaged: int = 0
     expired: int = 0
     expired_until_ns: int = 0
+    may_lack: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,4 +57,7 @@ RECORD = np.dtype(
     ]
 )
 
+CHECKS = np.dtype([("records", "<u4"), ("payload_bytes", "<u4"), ("payload", "<u4")])
+CHECK_GROUPS = 16
+
 OPEN_SPAN = np.dtype([("record", RECORD), ("payload", "V144")])

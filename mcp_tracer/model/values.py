@@ -9,7 +9,7 @@ from typing import Any, Final, TypeAlias, cast
 import msgspec
 
 Value: TypeAlias = Any
-NUMBER: Final = re.compile(r"-?\d{1,300}(?:\.\d{1,17})?")  # text that may also be meant as a number
+_NUMBER: Final = re.compile(r"-?\d{1,300}(?:\.\d{1,17})?(?:[eE][+-]?\d{1,3})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +107,18 @@ _decoder = msgspec.msgpack.Decoder(ext_hook=_ext, strict=False)
 def decode(data: bytes | memoryview) -> Value:
     """Decode one captured value. Raises msgspec.DecodeError where the bytes are damaged."""
     return _decoder.decode(data)
+
+
+def number_in(text: str) -> int | float | None:
+    """The number that a text may also be meant as, such as `42`, `0.5` or `1e-07`."""
+    if not _NUMBER.fullmatch(text):
+        return None
+    return float(text) if any(mark in text for mark in ".eE") else int(text)
+
+
+def decimals(number: float) -> str:
+    """A number as it is written here: whole ones without a point."""
+    return str(int(number)) if isinstance(number, float) and number.is_integer() else str(number)
 
 
 def preview(value: Value, limit: int = 80) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 from pydantic.alias_generators import to_camel
 
 from mcp_tracer.settings.file import Flag
@@ -14,11 +15,33 @@ from mcp_tracer.settings.file import Flag
 if TYPE_CHECKING:
     from mcp_tracer.service.context import Call
 
+_PRINTED_ID: Final = re.compile(r"#[0-9a-f]{6,32}")
+_IDS: Final = ("span_id", "trace_id", "run", "before", "after")
+
 
 class Params(BaseModel):
-    """Base of parameter models: unknown names are errors, snake_case and camelCase are both taken."""
+    """Base of parameter models: unknown names are errors, snake_case and camelCase are both taken.
+
+    Numbers may come as text ("5"), truth as text or 0 and 1, as addresses and some clients write them; truth is no number. An id may come
+    with the # that it is printed with.
+    """
 
     model_config = ConfigDict(extra="forbid", alias_generator=to_camel, populate_by_name=True, str_strip_whitespace=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _refuse_truth_for_a_number(cls, given: Any, about: ValidationInfo) -> Any:
+        if isinstance(given, bool) and about.field_name is not None:
+            annotation = cls.model_fields[about.field_name].annotation
+            if {annotation, *get_args(annotation)}.intersection((int, float)):
+                raise ValueError(f"{about.field_name} = {str(given).lower()}: give a number.")
+        return given
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _take_ids_as_printed(cls, given: Any, about: ValidationInfo) -> Any:
+        is_one = about.field_name in _IDS and isinstance(given, str) and _PRINTED_ID.fullmatch(given.strip())
+        return given.strip()[1:] if is_one else given
 
 
 class Result(BaseModel):

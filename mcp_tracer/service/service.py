@@ -123,8 +123,8 @@ def _sentence(model: type[Params], problem: Any) -> str:
         known = ", ".join(model.model_fields)
         return f"unknown parameter {name!r}: " + (f"did you mean {near[0]!r}?" if near else f"there are: {known}.")
     if problem["type"] == "missing":
-        field = next((f for key, f in model.model_fields.items() if name in (key, f.alias)), None)
-        return f"parameter {name!r} is missing" + (f": {field.description}" if field and field.description else ".")
+        key, field = next(((key, f) for key, f in model.model_fields.items() if name in (key, f.alias)), (name, None))
+        return f"parameter {key!r} is missing" + (f": {field.description}" if field and field.description else ".")
     if problem["type"] == "value_error":
         return str(problem["ctx"]["error"])
     message = problem["msg"][0].lower() + problem["msg"][1:]

@@ -152,7 +152,10 @@ class SpanStore(Protocol):
     async def findings(
         self, run_id: str | None = None, kind: str | None = None, limit: int = 20, cursor: str | None = None
     ) -> Page[Finding]:
-        """What was found, the last first, with the exact total. Findings go with the recordings that they are about."""
+        """What was found, the last first, with the exact total: in one run, or the newest of each finding of all runs.
+
+        Findings go with the recordings that they are about.
+        """
         ...
 
     async def size(self) -> tuple[int, int]:

@@ -57,6 +57,14 @@ def test_calls_stand_at_the_line_of_their_expression_as_what_was_called() -> Non
     assert [(one.name, one.spans) for one in made.elsewhere] == [("log", (other,))]
 
 
+def test_an_expression_gives_its_own_value_where_what_ran_inside_is_no_call_of_its_name() -> None:
+    inner = {"next": "generator", "max": "function", "price": "generator"}
+    sites = [span(4 + n, name, n, 1, parent=1, depth=1, kind="call") for n, name in enumerate(inner)]
+    ran = [span(20 + n, "price", n, 9, parent=4 + n, depth=2, kind=kind) for n, kind in enumerate(inner.values())]
+    called = [one for line in total(2, [*sites, *ran]).lines for one in line.called] + list(total(2, [*sites, *ran]).elsewhere)
+    assert sorted(one.spans[0].span_id for one in called) == sorted(site.span_id for site in sites)
+
+
 def test_an_exception_is_at_the_line_where_it_left_this_call() -> None:
     error = RaisedError("ValueError", "no", (("src/shop.py", 4, "total"), ("src/shop.py", 30, "price")))
     failed = span(1, "total", 0, 9, values=Values(error=error))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -76,11 +78,16 @@ def test_an_n_plus_one_through_a_function_and_call_sites_names_the_loop() -> Non
     assert one.sentence.startswith("orders (src/shop.py:7) sent SELECT")
 
 
+def repeated(text: str, first: int = 2) -> list[Span]:
+    return [query(number, 1, text) for number in range(first, first + 20)]
+
+
 def test_different_statements_and_different_calls_are_no_n_plus_one() -> None:
     tables = [query(number, 1, f"SELECT * FROM t{chr(97 + number)}") for number in range(2, 22)]
     assert found([call(1, "report", length=100), *tables], "") == []
-    pages = [query(number, 1, f"SELECT * FROM item ORDER BY id LIMIT 20 OFFSET {20 * number}") for number in range(2, 22)]
-    assert found([call(1, "report", length=100), *pages], "") == []
+    assert found([call(1, "report", length=100), *repeated("SELECT * FROM item ORDER BY id LIMIT 20 OFFSET 20")], "") == []
+    assert found([call(1, "report", length=100), *repeated("select * from item where id > ? order by id limit ?")], "") == []
+    assert found([call(1, "save", length=100), *repeated("BEGIN IMMEDIATE"), *repeated("COMMIT", 40)], "") == []
     apart = [one for number in range(1, 40, 2) for one in (call(number, "page"), query(number + 1, number))]
     assert found(apart, "") == []
 
@@ -119,6 +126,20 @@ def test_failing_again_with_the_same_arguments_is_a_retry_storm() -> None:
     assert len(found(attempts([7] * 3), "retry-storm", replace(LIMITS, retries=3))) == 1
 
 
+def polled(outcomes: str) -> list[Span]:
+    """Attempts in order of time, x failed."""
+    tries = [call(at + 2, "poll", 1, 1, at, error="OSError" if one == "x" else None) for at, one in enumerate(outcomes)]
+    return [call(1, "consume", length=100), *(replace(one, values=Values(params={"queue": "q"})) for one in tries)]
+
+
+def test_failures_between_successes_are_no_retry_storm_and_a_success_after_one_is_told() -> None:
+    assert found(polled("..x..xx...xxx..x"), "") == []
+    (one,) = found(polled("x..xxxx.x"), "retry-storm")
+    assert "called poll (src/shop.py:7) 4 times with the same arguments in one call, and each failed (OSError), within 3 ms" in one.sentence
+    assert one.sentence.endswith(": the next succeeded; pause longer between attempts, or find what they wait for.")
+    assert one.span_ids[:2] == (f"{1:016x}", f"{5:016x}")
+
+
 def deep(names: list[str], error: str | None = None) -> list[Span]:
     """A chain of calls."""
     calls = [call(at + 1, name, at or None, at, at, 1000 - at) for at, name in enumerate(names)]
@@ -136,6 +157,7 @@ def test_recursion_down_to_the_recorded_depth_is_told() -> None:
     assert one.sentence.endswith(": check what ends the recursion.")
     assert found(deep(["main", *["walk"] * 51]), "", replace(LIMITS, deepest=60)) == []
     (one,) = found(deep(["even", "odd"] * 30), "unbounded-recursion")
+    assert one.span_ids == (f"{1:016x}", f"{60:016x}")
     assert one.sentence.startswith("even (src/shop.py:7), odd (src/shop.py:7) called each other")
     assert found(deep([f"layer{number}" for number in range(60)]), "") == []
 
@@ -167,7 +189,8 @@ def priced(results: list[object], params: dict[str, object] | None = None, kind:
 
 def test_the_same_result_again_and_again_is_a_repeated_pure_call() -> None:
     (one,) = found(priced([12.5] * 30), "repeated-pure-call")
-    assert one.sentence == 'price(sku="A") was computed 30 times with the same result in one trace, 30 ms in all: keep the result.'
+    times = "30 times with the same result in one trace, 30 ms in all"
+    assert one.sentence == f'price(sku="A") was computed {times}: keep the result, if it does nothing else.'
     assert found(priced([12.5] * 30), "", replace(LIMITS, repeats=31)) == []
     assert found(priced([12.5] * 30), "", replace(LIMITS, repeats_ns=31 * MS)) == []
 
@@ -208,6 +231,25 @@ def test_a_median_above_nearly_all_calls_before_is_a_regression() -> None:
 )
 def test_noise_is_no_regression(before: FunctionStats, after: FunctionStats) -> None:
     assert list(regressions([before], [after], LIMITS)) == []
+
+
+def measured(name: str, durations: Sequence[float]) -> FunctionStats:
+    """Statistics of calls that took so many ns."""
+    whole = sorted(map(round, durations))
+    at = [whole[min(len(whole) - 1, int(share * len(whole)))] for share in (0.5, 0.95, 0.99)]
+    return FunctionStats("a.py", name, 3, "function", len(whole), 0, sum(whole), 0, whole[0], whole[-1], *at)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_among_many_functions_of_which_each_varies_a_lot_only_what_became_slower_is_told(seed: int) -> None:
+    varying = random.Random(seed)
+
+    def run(slower: float) -> list[FunctionStats]:
+        found = [measured(f"f{n}", [varying.lognormvariate(14, 2.5) for _ in range(10 + n % 10)]) for n in range(1000)]
+        return [*found, measured("slow", [20 * MS * slower * varying.uniform(0.9, 1.1) for _ in range(12)])]
+
+    assert [now.function for now, _ in regressions(run(1), run(3), LIMITS)] == ["slow"]
+    assert list(regressions(run(1), run(1), LIMITS)) == []
 
 
 def test_statements_are_alike_without_their_literals() -> None:

@@ -124,6 +124,7 @@ def test_truncation_costs_only_what_is_behind_it(tmp_path_factory: pytest.TempPa
 def test_corruption_costs_at_most_its_chunk(tmp_path_factory: pytest.TempPathFactory, seed: int) -> None:
     rng = random.Random(seed)
     builder = program(400)
+    builder.end()
     raw = bytearray(builder.to_bytes(seal_last=True, per_chunk=50))
     hit = rng.randrange((len(raw) - spool.HEADER_SIZE) // spool.SLOT_SIZE)
     at = spool.HEADER_SIZE + hit * spool.SLOT_SIZE + rng.choice((rng.randrange(32), rng.randrange(spool.SLOT_SIZE - 16)))
@@ -144,7 +145,43 @@ def test_a_damaged_chunk_in_the_middle_is_passed_over_while_its_writer_lives(tmp
     path.write_bytes(bytes(raw))
     batches = everything(path)
     assert sum(batch.damaged for batch in batches) == 1
-    assert len(seqs(batches)) == 80
+    assert len(seqs(batches)) == 98  # two records are a sixteenth of a chunk of twenty
+
+
+@given(st.integers(0, 2**32), st.sampled_from([1, 2, 48, 500, 5_000, 70_000]))
+@settings(max_examples=150, deadline=None)
+def test_damage_costs_a_part_of_a_chunk_and_nothing_is_made_up(tmp_path_factory: pytest.TempPathFactory, seed: int, harm: int) -> None:
+    rng = random.Random(seed)
+    builder = program(900, rng.choice((0, 40, 120)))
+    builder.end()
+    raw = bytearray(builder.to_bytes(seal_last=True, per_chunk=rng.choice((10, 150, None))))
+    at = rng.randrange(spool.HEADER_SIZE, len(raw))
+    harm = min(harm, len(raw) - at)
+    raw[at : at + harm] = bytes(harm) if rng.random() < 0.3 else rng.randbytes(harm)
+    path = tmp_path_factory.mktemp("d") / "a.spool"
+    path.write_bytes(bytes(raw))
+    batches = everything(path, final=True)
+    there = {item for item in builder.items if item[0][40] == spool.KIND_SPAN}
+    found = [(record.tobytes(), payload) for batch in batches for record, payload in zip(batch.records, batch.payloads, strict=True)]
+    assert there.issuperset(found) and len(found) == len(set(found))
+    assert len(found) == 900 or sum(batch.damaged for batch in batches) > 0
+
+
+@pytest.mark.parametrize("checked", [True, False])
+@pytest.mark.parametrize("part", ["record", "payload"])
+def test_one_damaged_record_costs_a_sixteenth_of_its_chunk(tmp_path: Path, part: str, checked: bool) -> None:
+    """What comes behind it, too, is found in its place. A chunk of a writer that makes no table of checks is lost."""
+    items = program(320).items
+    raw = bytearray(SpoolBuilder().header() + chunk(items[:3], True) + chunk(items[3:], True, checked))
+    at = spool.HEADER_SIZE + spool.SLOT_SIZE + spool.CHUNK_HEADER_SIZE + 105 * spool.RECORD_SIZE + 9
+    at = at if part == "record" else raw.index(sections(R="x" * 40 + "106"))
+    raw[at] ^= 4
+    path = tmp_path / "a.spool"
+    path.write_bytes(bytes(raw))
+    batches = everything(path, final=True)
+    assert seqs(batches) == ([*range(1, 101), *range(121, 321)] if checked else [])
+    assert sum(batch.damaged for batch in batches) == 1
+    assert not checked or batches[0].payloads[100] == sections(R="x" * 40 + "121")
 
 
 def test_a_chunk_that_is_only_half_written_is_waited_for(tmp_path: Path) -> None:
@@ -157,6 +194,57 @@ def test_a_chunk_that_is_only_half_written_is_waited_for(tmp_path: Path) -> None
     second = everything(path, start=first[-1].end)
     assert sum(batch.damaged for batch in first + second) == 0
     assert seqs(first + second) == list(range(1, 101))
+
+
+def damaged(path: Path, raw: bytes) -> tuple[int, int]:
+    """(spans, damaged parts) of a file with these bytes whose writer is gone; taken as it was written, then as it was left."""
+    path.write_bytes(raw)
+    before = everything(path)
+    after = everything(path, final=True, start=before[-1].end if before else None)
+    assert everything(path, final=True, start=(before + after)[-1].end) == []
+    assert sum(batch.damaged for batch in before) == 0
+    return len(seqs(before + after)), sum(batch.damaged for batch in after)
+
+
+@pytest.mark.parametrize("payload_bytes", [0, 40])
+@pytest.mark.parametrize("missing", [1, 100, 20_000, spool.SLOT_SIZE - 40, spool.SLOT_SIZE - 8, spool.SLOT_SIZE])
+def test_a_file_that_was_cut_off_lacks_something(tmp_path: Path, missing: int, payload_bytes: int) -> None:
+    builder = program(200, payload_bytes)
+    builder.end()
+    raw = builder.to_bytes(seal_last=True, per_chunk=60)
+    assert damaged(tmp_path / "a.spool", raw) == (200, 0)
+    assert damaged(tmp_path / "b.spool", raw[:-missing]) == (177, 1)
+
+
+@pytest.mark.parametrize("there", [0, 1, 10])
+def test_an_open_chunk_that_lost_records_that_count_lacks_something(tmp_path: Path, there: int) -> None:
+    """Calls without values leave nothing at the chunk's end: what is there looks whole."""
+    builder = SpoolBuilder()
+    for seq in range(1, 20):
+        builder.span(seq=seq, trace=1, fn=1)
+    raw = builder.to_bytes(per_chunk=10)
+    length = spool.HEADER_SIZE + spool.SLOT_SIZE + spool.CHUNK_HEADER_SIZE + there * spool.RECORD_SIZE
+    assert damaged(tmp_path / "a.spool", raw[:length]) == (9 + there, int(there < 10))
+    assert damaged(tmp_path / "b.spool", raw) == (19, 0)
+
+
+@pytest.mark.parametrize("spare", [b"", bytes(spool.SLOT_SIZE), bytes(8 * spool.SLOT_SIZE)])
+def test_what_a_killed_program_leaves_is_no_damage(tmp_path: Path, spare: bytes) -> None:
+    """The last chunk is open; behind a sealed one there is the room that is kept for the run's end."""
+    builder = program(200)
+    assert damaged(tmp_path / "a.spool", builder.to_bytes(per_chunk=60) + spare) == (200, 0)
+    if spare:
+        assert damaged(tmp_path / "b.spool", builder.to_bytes(per_chunk=60, seal_last=True) + spare) == (200, 0)
+
+
+def test_slots_that_are_gone_are_counted_one_by_one(tmp_path: Path) -> None:
+    raw = bytearray(program(200).to_bytes(per_chunk=20))
+    start = spool.HEADER_SIZE + 2 * spool.SLOT_SIZE
+    raw[start : start + 3 * spool.SLOT_SIZE] = bytes(3 * spool.SLOT_SIZE)
+    path = tmp_path / "a.spool"
+    path.write_bytes(bytes(raw))
+    batches = everything(path, final=True)
+    assert (len(seqs(batches)), sum(batch.damaged for batch in batches)) == (140, 3)
 
 
 def test_preallocated_slots_are_no_damage(tmp_path: Path) -> None:

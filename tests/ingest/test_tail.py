@@ -89,6 +89,19 @@ async def test_a_killed_program_keeps_its_open_spans(tmp_path: Path) -> None:
     assert (unfinished.duration_ns, unfinished.start_ns) == (8_997, builder.origin_wall_ns + 3)  # until it was last heard of
 
 
+@pytest.mark.parametrize("missing", [1, 65_536])
+async def test_a_run_whose_file_was_cut_off_lacks_something(tmp_path: Path, missing: int) -> None:
+    store = SqliteSpanStore(tmp_path / "traces")
+    builder = program(100, pid=2**22 - 1)
+    builder.end(at=99)
+    path = builder.write(tmp_path / "spool", seal_last=True, per_chunk=40)
+    path.write_bytes(path.read_bytes()[:-missing])
+    await ingester_of(tmp_path, store).catch_up()
+    run = await store.run("last")
+    assert (run.state, run.spans, run.damaged) == ("killed", 77, 1)
+    assert not path.exists()
+
+
 async def test_a_foreign_file_is_moved_aside_and_blocks_nothing(tmp_path: Path) -> None:
     store = SqliteSpanStore(tmp_path / "traces")
     (tmp_path / "spool").mkdir()

@@ -17,11 +17,13 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parents[1])]
 
 from suites import attempts, reporting  # noqa: E402
+from suites.trial import Way  # noqa: E402
 from suites_javascript.further import FURTHER  # noqa: E402
-from suites_javascript.packages import NAMED, UNNAMED  # noqa: E402
-from suites_javascript.place import prepare  # noqa: E402
+from suites_javascript.packages import NAMED, UNNAMED, Suite  # noqa: E402
+from suites_javascript.place import NodePlace, prepare  # noqa: E402
 
 WAYS = "in_place:1235,on_load:1235,in_place+:2,on_load+:25"
+TITLE = "npm packages' own test suites, traced"
 
 
 def main() -> int:
@@ -33,12 +35,18 @@ def main() -> int:
     if unknown:
         sys.exit(f"Not in the table: {', '.join(sorted(unknown))}")
     asked.cache.mkdir(parents=True, exist_ok=True)
-    results = [
-        attempts.attempt(suite, lambda suite: prepare(suite, asked.cache, asked.node, asked.clones), asked.ways, asked.settings)
-        for suite in suites
-    ]
-    if asked.write:
-        print(f"written: {reporting.write(results, table, 'suites_javascript', 'npm packages’ own test suites, traced')}")
+
+    def place(suite: Suite) -> NodePlace:
+        return prepare(suite, asked.cache, asked.node, asked.clones)
+
+    def seen(result: reporting.Result) -> None:  # at once: a command that is broken off has told what it saw until then
+        if asked.write:
+            reporting.write([result], table, "suites_javascript", TITLE)
+
+    def ways(suite: Suite) -> list[Way]:
+        return [way for way in asked.ways if way.style in suite.styles]
+
+    results = [attempts.attempt(suite, place, ways(suite), asked.settings, seen) for suite in suites]
     bad = [result.title for result in results if not result.good]
     print(f"{len(results) - len(bad)} of {len(results)} suites give the same" + (f"; not so: {', '.join(bad)}" if bad else ""))
     return 1 if bad else 0

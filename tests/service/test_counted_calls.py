@@ -73,6 +73,8 @@ async def test_a_runs_flame_graph_sums_its_traces(house: House) -> None:
     assert answer.text.startswith("run ") and "all traces summed by call path" in answer.text
     with pytest.raises(UserError, match='format="flamegraph"'):
         await house.ask("get_flow", run="last", format="timeline")
+    with pytest.raises(UserError, match="trace_id and run cannot both"):
+        await house.ask("get_flow", run="last", trace_id="last")
 
 
 async def test_words_for_runs_may_be_joined_in_any_way(house: House) -> None:

@@ -198,6 +198,11 @@ async def test_only_some_lines(house: House) -> None:
     good, _ = await calls(house, "total")
     lines = (await house.ask("inspect_span", span_id=good, lines="12-13")).result.lines
     assert [line.number for line in lines] == [12, 13]
+    elsewhere = await house.ask("inspect_span", span_id=good, lines="12-12")
+    assert "discount" not in elsewhere.text.split("\n", 2)[2]  # line 13 calls it
+    for none in ("20-12", "99-100", "1-3"):
+        with pytest.raises(UserError, match="shows nothing: the call lies in lines"):
+            await house.ask("inspect_span", span_id=good, lines=none)
 
 
 async def test_sources_go_with_the_recordings_that_name_them(house: House) -> None:

@@ -83,3 +83,30 @@ async def test_answers_of_a_damaged_store_say_what_they_lack_and_new_runs_are_ta
         assert (await house.ask("get_stats", file="shop.py")).result.functions
         assert "damaged" not in (await house.ask("get_config")).text
         assert (await house.ask("get_status")).result.damaged
+
+
+async def test_a_run_in_a_damaged_part_of_the_store_is_not_said_to_have_called_nothing(tmp_path: Path) -> None:
+    """At once: the answer that finds the damage says so, too."""
+    (tmp_path / "shop.py").write_bytes(SHOP)
+    (tmp_path / "main.py").write_bytes(MAIN)
+    project = Project(tmp_path)
+    initialise(project)
+    async with open_service(project, ingest=False) as service:
+        house = House(project, service)
+        await house.ask("instrument", paths=["shop.py"], level=2)
+        subprocess.run([sys.executable, "main.py"], cwd=tmp_path, check=True, timeout=60)
+        (lost,) = (await house.ask("list_runs")).result.runs
+    (newest,) = project.traces_dir.glob("seg*.db")
+    newest.write_bytes(b"\0garbage" * 4096)
+    async with open_service(project, ingest=False) as service:
+        house = House(project, service)
+        subprocess.run([sys.executable, "main.py"], cwd=tmp_path, check=True, timeout=60)
+        answer = await house.ask("compare")
+        assert {(row.before, row.after) for row in answer.result.calls} <= {
+            ("none recorded (calls may be missing)", "×1"), ("none recorded (calls may be missing)", "×2"),
+        }  # fmt: skip
+        assert len(answer.result.calls) > 2 and answer.result.lacking == ["before"]
+        assert f"Calls of run {lost.run_id} may be missing: they may be in the damaged part of the store." in answer.result.notes
+        runs = await house.ask("list_runs")
+        assert [run.may_lack for run in runs.result.runs] == [False, True]
+        assert runs.text.splitlines()[1].count("calls may be in the damaged part of the store") == 1

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 import pytest
+from pydantic.alias_generators import to_camel
 from shop_house import House
 
 from mcp_tracer.model.errors import UserError
@@ -32,6 +33,31 @@ async def test_what_nothing_can_match_is_refused_with_what_to_write(
         await traced.ask(name, **question)
 
 
+async def test_truth_is_no_number(traced: House) -> None:
+    numbers = 0
+    for name, operation in traced.service.operations.items():
+        for field, about in operation.params.model_fields.items():
+            kinds = {about.annotation, *get_args(about.annotation)}
+            if not kinds & {int, float}:
+                continue
+            numbers += 1
+            assert bool not in kinds  # else it would mean two things
+            for given, alias in ((True, field), (False, to_camel(field))):
+                with pytest.raises(UserError, match=f"{field} = {str(given).lower()}: give a number"):
+                    await traced.ask(name, **{alias: given})
+    assert numbers > 20
+
+
+async def test_numbers_and_truth_may_be_written_as_text_or_digits(traced: House) -> None:
+    for limit in ("1", 1.0, " 1 "):
+        assert len((await traced.ask("search_traces", limit=limit)).result.spans) == 1
+    for truth in (1, "1", "true"):
+        assert (await traced.ask("search_traces", has_error=truth)).result.spans == []
+    for wrong in ({"limit": "many"}, {"limit": 1.5}, {"limit": [1]}, {"has_error": 2}, {"has_error": "some"}):
+        with pytest.raises(UserError, match=r"should be a valid|unable to"):
+            await traced.ask("search_traces", **wrong)
+
+
 async def test_every_kind_that_was_recorded_is_known(traced: House) -> None:
     recorded = {row[0] for row in (await traced.ask("query_sql", sql="SELECT DISTINCT kind FROM spans")).result.rows}
     assert recorded and recorded <= set(KINDS)
@@ -52,3 +78,15 @@ async def test_the_beginning_of_an_id_that_is_too_short_is_told_from_an_unknown_
 async def test_a_filter_that_leaves_no_call_says_so(traced: House) -> None:
     text = (await traced.service.call("get_trace", {"name": "zzz", "min_duration": 1000}, Caller("claude-code", "2.1", "mcp"))).text
     assert "No call of this trace has 'zzz' in its function, file or SQL and took 1000 ms or more: leave that out" in text
+
+
+async def test_an_id_may_come_as_it_is_printed(traced: House) -> None:
+    span = (await traced.ask("search_traces", limit=1)).result.spans[0]
+    shown = await traced.ask("get_trace", span_id=f"#{span.span_id}", trace_id=f" #{span.trace_id[:8]}")
+    assert shown.result.spans[0].span_id == span.span_id
+    assert (await traced.ask("find_value", value="#abcdef0")).text.startswith("#abcdef0 was not recorded")  # a colour, for one
+
+
+async def test_a_missing_parameter_is_named_as_it_is_written(traced: House) -> None:
+    with pytest.raises(UserError, match="parameter 'span_id' is missing: Span id"):
+        await traced.ask("inspect_span")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from mcp_tracer.model.errors import Unavailable, UserError
 from mcp_tracer.model.query import SpanQuery
 from mcp_tracer.model.sql import SqlQuery
 from mcp_tracer.storage.sqlite import SqliteSpanStore
+from mcp_tracer.storage.sqlite.columns import decompress
 from mcp_tracer.storage.sqlite.writer import Limits
 from tests.spool_builder import SpoolBuilder, sections
 from tests.storage.test_sqlite_store import batches_of, filled, program
@@ -54,8 +56,6 @@ def emptied(path: Path) -> None:
 
 def blob(path: Path) -> None:
     """SQLite finds nothing wrong: only what is compressed is damaged."""
-    import sqlite3
-
     with sqlite3.connect(path) as db:
         db.execute("UPDATE payload SET z = zeroblob(length(z))")
         db.execute("UPDATE frame SET dur = zeroblob(length(dur))")
@@ -144,6 +144,7 @@ async def test_what_a_damaged_newest_segment_had_of_a_running_program_is_taken_i
         await store.append([batch])
     await store.finish(builder.name, killed=False)
     assert [one.calls for one in await store.function_stats()] == [900]
+    assert await may_lack(store) == []
     await store.aclose()
 
 
@@ -194,6 +195,43 @@ async def test_without_its_catalog_a_store_says_what_to_do_and_that_helps(tmp_pa
     assert [run.spans for run in (await store.runs()).rows] == [5]
 
 
+@pytest.mark.parametrize("compress", [False, True])
+@pytest.mark.parametrize("sealed", [False, True])
+async def test_a_byte_of_a_value_that_changed_is_noticed(tmp_path: Path, compress: bool, sealed: bool) -> None:
+    """Values that are not compressed stand in the file as they are, and have a checksum as others have."""
+    store = await filled(tmp_path, program(1, 400), program(2, 5, at=10**13), limits=LIMITS, compress=compress)
+    if sealed:
+        await store.seal()
+    await store.aclose()
+    (path,) = (tmp_path / "traces").glob("seg00001*.db")
+    with sqlite3.connect(path) as db:
+        id_, block = db.execute("SELECT id, z FROM payload ORDER BY id").fetchone()
+        assert (b"key 7" in block) is not compress
+        at = block.index(b"key 7") + 4 if not compress else len(block) // 2
+        db.execute("UPDATE payload SET z=? WHERE id=?", (block[:at] + bytes((block[at] ^ 1,)) + block[at + 1 :], id_))
+    db.close()
+    store = SqliteSpanStore(tmp_path / "traces", limits=LIMITS)
+    found = (await store.search(SpanQuery(limit=2000))).rows
+    assert {span.run_id for span in found} == {"02" * 16}
+    assert len(await store.lacking()) == 1
+    await store.aclose()
+
+
+async def test_values_that_early_versions_stored_without_a_checksum_are_read(tmp_path: Path) -> None:
+    store = await filled(tmp_path, program(1, 30), compress=False)
+    whole = (await store.search(SpanQuery(limit=2000))).rows
+    await store.aclose()
+    (path,) = (tmp_path / "traces").glob("seg00001*.db")
+    with sqlite3.connect(path) as db:
+        for id_, block in db.execute("SELECT id, z FROM payload").fetchall():
+            db.execute("UPDATE payload SET codec=0, z=? WHERE id=?", (decompress(block), id_))
+    db.close()
+    store = SqliteSpanStore(tmp_path / "traces")
+    assert (await store.search(SpanQuery(limit=2000))).rows == whole
+    assert await store.lacking() == ()
+    await store.aclose()
+
+
 async def test_a_copy_of_the_catalog_brings_everything_back(tmp_path: Path) -> None:
     folder = await three(tmp_path, sealed=True)
     copy = (folder / "catalog.db").read_bytes()
@@ -203,3 +241,52 @@ async def test_a_copy_of_the_catalog_brings_everything_back(tmp_path: Path) -> N
         await store.runs()
     (folder / "catalog.db").write_bytes(copy)
     assert len((await store.runs()).rows) == 3
+
+
+async def taken_in_turn(tmp_path: Path) -> Path:
+    """A closed store in which the first two runs have a segment each, ended with it, and the third takes spans."""
+    store = SqliteSpanStore(tmp_path / "traces", limits=LIMITS)
+    for builder in (large(1), large(2), program(3, 5, at=10**13)):
+        builder.end(at=10**9)
+        for batch in batches_of(builder, tmp_path):
+            await store.append([batch])
+        await store.finish(builder.name, killed=False)
+    await store.aclose()
+    return tmp_path / "traces"
+
+
+async def may_lack(store: SqliteSpanStore) -> list[int]:
+    """The runs of which calls may be in what is left out."""
+    await ANSWERS["slow"](store)
+    return sorted(int(run.run_id[:2], 16) for run in (await store.runs()).rows if run.may_lack)
+
+
+@pytest.mark.parametrize(("number", "lacking"), [(1, [1]), (2, [1, 2]), (3, [2, 3])])
+async def test_runs_that_may_have_calls_in_a_damaged_segment_are_told_from_others(tmp_path: Path, number: int, lacking: list[int]) -> None:
+    """A run is finished after its last call: by then the next segment may have begun."""
+    folder = await taken_in_turn(tmp_path)
+    store = SqliteSpanStore(folder, limits=LIMITS)
+    assert await may_lack(store) == []
+    await store.aclose()
+    (damaged,) = folder.glob(f"seg0000{number}*.db")
+    header(damaged)
+    store = SqliteSpanStore(folder, limits=LIMITS)
+    assert await may_lack(store) == lacking
+    await store.append(batches_of(program(4, 30, at=10**14), tmp_path))
+    assert await may_lack(store) == lacking
+    damaged.with_name(damaged.name + ".damaged").unlink()
+    assert await may_lack(store) == []
+    await store.aclose()
+
+
+async def test_of_segments_of_early_versions_it_is_not_known_which_runs_were_later(tmp_path: Path) -> None:
+    folder = await taken_in_turn(tmp_path)
+    for path in folder.glob("seg*.db"):
+        with sqlite3.connect(path) as db:
+            db.execute("DELETE FROM meta WHERE key<>'created_ns'")
+        db.close()
+    (damaged,) = folder.glob("seg00001*.db")
+    header(damaged)
+    store = SqliteSpanStore(folder, limits=LIMITS)
+    assert await may_lack(store) == [1, 2, 3]
+    await store.aclose()

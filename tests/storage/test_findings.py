@@ -86,14 +86,26 @@ async def test_findings_survive_and_are_replaced_only_by_more(tmp_path: Path) ->
     assert await store.keep_findings([replace(FOUND, count=3, sentence="fewer"), again], place="there") == ()
     await store.aclose()
     store = SqliteSpanStore(tmp_path / "traces")
-    assert (await store.findings()).rows == (again, FOUND)
+    assert (await store.findings()).rows == (replace(again, runs=2),)
     await store.keep_findings([replace(FOUND, count=20, sentence="more", first_ns=START - 1)])
     page = await store.findings(run_id="01" * 16)
     assert (page.rows, page.total) == ((replace(FOUND, count=20, sentence="more", first_ns=START - 1),), 1)
     assert await store.looked() == Looked("there", frozenset(["01" * 16]))
-    page = await store.findings(limit=1)
-    assert (page.total, (await store.findings(limit=1, cursor=page.cursor)).rows[0].run_id) == (2, "01" * 16)
     assert (await store.findings(kind="retry-storm")).rows == ()
+
+
+async def test_of_all_runs_the_newest_of_each_finding_is_listed_whatever_is_found_meanwhile(tmp_path: Path) -> None:
+    store = await filled(tmp_path, program(1, 3), program(2, 3))
+    others = [replace(FOUND, subject=f"subject {number}") for number in range(5)]
+    await store.keep_findings([*others, replace(others[0], run_id="02" * 16)])
+    page = await store.findings(limit=2)
+    seen = [*page.rows]
+    while page.cursor is not None:
+        await store.keep_findings([replace(one, run_id="02" * 16) for one in others])
+        page = await store.findings(limit=2, cursor=page.cursor)
+        seen += page.rows
+    assert [(one.subject, one.runs) for one in seen] == [(f"subject {number}", 2 if number == 0 else 1) for number in (0, 4, 3, 2, 1)]
+    assert page.total == 5
 
 
 async def test_findings_go_with_the_recordings_that_they_are_about(tmp_path: Path) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mcp_tracer.model.values import decimals
 from mcp_tracer.storage.sqlite.grams import PIECE
-from mcp_tracer.storage.sqlite.matching import fold, needles
+from mcp_tracer.storage.sqlite.matching import fold, needles, says
 
 LETTERS = "abKkßẞÖöΣςσİıIi\u212a\u212bÅåéÉÇ日本ДдǅǄǆ\ufffd 7"
 texts = st.text(st.sampled_from(LETTERS) | st.characters(exclude_categories=["Cs"]), max_size=12)
@@ -27,6 +29,12 @@ def test_texts_beyond_ascii_are_long_enough_for_the_index(text: str) -> None:
     found = needles(text)
     assert len(found) <= 8
     assert all(len(needle) >= PIECE for needle in found)
+
+
+@pytest.mark.parametrize("sought", ["1e-07", "1E-7", "0.0000001"])
+def test_a_number_is_found_however_it_is_written(sought: str) -> None:
+    assert msgspec.msgpack.encode(1e-07).lower() in needles(sought)
+    assert says(fold(sought), [], [decimals(1e-07)]) == ("e" in fold(sought))
 
 
 def test_a_number_is_sought_as_text_and_in_its_binary_forms() -> None:

@@ -50,7 +50,7 @@ class MermaidSequence:
             yield f"  {line}\n"
         missing = self._seen - len(spans)
         if missing:
-            yield f"  Note over caller: {counted(missing, 'inner call')} not drawn\n"
+            yield f"  Note over caller: {counted(missing, 'call')} not drawn: later ones, or further in; loops may have more turns\n"
 
     def _level(self, siblings: list[Node], above: str) -> Iterator[str]:
         """Lines of siblings and everything below. Repeated calls are a loop. The stack holds folds to draw, and lines that follow them."""

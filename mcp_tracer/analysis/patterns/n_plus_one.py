@@ -15,8 +15,10 @@ from mcp_tracer.model.patterns import Finding, Thresholds
 
 LEVELS: Final = 3
 MOST_DECODED: Final = 500
-_PAGES: Final = re.compile(r"\boffset\b", re.IGNORECASE)
-"""A loop over pages of one list asks for what it needs."""
+_PAGES: Final = re.compile(r"\boffset\b|[<>]=?\s*[?:%$@].*\border\s+by\b.*\b(?:limit|fetch)\b", re.IGNORECASE)
+"""A loop over pages of one list, by number or by the last key seen, asks for what it needs."""
+_BRACKETS: Final = ("BEGIN", "START", "COMMIT", "END", "ROLLBACK", "SAVEPOINT", "RELEASE")
+"""What begins and ends transactions can't be sent together."""
 _READS: Final = "fetch them with one query"
 _ADVICE: Final = {
     **dict.fromkeys(("SELECT", "WITH", "GET", "HGET"), _READS),
@@ -45,7 +47,12 @@ def _statements(calls: Calls, rows: list[int], least: int) -> Iterator[list[int]
     by_text: dict[str, list[int]] = {}
     for row, values in zip(rows, calls.values(rows) if len(rows) >= least else [], strict=False):
         by_text.setdefault(statement_of(values), []).append(row)
-    return (same for text, same in by_text.items() if text and len(same) >= least and not _PAGES.search(text))
+    return (same for text, same in by_text.items() if text and len(same) >= least and not _is_due(text))
+
+
+def _is_due(text: str) -> bool:
+    """Whether a statement is rightly sent again and again."""
+    return text.split(maxsplit=1)[0].upper().rstrip(";") in _BRACKETS or _PAGES.search(text) is not None
 
 
 def _advice(text: str) -> str:

@@ -58,7 +58,8 @@ def _repeats(calls: Calls, rows: list[int], thresholds: Thresholds) -> list[Find
     if len(most) < thresholds.repeats or took < thresholds.repeats_ns:
         return []
     called = shown(calls.functions[int(calls.rows["fn"][most[0]])].name + arguments(values, 40))
-    sentence = f"{called} was computed {len(most)} times with the same result in one trace, {took / 1e6:.3g} ms in all: keep the result."
+    times = f"{len(most)} times with the same result in one trace, {took / 1e6:.3g} ms in all"
+    sentence = f"{called} was computed {times}: keep the result, if it does nothing else."
     return [finding(calls, "repeated-pure-call", calls.name(most[0]), sentence, most, most)]
 
 

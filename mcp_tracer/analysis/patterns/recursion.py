@@ -56,4 +56,4 @@ def _finding(calls: Calls, row: int, names: set[str], ended: bool, thresholds: T
     came_back = not ended and calls.rows["err"][way[-1]] == 0
     check = "it came back; check that there is a bound" if came_back else "check what ends the recursion"
     sentence = f"{subject} called {whom} {len(way)} calls deep{least}{how}: {check}."
-    return finding(calls, "unbounded-recursion", subject, sentence, [row], [row])
+    return finding(calls, "unbounded-recursion", subject, sentence, [row], [way[-1], row])

@@ -33,6 +33,8 @@ const FEW_EVENTS = 16;
 /** What counting costs is measured in these windows: it falls as the code is compiled. */
 const CALIBRATED = new Set([0, 4, 16, 64, 256, 1024]);
 const WINDOW_MS = 5;
+/** Of the clock's time: a program that mostly waits has the budget of one that works so much. Tracing takes none of its waiting. */
+const IDLE = 0.2;
 const VALUES_WINDOW_MS = 1000;
 const WHOLE_VALUES = 200;
 /** The same while the budget is overdrawn. */
@@ -79,7 +81,7 @@ const governor = {
   passing: new Set(),
   firstCalls: FIRST_CALLS,
   wholeEvents: WHOLE_EVENTS,
-  window: { number: 0, cpu: 0, spent: 0, taken: 0, counted: 0 },
+  window: { number: 0, at: now(), cpu: 0, spent: 0, taken: 0, counted: 0 },
   /** The functions that were looked at. @type {Set<Budget>} */
   looked: new Set(),
 };
@@ -114,7 +116,8 @@ const fraction = () => governor.budget ?? BUDGETS[Math.min(governor.level, 5)];
 /** End the window where it has lasted, and judge it. @param {number} cpu */
 function look(cpu) {
   const { window } = governor;
-  const elapsed = cpu - window.cpu;
+  const at = now();
+  const elapsed = Math.max(cpu - window.cpu, (at - window.at) * IDLE);
   if (elapsed < WINDOW_MS) return;
   const recording = governor.spent - window.spent;
   const counting = (governor.counted - window.counted) * governor.countingCost;
@@ -126,7 +129,7 @@ function look(cpu) {
   const isOverdrawn = governor.verdict <= 0.5;
   governor.firstCalls = isOverdrawn ? 1 : FIRST_CALLS;
   governor.wholeEvents = isOverdrawn ? FEW_EVENTS : WHOLE_EVENTS;
-  governor.window = { number: window.number + 1, cpu, spent: governor.spent, taken: governor.taken, counted: governor.counted };
+  governor.window = { number: window.number + 1, at, cpu, spent: governor.spent, taken: governor.taken, counted: governor.counted };
   if (CALIBRATED.has(governor.window.number)) governor.countingCost = governor.calibrate();
 }
 

@@ -5,6 +5,7 @@ const { Buffer } = require('node:buffer');
 const crypto = require('node:crypto');
 const fs = require('node:fs');
 const path = require('node:path');
+const { SIZE: CHECKS_SIZE, writeChecks } = require('./checks.cjs');
 const { crc32 } = require('./crc32.cjs');
 const { startedAtNs } = require('./clock.cjs');
 
@@ -81,7 +82,7 @@ class Spool {
    * @param {Uint8Array} payload @param {number} length of it @returns {number} index into `words`
    */
   reserve(payload, length) {
-    if (this.bottom - this.top < RECORD_SIZE + length) this.nextChunk(RECORD_SIZE + length);
+    if (this.bottom - this.top < RECORD_SIZE + CHECKS_SIZE + length) this.nextChunk(RECORD_SIZE + CHECKS_SIZE + length);
     const at = (this.bottom -= length);
     const chunk = this.chunk;
     if (length < 64) for (let i = 0; i < length; i++) chunk[at + i] = payload[i];
@@ -119,17 +120,28 @@ class Spool {
     this.write(0, CHUNK_HEADER_SIZE);
   }
 
-  /** Finish the chunk: its checksum, then its state. Where no flush came in between, all of it goes out in one piece. */
+  /** Finish the chunk: its checksums, then its state. Where no flush came in between, all of it goes out in one piece. */
   seal() {
     if (this.count === 0) return;
-    if (this.writtenTop === CHUNK_HEADER_SIZE) this.write(CHUNK_HEADER_SIZE, this.chunk.length);
-    else this.flush();
-    const records = crc32(this.chunk.subarray(CHUNK_HEADER_SIZE, this.top), 0);
-    this.words[4] = crc32(this.chunk.subarray(this.bottom), records);
+    const isWritten = this.writtenTop !== CHUNK_HEADER_SIZE;
+    if (isWritten) this.flush();
+    this.words[4] = writeChecks(this.chunk, this.words, this.count, this.bottom);
+    this.words[5] = crc32(this.chunk.subarray(this.bottom - CHECKS_SIZE, this.bottom), 0);
+    if (!isWritten) this.write(CHUNK_HEADER_SIZE, this.chunk.length);
+    else this.writeTable();
     this.setState(SEALED);
     this.writeHead();
     this.position += this.chunk.length;
     this.count = this.writtenCount = 0;
+  }
+
+  /** On a full disk the chunk does without. */
+  writeTable() {
+    try {
+      this.write(this.bottom - CHECKS_SIZE, this.bottom);
+    } catch {
+      this.words[5] = 0;
+    }
   }
 
   /** Nothing more can be written: forget what is not. @returns {number} the calls that these records are of */
@@ -151,9 +163,11 @@ class Spool {
     this.startChunk(1);
   }
 
-  /** Give back what is in reserve: nothing follows. */
+  /** Seal what is open and give back what is in reserve: hardly anything follows. */
   end() {
-    fs.ftruncateSync(this.descriptor, this.position + (this.count > 0 ? this.chunk.length : 0));
+    this.seal();
+    this.startChunk(1);
+    fs.ftruncateSync(this.descriptor, this.position);
   }
 
   /** @param {number} from @param {number} to offsets in the chunk */

@@ -213,15 +213,17 @@ class Tracer {
 
   /** @param {unknown} error The disk's errors have a code and stop the tracing; others are our faults and are counted. */
   fail(error) {
-    state.faults++;
     if (process.env.MCP_TRACER_DEBUG) process.stderr.write(`mcp-tracer: fault: ${error instanceof Error ? error.stack : typeof error}\n`);
-    const code = error instanceof Error && /** @type {NodeJS.ErrnoException} */ (error).code;
-    if (typeof code !== 'string' || !('syscall' in /** @type {object} */ (error)) || this.isFull) return;
+    if (!isOfDisk(error)) {
+      state.faults++;
+      return;
+    }
+    if (this.isFull) return;
     this.isFull = true;
-    if (state.recorder instanceof Recorder) state.recorder = new Lost(state.recorder, state, /** @type {Error} */ (error).message);
+    if (state.recorder instanceof Recorder) state.recorder = new Lost(state.recorder, state, error.message);
     state.maxDepth = -1;
     for (const fn of this.functions) fn.onlyCount();
-    process.stderr.write(`mcp-tracer: tracing stopped, the program goes on: ${/** @type {Error} */ (error).message}\n`);
+    process.stderr.write(`mcp-tracer: tracing stopped, the program goes on: ${error.message}\n`);
   }
 
   /** @returns {string | undefined} the W3C traceparent of what runs now */
@@ -231,6 +233,11 @@ class Tracer {
     if (frame === null || !frame.root.sampled) return undefined;
     return `00-${frame.root.map.traceId}-${spanId(frame.seq)}-01`;
   }
+}
+
+/** @param {unknown} error @returns {error is NodeJS.ErrnoException} */
+function isOfDisk(error) {
+  return error instanceof Error && 'syscall' in error && 'code' in error && typeof error.code === 'string';
 }
 
 const tracer = new Tracer();

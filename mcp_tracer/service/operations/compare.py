@@ -57,6 +57,7 @@ async def run(call: Call[CompareParams]) -> CompareResult:
     if (before.trace is None) != (after.trace is None):
         raise UserError("one side is a trace and the other a run: name two traces or two runs.")
     material = await (_of_runs if after.trace is None else _of_traces)(tools, before, after, params)
+    missing = await _missing(tools, before), await _missing(tools, after)
     times = time_changes(*material.spans, material.rare, material.stats)
     rows = rows_of(
         material.parted,
@@ -64,16 +65,17 @@ async def run(call: Call[CompareParams]) -> CompareResult:
         error_changes(*material.failed, material.sizes, material.counts),
         result_changes(*material.spans, material.shares),
         times,
+        (bool(missing[0]), bool(missing[1])),
     )
     page = page_of(rows, params.section, params.limit, place, (before.identity, after.identity))
-    return CompareResult.of((before.title, after.title), page, [*await _missing(tools, before, after), *notes_of(material, times)])
+    notes = [*dict.fromkeys(missing[0] + missing[1]), *notes_of(material, times)]
+    return CompareResult.of((before.title, after.title), page, notes, (bool(missing[0]), bool(missing[1])))
 
 
-async def _missing(tools: Tools, *sides: Side) -> list[str]:
-    """What the recordings lack: it looks like calls that were not made."""
-    runs = [(run, 0) for side in sides for run in side.runs]
-    runs += [(await tools.store.run(side.trace.run_id), side.trace.start_ns) for side in sides if side.trace and not side.runs]
-    return [said for run, since_ns in runs if (said := lacking(run, since_ns))]
+async def _missing(tools: Tools, side: Side) -> list[str]:
+    """What the recordings of a side lack: it looks like calls that were not made. Ask last: reading is what finds damage."""
+    ids, since_ns = ([side.trace.run_id], side.trace.start_ns) if side.trace else ([run.run_id for run in side.runs], 0)
+    return [said for run_id in ids if (said := lacking(await tools.store.run(run_id), since_ns))]
 
 
 def _place(params: CompareParams) -> Place | None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from pydantic import Field
+
 from mcp_tracer.analysis.comparison import CallChange, ResultChange
 from mcp_tracer.analysis.divergence import Divergence
 from mcp_tracer.analysis.failures import ErrorChange
@@ -14,6 +16,7 @@ from mcp_tracer.model.span import Span, TraceSummary
 from mcp_tracer.service.operation import Result
 from mcp_tracer.service.operations.compare_pages import ChangeRow, Page, Rows
 
+SIDES = ("before", "after")
 SECTIONS = ("divergence", "errors", "results", "calls", "times")
 TITLES = {
     "divergence": "First differences in order of execution, before | after",
@@ -23,9 +26,15 @@ TITLES = {
     "times": "Times (median a call, own time unless it says total; significant)",
 }
 
+Lacking = tuple[bool, bool]
+"""Whether the recordings of each side lack calls."""
+
 
 class CompareResult(Result):
-    """The differences by part, `totals` of each, and what a reader must know. `cursor` goes on with the asked section."""
+    """The differences by part, `totals` of each, and what a reader must know. `cursor` goes on with the asked section.
+
+    `lacking`: the sides (before, after) of which calls are missing: what they seem not to have done, they may have done.
+    """
 
     before: str
     after: str
@@ -37,12 +46,14 @@ class CompareResult(Result):
     totals: dict[str, int]
     cursor: str | None
     notes: list[str]
+    lacking: list[str] = Field(default_factory=list[str], exclude_if=lambda sides: not sides)
 
     @classmethod
-    def of(cls, titles: tuple[str, str], page: Page, notes: list[str]) -> CompareResult:
+    def of(cls, titles: tuple[str, str], page: Page, notes: list[str], lacking: Lacking) -> CompareResult:
         """The result with what is shown of each part."""
         shown: Any = page.shown
-        return cls(before=titles[0], after=titles[1], **shown, totals=page.totals, cursor=page.cursor, notes=notes)
+        sides = [side for side, lacks in zip(SIDES, lacking, strict=True) if lacks]
+        return cls(before=titles[0], after=titles[1], **shown, totals=page.totals, cursor=page.cursor, notes=notes, lacking=sides)
 
     def rows(self, section: str) -> list[ChangeRow]:
         """The rows of a part that are shown."""
@@ -57,20 +68,23 @@ def rows_of(
     errors: Sequence[ErrorChange],
     results: Sequence[ResultChange],
     times: Times,
+    lacking: Lacking = (False, False),
 ) -> Rows:
     """All differences as rows."""
     return {
-        "divergence": [_parted(trace, one) for trace, one in parted],
-        "errors": [_error(one) for one in errors],
+        "divergence": [_parted(trace, one, lacking) for trace, one in parted],
+        "errors": [_error(one, lacking) for one in errors],
         "results": [_result(one) for one in results],
-        "calls": [_call(one) for one in calls],
+        "calls": [_call(one, lacking) for one in calls],
         "times": [_time(one) for one in times.changed],
     }
 
 
-def _parted(trace: TraceSummary, one: Divergence) -> ChangeRow:
+def _parted(trace: TraceSummary, one: Divergence, lacking: Lacking) -> ChangeRow:
     span = one.span_after or one.span_before
-    what = {"structure": "structure", "return": f"{_name(span)} gave", "exception": f"{_name(span)} ended with"}
+    sides = " and ".join(side for side, lacks in zip(SIDES, lacking, strict=True) if lacks)
+    structure = f"structure (calls of {sides} may be missing)" if sides else "structure"
+    what = {"structure": structure, "return": f"{_name(span)} gave", "exception": f"{_name(span)} ended with"}
     return ChangeRow(
         what=what.get(one.kind, f"{_name(span)} got {one.name} ="),
         file=span.file if span else "",
@@ -87,19 +101,22 @@ def _name(span: Span | None) -> str:
     return label(span) if span else ""
 
 
-def _call(one: CallChange) -> ChangeRow:
-    before, after = (_times(number, "not called") for number in (one.before, one.after))
+def _call(one: CallChange, lacking: Lacking) -> ChangeRow:
+    before, after = (_times(*side, "not called") for side in zip((one.before, one.after), lacking, strict=True))
     return ChangeRow(what=one.key[1], file=one.key[0], line=one.line, before=before, after=after)
 
 
-def _times(number: float, nothing: str) -> str:
-    return f"×{number:,.6g}" if number else nothing
+def _times(number: float, lacks: bool, nothing: str) -> str:
+    """A number of calls; of a side of which calls are missing, there may have been more."""
+    if number:
+        return f"×{number:,.6g} or more" if lacks else f"×{number:,.6g}"
+    return "none recorded (calls may be missing)" if lacks else nothing
 
 
-def _error(one: ErrorChange) -> ChangeRow:
+def _error(one: ErrorChange, lacking: Lacking) -> ChangeRow:
     span = one.example
     said = f" ({message(span)[:120]})" if message(span) and not one.other else ""
-    before, after = _times(one.before, "none"), _times(one.after, "none")
+    before, after = _times(one.before, lacking[0], "none"), _times(one.after, lacking[1], "none")
     return ChangeRow(
         what=f"{one.type} in {one.function}{said}",
         file=one.file,

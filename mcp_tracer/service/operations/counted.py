@@ -28,12 +28,19 @@ def lacking(run: Run, since_ns: int = 0) -> str | None:
     """A sentence where calls of a run are missing from all answers, numbers of calls too. What ended before `since_ns` isn't missed."""
     said: list[str] = []
     if run.damaged:
-        said.append(f"{counting(run.damaged, 'part')} of its recording could not be read, with up to 1,365 calls each")
+        said.append(
+            f"{counting(run.damaged, 'part')} of its recording could not be read, with up to 1,365 calls each (more where it was cut off)"
+        )
     if run.stopped:
         said.append(f"tracing stopped before the program ended ({run.stopped}): {run.dropped:,} calls were not recorded")
     if run.expired and since_ns <= run.expired_until_ns:
         said.append(f"the oldest {run.expired:,} were deleted by retention")
-    return f"Calls of run {run.run_id} are missing: {'; '.join(said)}." if said else None
+    sure = "are" if said else "may be"
+    if run.may_lack:
+        said.append(
+            "they may be in the damaged part of the store" if sure == "may be" else "others may be in the damaged part of the store"
+        )
+    return f"Calls of run {run.run_id} {sure} missing: {'; '.join(said)}." if said else None
 
 
 def of_function(function: str, stats: Iterable[FunctionStats], recorded: int | None) -> str | None:

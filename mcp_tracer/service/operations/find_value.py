@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from decimal import Decimal
 from typing import Annotated, Any, Final
 
 from pydantic import BeforeValidator, Field
@@ -12,6 +11,7 @@ from mcp_tracer.analysis.provenance import Wanted, chain, wanted
 from mcp_tracer.model import cursor
 from mcp_tracer.model.errors import UserError
 from mcp_tracer.model.query import SpanQuery
+from mcp_tracer.model.values import decimals
 from mcp_tracer.service.context import Call, Tools
 from mcp_tracer.service.operation import READ, READING, Command, Operation, Params, Route
 from mcp_tracer.service.operations import counted
@@ -28,7 +28,7 @@ def _as_written(value: Any) -> Any:
     """A number, true or false that came as one, as it is written."""
     if isinstance(value, bool):
         return str(value).lower()
-    return format(Decimal(repr(value)), "f") if isinstance(value, (int, float)) else value
+    return decimals(value) if isinstance(value, (int, float)) else value
 
 
 class ValueParams(Params):
@@ -133,7 +133,8 @@ async def _nothing(tools: Tools, params: ValueParams, sought: Wanted, found: Fou
     looked = "" if found.complete else f" {_looked(params, sought, found, resume)}"
     note = (
         f"{params.value} was not recorded{path} as a parameter, return or variable in {where}{'' if found.complete else ' so far'}."
-        f"{''.join(hints)}{looked}{wider} Variables need level 4, parameters and returns level 2."
+        f"{''.join(hints)}{looked}{wider} Variables need level 4, parameters and returns level 2; "
+        "long texts, lists and deep values are recorded cut, secrets not at all."
         f"{f' {unseen}' if unseen else ''}"
     )
     return ValueResult(

@@ -41,7 +41,7 @@ class FlowResult(Result):
     run_id: str
     format: str
     flow: Any
-    note: str | None = None
+    note: str | None = Field(default=None, exclude_if=lambda note: note is None)
     _fetched: Fetched | None = None
     _whole: Frame | None = None
 
@@ -81,6 +81,8 @@ async def run(call: Call[FlowParams]) -> FlowResult:
 
 
 async def _laid_out(call: Call[FlowParams]) -> FlowResult:
+    if call.params.run is not None and "trace_id" in call.params.model_fields_set:
+        raise UserError("Name a run or a trace: trace_id and run cannot both be shown.")
     if call.params.run is not None:
         return await _flow_of_run(call, call.params.run)
     if call.params.format == "flamegraph":

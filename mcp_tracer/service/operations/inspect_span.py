@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pydantic import Field
 
@@ -57,6 +57,8 @@ async def run(call: Call[InspectParams]) -> InspectResult:
         _check_name(params.variable, events)
     below = await _below(tools, span)
     made = inspect(span, events, below, source.lines, _chosen(params.lines, source.extent), source.others)
+    if params.lines is not None:
+        made = replace(made, elsewhere=tuple(one for one in made.elsewhere if not one.line))
     changes = history(events, params.variable) if params.variable is not None else []
     page, cursor = _page(changes, params)
     note = await counted.of_run(tools, span.run_id, span.start_ns)
@@ -94,7 +96,10 @@ def _chosen(lines: str | None, extent: tuple[int, int]) -> tuple[int, int]:
     first, _, last = lines.replace("–", "-").partition("-")
     if not first.strip().isdecimal() or not (last.strip() or "0").isdecimal():
         raise UserError(f'lines = {lines!r}: write the first and the last line, such as "40-80".')
-    return max(1, int(first)), int(last or first)
+    low, high = max(1, int(first)), int(last or first)
+    if high < low or high < extent[0] or low > extent[1]:
+        raise UserError(f"lines = {lines!r} shows nothing: the call lies in lines {extent[0]}-{extent[1]}.")
+    return low, high
 
 
 async def _source_of(tools: Tools, span: Span) -> _Source:

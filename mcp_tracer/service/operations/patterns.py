@@ -21,13 +21,14 @@ class PatternsParams(Params):
 
 
 class PatternView(Result):
-    """One finding. `count`: of what the sentence says; `spanIds` are evidence."""
+    """One finding. `count`: of what the sentence says; `spanIds` are evidence. `runs`: in how many it was found; the newest is told."""
 
     kind: str
     sentence: str
     run_id: str
     span_ids: list[str]
     count: int
+    runs: int
     first_seen: str
     last_seen: str
 
@@ -49,7 +50,7 @@ class PatternsResult(Result):
     def of(cls, rows: tuple[Finding, ...], total: int | None, cursor: str | None) -> PatternsResult:
         """The result for a page of the store."""
         made = cls(patterns=[_view(row) for row in rows], total=total, cursor=cursor)
-        made._lines = [f"{row.kind}: {row.sentence} #{' #'.join(row.span_ids)} run {row.run_id} {clock(row.last_ns)}" for row in rows]
+        made._lines = [_line(row) for row in rows]
         return made
 
 
@@ -64,6 +65,12 @@ async def run(call: Call[PatternsParams]) -> PatternsResult:
     return PatternsResult.of(page.rows, page.total, page.cursor)
 
 
+def _line(finding: Finding) -> str:
+    others = f" (found in {finding.runs} runs)" if finding.runs > 1 else ""
+    evidence = " ".join(f"#{one}" for one in finding.span_ids)
+    return f"{finding.kind}: {finding.sentence} {evidence} run {finding.run_id} {clock(finding.last_ns)}{others}"
+
+
 def _view(finding: Finding) -> PatternView:
     return PatternView(
         kind=finding.kind,
@@ -71,6 +78,7 @@ def _view(finding: Finding) -> PatternView:
         run_id=finding.run_id,
         span_ids=list(finding.span_ids),
         count=finding.count,
+        runs=finding.runs,
         first_seen=iso(finding.first_ns),
         last_seen=iso(finding.last_ns),
     )

@@ -57,7 +57,7 @@ class SqlResult(Result):
     spans: int = 0
     spans_left_out: int = 0
     views: list[ViewView] = Field(default_factory=list[ViewView])
-    note: str | None = None
+    note: str | None = Field(default=None, exclude_if=lambda note: note is None)
 
 
 async def run(call: Call[SqlParams]) -> SqlResult:

@@ -22,7 +22,8 @@ class RunsParams(Params):
 
 class RunView(Result):
     """One run. `state`: running, ended, killed. `stopped`: why tracing ended before the program; `dropped` calls are missing then.
-    `damaged` parts of its recording could not be read, `expired` spans were deleted by retention."""
+    `damaged` parts of its recording could not be read. `may_lack`: calls of it may be in a damaged part of the store.
+    `expired` spans were deleted by retention."""
 
     run_id: str
     parent_run_id: str | None
@@ -44,7 +45,8 @@ class RunView(Result):
     faults: int
     stopped: str | None
     damaged: int
-    expired: int
+    expired: int = Field(default=0, exclude_if=lambda gone: not gone)
+    may_lack: bool = Field(default=False, exclude_if=lambda may: not may)
 
 
 class RunsResult(Result):
@@ -53,7 +55,7 @@ class RunsResult(Result):
     runs: list[RunView]
     total: int | None
     cursor: str | None
-    expired: int = 0
+    expired: int = Field(default=0, exclude_if=lambda gone: not gone)
 
 
 def run_view(run: Run) -> RunView:
@@ -80,6 +82,7 @@ def run_view(run: Run) -> RunView:
         stopped=run.stopped,
         damaged=run.damaged,
         expired=run.expired,
+        may_lack=run.may_lack,
     )
 
 
@@ -114,6 +117,7 @@ def run_line(row: RunView) -> str:
     stopped = f" — tracing stopped before the end: {row.stopped}; {row.dropped:,} calls are missing" if row.stopped else ""
     stopped += f" — {counted(row.damaged, 'part')} of the recording could not be read" if row.damaged else ""
     stopped += f" — the oldest {row.expired:,} spans were deleted by retention" if row.expired else ""
+    stopped += " — calls may be in the damaged part of the store" if row.may_lack else ""
     errors = f", {row.errors} with errors" if row.errors else ""
     started = clock_of(row.start_time)
     return f"{row.run_id} {started} {ended}{took}: {row.spans} spans{errors}{lost}{stopped} | {row.language} {row.version} | {command}"

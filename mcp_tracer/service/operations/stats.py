@@ -65,15 +65,15 @@ async def run(call: Call[StatsParams]) -> StatsResult:
     """Ask the rollups."""
     await call.tools.catch_up()
     store, params = call.tools.store, call.params
-    asked_for = await store.run(params.run) if params.run else None
-    run_id = asked_for.run_id if asked_for else None
+    run_id = (await store.run(params.run)).run_id if params.run else None
     found = await store.function_stats(params.file, params.function, run_id)
     if not found:
         raise NotFound(await _nothing(call))
     whole = _whole([stats_view(row) for row in found], params.file) if params.function is None and params.file else None
     page = ranked(found, "total", params.limit, params.cursor)
     views = Page(tuple(stats_view(row) for row in page.rows), page.cursor, len(found))
-    return StatsResult.of(whole, views, lacking(asked_for) if asked_for else None, await spent(call.tools, run_id))
+    missing = lacking(await store.run(run_id)) if run_id else None
+    return StatsResult.of(whole, views, missing, await spent(call.tools, run_id))
 
 
 async def spent(tools: Tools, run_id: str | None) -> float:

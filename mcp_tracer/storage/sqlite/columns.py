@@ -14,6 +14,8 @@ Array: TypeAlias = NDArray[Any]
 
 FRAME_SPANS: Final = 4096
 BLOCK_SPANS: Final = 512
+_AS_IT_IS: Final = -131_072
+"""The zstd level that looks for nothing to shorten: the bytes stand in the frame as they are, with its checksum."""
 
 DTYPES: Final = {
     "fn": np.dtype("<u4"),
@@ -90,7 +92,7 @@ def pack_block(payloads: Sequence[bytes], values: bytes, compressed: bool) -> tu
     """(codec, blob) of some spans' payloads; `values` are the same joined."""
     lengths = np.fromiter(map(len, payloads), "<u4", len(payloads))
     raw = lengths.tobytes() + values
-    return (1, compress(raw, 3)) if compressed else (0, raw)
+    return 1, compress(raw, 3 if compressed else _AS_IT_IS)
 
 
 class Block:

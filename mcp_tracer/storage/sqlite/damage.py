@@ -67,8 +67,17 @@ class Damages:
         if not aside and not self._known:
             return ()
         there = segments.listed(self._folder)
-        lost = [*aside, *(one.path for one in there if self._is_known(one.path))]
-        return tuple(_sentence(path, len(aside) + len(there)) for path in lost)
+        return tuple(_sentence(path, len(aside) + len(there)) for path in self._lost(aside, there))
+
+    def numbers(self) -> list[int]:
+        """Of the segments that are left out of all answers."""
+        if not self._folder.is_dir():
+            return []
+        lost = self._lost(segments.aside(self._folder), segments.listed(self._folder) if self._known else ())
+        return sorted({segments.number_of(path) for path in lost})
+
+    def _lost(self, aside: Sequence[Path], there: Sequence[SegmentFile]) -> list[Path]:
+        return [*aside, *(one.path for one in there if self._is_known(one.path))]
 
     def _look_at(self, one: SegmentFile) -> None:
         stamp = _stamp(one.path)

@@ -18,6 +18,10 @@ _KEEP: Final = """INSERT INTO finding(kind, subject, run_id, sentence, spans, co
     ON CONFLICT(kind, subject, run_id) DO UPDATE SET sentence=excluded.sentence, spans=excluded.spans, count=excluded.count,
     first=min(first, excluded.first), last=max(last, excluded.last) WHERE excluded.count > count"""
 
+_NEWEST: Final = """SELECT max(id) AS id, kind, subject, run_id, sentence, spans, count, first, last, count(*) AS runs FROM finding
+    WHERE (?1 IS NULL OR run_id=?1) AND (?2 IS NULL OR kind=?2) AND id<=?3 GROUP BY kind, subject HAVING {}"""
+"""Of the rows of a group, the other columns are those of the one with the greatest id (SQLite: bare columns beside max())."""
+
 
 def keep(catalog: sqlite3.Connection, found: Sequence[Finding], place: str | None, compared: Sequence[str]) -> tuple[Finding, ...]:
     """Keep findings and how far was looked, in one transaction. Gives those of which nothing was known from any run."""
@@ -54,21 +58,20 @@ def looked(snapshot: Snapshot) -> Looked:
 
 
 def page(snapshot: Snapshot, run_id: str | None, kind: str | None, limit: int, after: str | None) -> Page[Finding]:
-    """Findings, the last found first."""
+    """Findings of a run, or of all runs the newest of each, the last found first. A cursor keeps to those that the first page knew."""
     if not _is_there(snapshot):
         return Page((), None, 0)
-    place: Any = cursor.decode(after, "findings", int)
-    where = "WHERE (?1 IS NULL OR run_id=?1) AND (?2 IS NULL OR kind=?2)"
-    columns = "id, kind, subject, run_id, sentence, spans, count, first, last"
-    query = f"SELECT {columns} FROM finding {where} AND id<?3 ORDER BY id DESC LIMIT ?4"
-    rows = snapshot.all(query, (run_id, kind, place[0] if place else 1 << 62, limit + 1))
-    total = snapshot.all(f"SELECT count(*) FROM finding {where}", (run_id, kind))[0][0]
-    more = cursor.encode("findings", rows[limit - 1][0]) if len(rows) > limit else None
+    newest = int(snapshot.all("SELECT coalesce(max(id), 0) FROM finding")[0][0])
+    place: Any = cursor.decode(after, "findings", int, int) or (newest, newest + 1)
+    query = _NEWEST.format("max(id)<?4")
+    rows = snapshot.all(f"{query} ORDER BY id DESC LIMIT ?5", (run_id, kind, *place, limit + 1))
+    total = snapshot.all(f"SELECT count(*) FROM ({_NEWEST.format('1')})", (run_id, kind, place[0]))[0][0]
+    more = cursor.encode("findings", place[0], rows[limit - 1][0]) if len(rows) > limit else None
     return Page(tuple(_finding(*row[1:]) for row in rows[:limit]), more, total)
 
 
-def _finding(kind: Any, subject: str, run_id: str, sentence: str, spans: str, count: int, first: int, last: int) -> Finding:
-    return Finding(kind, subject, run_id, sentence, tuple(json.loads(spans)), count, first, last)
+def _finding(kind: Any, subject: str, run_id: str, sentence: str, spans: str, count: int, first: int, last: int, runs: int) -> Finding:
+    return Finding(kind, subject, run_id, sentence, tuple(json.loads(spans)), count, first, last, runs)
 
 
 def _is_there(snapshot: Snapshot) -> bool:

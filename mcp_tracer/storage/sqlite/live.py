@@ -30,48 +30,47 @@ class Live:
             connection.close()
 
 
-def open_newest(folder: Path, sound: Sequence[SegmentFile], now_ns: int) -> Live:
+def open_newest(folder: Path, sound: Sequence[SegmentFile], last_source: int, now_ns: int) -> Live:
     """Open the newest of a store's sound segments, or make one where it takes no spans any more. Raises Unavailable where a newer version
     wrote it."""
     if not sound or sound[-1].sealed or sound[-1].number + 1 != segments.next_number(folder):
-        return following(folder, sound, now_ns)
+        return following(folder, sound, last_source, now_ns)
     newest = sound[-1]
     db = schema.connect(newest.path)
     schema.migrate(db, newest.path, schema.SEGMENT_STEPS)
     return _loaded(newest.number, db, _older(sound[:-1]))
 
 
-def following(folder: Path, sound: Sequence[SegmentFile], now_ns: int) -> Live:
-    """Make the segment after the newest one; it begins with the positions and open spans of that one.
+def following(folder: Path, sound: Sequence[SegmentFile], last_source: int, now_ns: int) -> Live:
+    """Make the segment after the newest one; it begins with the positions and open spans of that one. `last_source`: the newest process.
 
     Where that one is damaged, with the positions of the last that isn't, so that files go on from there; which of its open spans have ended
     since isn't known.
     """
     number = segments.next_number(folder)
     if not sound:
-        return _made(folder, number, None, False, [], now_ns)
+        return _made(folder, number, None, [], {"created_ns": now_ns, "last_source": last_source, "follows": 0})
     newest = sound[-1]
     before = schema.connect(newest.path, sealed=newest.sealed)
     try:
-        return _made(folder, number, before, newest.number + 1 == number, _older(sound), now_ns)
+        meta = {"created_ns": now_ns, "last_source": last_source, "follows": newest.number}
+        return _made(folder, number, before, _older(sound), meta)
     finally:
         before.close()
 
 
-def _made(
-    folder: Path, number: int, before: sqlite3.Connection | None, with_open: bool, older: list[sqlite3.Connection], now_ns: int
-) -> Live:
+def _made(folder: Path, number: int, before: sqlite3.Connection | None, older: list[sqlite3.Connection], meta: dict[str, int]) -> Live:
     """Make it under another name and rename it when everything is in it: a segment that can be seen is whole."""
     path, making = segments.live_path(folder, number), folder / f"seg{number:05d}.making"
     segments.remove(making)
     db = schema.connect(making, create=True)
     schema.prepare(db, schema.SEGMENT + schema.GROWING)
     with schema.transaction(db):
-        db.execute("INSERT INTO meta VALUES('created_ns', ?)", (now_ns,))
+        db.executemany("INSERT INTO meta VALUES(?, ?)", meta.items())
         if before is not None:
             db.executemany("INSERT INTO position VALUES(?,?,?,?,?)", before.execute("SELECT * FROM position WHERE finished=0").fetchall())
             opened.carry_heard(db, before)
-            if with_open:
+            if meta["follows"] + 1 == number:
                 carry_over(db, TraceRows(db, older), before)
     db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     db.close()

@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-from mcp_tracer.model.values import NUMBER
+from mcp_tracer.model.values import decimals, number_in
 
 # Two letters beyond ASCII have ASCII lower-case forms (Kelvin sign, dotted I). They stand for themselves, so that a search among bytes
 # that only folds ASCII finds whatever a search among texts finds.
@@ -90,11 +90,12 @@ def _text_needles(text: str) -> tuple[bytes, ...]:
 
 def needles(text: str) -> tuple[bytes, ...]:
     """Byte strings of which every payload with `text` in it holds at least one: the text itself, and the forms of a number."""
-    if not NUMBER.fullmatch(text):
+    number = number_in(text)
+    if number is None:
         return _text_needles(text)
     forms = [msgspec.msgpack.encode(float(text))]
-    if "." not in text and -(2**63) <= int(text) < 2**64:
-        forms.append(_ending(int(text)))
+    if ("." not in text or "e" in fold(text)) and number == number // 1 and -(2**63) <= number < 2**64:
+        forms.append(_ending(int(number)))
     return (fold(text).encode(), *(form.lower() for form in forms))
 
 
@@ -108,4 +109,8 @@ def _ending(number: int) -> bytes:
 
 def says(text: str, texts: Iterable[str], numbers: Iterable[str]) -> bool:
     """Whether one of `texts` holds `text` (folded already), or one of `numbers` is it."""
-    return any(text in fold(one) for one in texts) or (NUMBER.fullmatch(text) is not None and any(text == one for one in numbers))
+    if any(text in fold(one) for one in texts):
+        return True
+    number = number_in(text)
+    forms = () if number is None else (text, decimals(number)) if "e" in text else (text,)
+    return bool(forms) and any(one in forms for one in numbers)

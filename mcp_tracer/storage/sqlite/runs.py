@@ -11,6 +11,7 @@ from mcp_tracer.model.errors import NotFound, UserError
 from mcp_tracer.model.query import Page
 from mcp_tracer.model.span import Run
 from mcp_tracer.storage.sqlite import expired
+from mcp_tracer.storage.sqlite.left_out import may_be_in
 from mcp_tracer.storage.sqlite.snapshot import Snapshot
 
 _SOURCE: Final = "id, run, language, pid, start, definition, state, end, exit_code, error, dropped, faults, damaged"
@@ -118,6 +119,7 @@ def _run(snapshot: Snapshot, run: int) -> Run:
         damaged=sum(one.damaged for one in processes),
         expired=gone.spans,
         expired_until_ns=gone.until_ns,
+        may_lack=any(may_be_in(snapshot, number, {one.id: one.state for one in processes}) for number in snapshot.left_out()),
     )
 
 

@@ -66,12 +66,14 @@ DENSE: Final = """CREATE TABLE IF NOT EXISTS dense(
 DENSE_TIMES: Final = "CREATE INDEX IF NOT EXISTS dense_times ON dense(min_start, max_start, n)"
 
 SEGMENT: Final = f"""
+-- created_ns. last_source: the newest process then, 0 for none. follows: the segment whose positions this one began with, 0 for none.
+-- Segments of early versions lack these two.
 CREATE TABLE meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID;
 -- Up to 4,096 spans, `id` is the ordinal of the first. Columns are byte-shuffled and compressed. Times: ns; `start` relative to min_start.
 CREATE TABLE frame(
     id INTEGER PRIMARY KEY, n INT, min_start INT, max_start INT, max_end INT, min_dur INT, max_dur INT, nerr INT,
     {", ".join(f"{name} BLOB" for name in FRAME_COLUMNS)});
--- Payloads of `n` spans from ordinal `id` on: u32 lengths, then the bytes. codec: 0 as they are, 1 zstd.
+-- Payloads of `n` spans from ordinal `id` on: u32 lengths, then the bytes. codec: 1 zstd, 0 as they are (early versions).
 CREATE TABLE payload(id INTEGER PRIMARY KEY, n INT, codec INT, z BLOB);
 CREATE TABLE trace_frame(trace INT, frame INT, PRIMARY KEY(trace, frame)) WITHOUT ROWID;
 CREATE TABLE err_frame(err INT, frame INT, PRIMARY KEY(err, frame)) WITHOUT ROWID;

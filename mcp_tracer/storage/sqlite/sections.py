@@ -8,7 +8,7 @@ from typing import Any, cast
 import msgspec
 
 from mcp_tracer.model.span import RaisedError, Values
-from mcp_tracer.model.values import Cut, Mark, Obj, Value, decode
+from mcp_tracer.model.values import Cut, Mark, Obj, Value, decimals, decode
 from mcp_tracer.model.values import Sequence as ValueSequence
 
 _FIXED = {0xC0: 1, 0xC2: 1, 0xC3: 1, 0xCA: 5, 0xCB: 9, 0xCC: 2, 0xCD: 3, 0xCE: 5, 0xCF: 9, 0xD0: 2, 0xD1: 3, 0xD2: 5, 0xD3: 9,
@@ -108,7 +108,7 @@ def event_values(payload: bytes) -> Mapping[str, Value]:
 def event_leaves(payload: bytes) -> tuple[list[str], list[str]]:
     """(texts, numbers as decimals) in an event's values, at any depth."""
     leaves = list(_leaves(decoded(payload).get("V")))
-    numbers = [_decimals(leaf) for leaf in leaves if isinstance(leaf, (int, float)) and not isinstance(leaf, bool)]
+    numbers = [decimals(leaf) for leaf in leaves if isinstance(leaf, (int, float)) and not isinstance(leaf, bool)]
     return [leaf for leaf in leaves if isinstance(leaf, str)], numbers
 
 
@@ -150,11 +150,7 @@ def numbers(payload: bytes) -> Iterator[str]:
     """Every number in a span's parameters, return and attributes, at any depth, as it is written in decimals."""
     for tag, value in decoded(payload).items():
         if tag in "PLRT":
-            yield from (_decimals(leaf) for leaf in _leaves(value) if isinstance(leaf, (int, float)) and not isinstance(leaf, bool))
-
-
-def _decimals(number: float) -> str:
-    return str(int(number)) if isinstance(number, float) and number.is_integer() else str(number)
+            yield from (decimals(leaf) for leaf in _leaves(value) if isinstance(leaf, (int, float)) and not isinstance(leaf, bool))
 
 
 def _error_texts(content: Any) -> Iterator[str]:

@@ -43,10 +43,15 @@ def aside(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if _ASIDE_NAME.fullmatch(path.name))
 
 
+def number_of(path: Path) -> int:
+    """The number of a segment's file, set aside or not."""
+    match = _NAME.match(path.name)
+    return int(match[1]) if match else 0
+
+
 def next_number(folder: Path) -> int:
     """A number that no segment had, not even one that was set aside."""
-    found = (_NAME.match(path.name) for path in folder.iterdir())
-    return max((int(match[1]) for match in found if match), default=0) + 1
+    return max(map(number_of, folder.iterdir()), default=0) + 1
 
 
 def set_aside(one: SegmentFile) -> bool:

@@ -100,12 +100,14 @@ def _decoded(db: sqlite3.Connection, table: str, id_: int, histograms: bool) -> 
 
 @dataclass(slots=True)
 class Snapshot:
-    """`segments` are oldest first. Open spans are those of the newest."""
+    """`segments` are oldest first. Open spans are those of the newest. `damages` knows which segments are left out."""
 
     catalog: sqlite3.Connection | None
     segments: Sequence[Segment]
     names: Names
+    damages: Damages
     opened: Spans | None = None
+    known_left_out: list[int] | None = None
 
     def open_spans(self) -> Spans:
         """Spans that have not ended, as columns; `trace` holds the newest segment's ids."""
@@ -113,6 +115,13 @@ class Snapshot:
             newest = self.segments[-1].db if self.segments and not self.segments[-1].sealed else None
             self.opened = opened.of_all(newest)
         return self.opened
+
+    def left_out(self) -> list[int]:
+        """The numbers of segments that are damaged and have no part in answers."""
+        if self.known_left_out is None:
+            there = {segment.number for segment in self.segments}
+            self.known_left_out = [number for number in self.damages.numbers() if number not in there]
+        return self.known_left_out
 
     def all(self, query: str, parameters: Sequence[Any] = ()) -> list[Any]:
         """Rows of the catalog; none where there is no catalog yet."""
@@ -194,7 +203,7 @@ class _Session:
             self._catalog = schema.open_catalog(self._folder)
         if self._catalog is not None:
             names.refresh(self._catalog)
-        return Snapshot(self._catalog, there, names, opened.of_all(None) if self._lacks_newest else None)
+        return Snapshot(self._catalog, there, names, self._damages, opened.of_all(None) if self._lacks_newest else None)
 
     def end(self, directories: dict[Path, Array]) -> None:
         for segment in self._segments.values():

@@ -122,8 +122,11 @@ class Writer:
             self.drop()
         self.catalog_db()
         if self._live is None:
-            self._live = live.open_newest(self._folder, self._sound(), now_ns)
+            self._live = live.open_newest(self._folder, self._sound(), self._last_source(), now_ns)
         return self._live
+
+    def _last_source(self) -> int:
+        return int(self.catalog_db().execute("SELECT max(id) FROM source").fetchone()[0] or 0)
 
     def _sound(self) -> list[SegmentFile]:
         return self._damages.sound(segments.listed(self._folder))
@@ -212,7 +215,7 @@ class Writer:
         return True
 
     def _begin_next(self, segment: Live, now_ns: int) -> None:
-        self._live = live.following(self._folder, self._sound(), now_ns)
+        self._live = live.following(self._folder, self._sound(), self._last_source(), now_ns)
         segment.close()
 
 

@@ -64,6 +64,7 @@ def told(one: dict[str, Any]) -> str:
     parts += [f"{one['faults']} faults"] if one["faults"] else []
     parts += one["notes"][:2]
     parts = parts or [SAME if one["good"] else "not clean"]
+    parts += [f"{one['dropped']:,} calls had no room in the spool"] if one["dropped"] else []
     parts += [f"but for {one['excepted']} below"] if one["excepted"] else []
     parts += [f"{len(one['once'])} differed once and not again"] if one["once"] else []
     return "; ".join(parts)

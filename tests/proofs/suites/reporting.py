@@ -11,7 +11,7 @@ from typing import Any
 import report
 
 from suites import kept
-from suites.comparing import Baseline, Compared
+from suites.comparing import EXIT_STATUS, Baseline, Compared
 from suites.packages import Suite
 from suites.place import Place
 
@@ -44,9 +44,10 @@ class Result:
 
 
 def counted(tests: dict[str, str]) -> str:
-    """`12 passed, 1 skipped`."""
-    counts = Counter(tests.values())
-    return ", ".join(f"{counts[name]} {name}" for name in sorted(counts)) or "nothing"
+    """`12 passed, 1 skipped`; a runner's exit status where it is not 0."""
+    counts = Counter(outcome for name, outcome in tests.items() if name != EXIT_STATUS)
+    told = [f"{counts[name]} {name}" for name in sorted(counts)]
+    return ", ".join([*told, f"{EXIT_STATUS} {tests[EXIT_STATUS]}"] if tests.get(EXIT_STATUS, "0") != "0" else told) or "nothing"
 
 
 def baseline_line(known: Baseline) -> str:
@@ -88,7 +89,8 @@ def write(results: list[Result], suites: Iterable[Suite], name: str = "suites_py
     known = kept.merge(name, rows)
     good = sum(one["good"] for one in known)
     lines = [
-        f"- {len(known)} runs, kept from several commands, each with the commit that it holds for; {good} gave the same.",
+        f"- {len(known)} {'run' if len(known) == 1 else 'runs'}, kept from several commands, each with the commit that it holds for; "
+        f"{good} gave the same.",
         '- The suite ran twice untraced first. `x`: CPU time of the test process against the untraced run, rough. "The same": each test\'s',
         "  outcome, every file restored byte by byte, no fault counted, spans recorded. *With tests*: the tests are traced, too.",
         "",
@@ -105,14 +107,19 @@ def _rows(known: list[dict[str, Any]]) -> list[str]:
     lines: list[str] = []
     last: tuple[str, ...] = ()
     for one in known:
-        part = "" if one["tests"] in WHOLE else f", {len(one['tests'].split())} of its test files or folders"
-        head = (f"{one['suite']} {one['version']}{part}", one["where"], one["untraced"])
+        head = (f"{one['suite']} {one['version']}{_part(one['tests'])}", one["where"], one["untraced"])
         shown = head if head != last else ("", "", "")
         last = head
         way = ", ".join([one["way"].replace("_", " "), *one["settings"]])
         cells = (*shown, way, kept.told(one), str(one["x"]), f"{one['spans']:,}", one["commit"])
         lines.append(f"| {' | '.join(cells)} |")
     return lines
+
+
+def _part(tests: str) -> str:
+    """Which of its tests ran, where not all did: in words, or the paths that were given."""
+    paths = tests.split()
+    return "" if tests in WHOLE else f", {len(paths)} of its test files or folders" if "/" in tests or len(paths) == 1 else f", {tests}"
 
 
 def _differences(known: list[dict[str, Any]]) -> list[str]:

@@ -23,6 +23,31 @@ ZOD_CONFIG = """const conditions = ['@zod/source', 'node', 'import', 'default'];
 export default { resolve: { conditions }, ssr: { resolve: { conditions } } };
 """
 
+# What its specs ask with: each fails that has taken longer than a second. The answers alone are compared, untraced and traced.
+MARKED_CLOCK = """const { hrtime } = process;
+process.hrtime = Object.assign((since) => (since ? [0, 0] : hrtime()), { bigint: hrtime.bigint });
+"""
+MARKED_NEEDS = (
+    "@markedjs/testutils@18.0.0-1 cheerio@1.2.0 commonmark@0.31.2 marked-highlight@2.2.4 highlight.js@11.11.1 titleize@4.0.0 "
+    "markdown-it@14.1.0"
+)
+MARKED_TESTS = "--import ./test/clock.mjs test/run-spec-tests.js test/unit/*.test.js"
+
+# Their servers answer with all headers that they were sent.
+UNDICI_SEEN = "shows all headers of a request that leaves the process; traced, `traceparent` is one of them"
+UNDICI_REDIRECTS = (
+    "always have a history with the final URL even if no redirections were followed",
+    "follow redirection after a HTTP 300",
+    "follow redirection after a HTTP 300 default",
+    "follow redirection after a HTTP 301 changing method to GET",
+    "follow redirection after a HTTP 302",
+    "follow redirection after a HTTP 303 changing method to GET",
+    "follow redirection after a HTTP 307",
+    "follow redirection after a HTTP 308",
+    "remove Host and request body related headers when following HTTP 303 (array)",
+    "remove Host and request body related headers when following HTTP 303 (object)",
+)
+
 
 @dataclass(frozen=True)
 class Suite:
@@ -33,12 +58,14 @@ class Suite:
     runner: str
     source: str  # what is instrumented, relative to the package
     arguments: str = ""  # of the runner
+    tests: str = ""  # which of its tests, in words, where not all of them run
     repository: str = ""  # where the tests are that npm's archive lacks: `owner/name` on GitHub, checked out at `tag`
     tag: str = ""
     needs: str = ""  # of the tests, at fixed versions
     overrides: dict[str, str] = field(default_factory=dict[str, str])  # of what `needs` asks for: npm's own `overrides`
     before: str = ""  # a command that builds what is tested, run at every run
     built: tuple[str, ...] = ()  # folders and files that `before` writes
+    styles: tuple[str, ...] = ("in_place", "on_load")  # those that reach what is tested
     exceptions: dict[str, str] = field(default_factory=dict[str, str])  # test (how its name begins) -> why it can't be satisfied
     timeout_s: int = 900
     extra_files: tuple[tuple[str, str], ...] = ()
@@ -67,7 +94,8 @@ NAMED = (
         "fast-json-body@1.1.0 fastify-plugin@5.1.0 fluent-json-schema@6.0.0 http-errors@2.0.0 joi@18.0.1 "
         "JSONStream@1.3.5 proxyquire@2.1.3 split2@4.2.0 undici@7.16.0 vary@1.1.2 yup@1.7.1 h2url@0.2.0 node-forge@1.3.1 "
         "simple-get@4.0.1",
-        arguments="test/[a-f]*.test.js test/internals/*.test.js",  # a part: all of them take ten minutes
+        arguments="test/[a-f]*.test.js test/internals/*.test.js",
+        tests="its test files from A to F and internals",  # all of them take ten minutes
     ),
     Suite("koa", "3.2.0", "node", "lib", repository="koajs/koa", tag="v3.2.0", needs="supertest@7.1.4"),
     Suite(
@@ -75,20 +103,38 @@ NAMED = (
         "18.0.9",
         "node",
         "src",
-        arguments="test/run-spec-tests.js test/unit/*.test.js",
+        arguments=MARKED_TESTS,
         repository="markedjs/marked",
         tag="v18.0.9",
         before="node esbuild.config.js",
         built=("lib",),
+        styles=("in_place",),  # what its build makes is minified
         overrides={"marked-repo": "npm:marked@18.0.0"},  # asked for by its address on GitHub, and not used by these tests
-        needs="@markedjs/testutils@18.0.0-1 cheerio@1.2.0 commonmark@0.31.2 esbuild@0.28.1 esbuild-plugin-umd-wrapper@3.0.0 "
-        "marked-highlight@2.2.4 highlight.js@11.11.1 titleize@4.0.0 markdown-it@14.1.0",
+        needs=f"{MARKED_NEEDS} esbuild@0.28.1 esbuild-plugin-umd-wrapper@3.0.0",
+        extra_files=(("test/clock.mjs", MARKED_CLOCK),),
+    ),
+    Suite(
+        "marked-tsx",
+        "18.0.9",
+        "node",
+        "src",
+        arguments=MARKED_TESTS,
+        environment={"NODE_OPTIONS": "--import=tsx"},  # the tests of its command start more of them
+        tests="its TypeScript run by tsx",
+        repository="markedjs/marked",
+        tag="v18.0.9",
+        before="""mkdir -p lib && echo "export * from '../src/marked.ts';" > lib/marked.esm.js""",
+        built=("lib",),
+        overrides={"marked-repo": "npm:marked@18.0.0"},
+        needs=f"{MARKED_NEEDS} tsx@4.20.6",
+        extra_files=(("test/clock.mjs", MARKED_CLOCK),),
     ),
     Suite(
         "markdown-it",
         "14.2.0",
         "mocha",
         "lib index.mjs",
+        tests="all but two of its test files",  # one asks the network, one wants a build
         arguments="test/commonmark.mjs test/markdown-it.mjs test/misc.mjs test/ruler.mjs test/token.mjs test/utils.mjs",
         repository="markdown-it/markdown-it",
         tag="14.2.0",
@@ -113,9 +159,9 @@ NAMED = (
         "zod",
         "4.1.12",
         "vitest",
-        "src/v4",
-        arguments="--no-isolate --no-file-parallelism src/v4",
-        needs="vitest@3.2.4 recheck@4.5.0 @web-std/file@3.0.3",
+        "src",
+        arguments="--no-file-parallelism --testTimeout=60000 src",
+        needs="vitest@3.2.4 recheck@4.5.0 @web-std/file@3.0.3 @seriousme/openapi-schema-validator@2.2.5",
         extra_files=(("vitest.config.mjs", ZOD_CONFIG),),
     ),
     Suite(
@@ -168,13 +214,15 @@ NAMED = (
         "7.20.0",
         "node",
         "lib index.js",
+        tests="its tests of clients, pools, mocks, cookies, the cache, interceptors without DNS, WebIDL and infra",
         arguments="--expose-gc test/client*.js test/pool*.js test/mock-*.js test/cookie/*.js test/cache-interceptor/*.js "
-        "test/interceptors/*.js test/webidl/*.js test/infra/*.js",
+        "test/interceptors/[!d]*.js test/interceptors/d[eu]*.js test/webidl/*.js test/infra/*.js",
         repository="nodejs/undici",
         tag="v7.20.0",
         needs="@fastify/busboy@3.2.0 @matteo.collina/tspl@0.2.0 @metcoder95/https-pem@1.0.0 @sinonjs/fake-timers@12.0.0 "
         "abort-controller@3.0.0 dns-packet@5.6.1 fast-check@4.3.0 jsondiffpatch@0.7.3 node-forge@1.3.1 proxy@2.2.0 "
         "ws@8.18.3",
+        exceptions={f"test/interceptors/redirect.js 0 should {name}": UNDICI_SEEN for name in UNDICI_REDIRECTS},
     ),
     Suite(
         "reactstrap",

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from suites.comparing import EXIT_STATUS
 from suites.place import PREPARE_S, Broken, Place, Told
 
 from suites_javascript import outcomes
@@ -47,7 +48,7 @@ class NodePlace(Place):
     def told(self, result: Path, output: str, status: int) -> Told:
         """The runner's own report; the exit status must be the same, too."""
         tests = outcomes.read(self.suite.runner, result, output)
-        return Told({**tests, "exit status": str(status)} if tests else {})
+        return Told({**tests, EXIT_STATUS: str(status)} if tests else {})
 
     def begin(self, settings: Sequence[str] = ()) -> None:
         """Lay the tracer's home anew, with these settings."""

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from mcp_tracer.ingest.checks import sound_records
 from mcp_tracer.model import spool as layout
 
 _EXT = "text array map object redacted bigint sequence undefined function cycle bytes date unseen"
@@ -133,6 +134,8 @@ def _read_chunk(data: bytes, at: int, spool: Spool, tables: dict[int, dict[int, 
     if state == layout.STATE_SEALED:
         crc = zlib.crc32(data[end - payload : end], zlib.crc32(data[at + 32 : at + 32 + 48 * count]))
         assert crc == int(head[4])
+        sound = sound_records(data[at:end], count, payload, int(head[5]))
+        assert sound is not None and sound[0].all()
     stop = end
     for record in records:
         start = stop - int(record["length"])

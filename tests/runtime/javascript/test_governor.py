@@ -115,6 +115,19 @@ main();
     assert (len(spool.named("slow")), spool.counted) == (2500, [])
 
 
+def test_a_program_that_waits_is_recorded_whole(project: Project) -> None:
+    """Its CPU time is little, and tracing takes none of its waiting."""
+    text = """
+const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
+async function query(n) { await sleep(5); return { n } }
+async function handle(n) { return query(n) }
+async function main() { for (let n = 0; n < 400; n++) await handle(n) }
+main();
+"""
+    spool = project.trace(text)
+    assert [len(spool.named(name)) for name in ("handle", "query")] == [400, 400]
+
+
 def test_a_new_trace_shows_its_first_calls(project: Project) -> None:
     text = """
 function hot(n) { return n }

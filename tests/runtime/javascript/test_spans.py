@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from mcp_tracer.model import spool as layout
 from tests.runtime.javascript.project import Project
 from tests.runtime.javascript.spool import Ext
 
@@ -30,6 +31,23 @@ def test_a_run_says_what_ran_and_how_it_ended(project: Project) -> None:
     assert spool.end == {"exitCode": 0, "dropped": 0, "faults": 0}
     assert bytes(spool.header["run_id"]).hex() == spool.run["runId"]
     assert spool.files == [{"path": "main.cjs", "sha256": spool.files[0]["sha256"]}]
+
+
+def test_what_a_program_that_ended_left_is_sealed(project: Project) -> None:
+    """A checksum is what tells a byte that changed later."""
+    project.trace("function f(i) { return i }\nfor (let i = 0; i < 3000; i++) f(i);\n")
+    (file,) = (project.home / "spool").glob("*.spool")
+    raw = file.read_bytes()
+    states = [raw[at + 4] for at in range(layout.HEADER_SIZE, len(raw), layout.SLOT_SIZE)]
+    assert set(states) == {layout.STATE_SEALED} and (len(raw) - layout.HEADER_SIZE) % layout.SLOT_SIZE == 0
+
+
+def test_calls_after_the_run_has_ended_are_no_calls_twice(project: Project) -> None:
+    """Handlers of the program may run after ours."""
+    late = "process.on('exit', () => process.on('exit', () => { for (let i = 0; i < 5000; i++) f(-i) }));\n"
+    recorded = project.trace("function f(i) { return i }\n" + late + "for (let i = 0; i < 50; i++) f(i);\n")
+    seqs = [span.seq for span in recorded.spans]
+    assert len(seqs) == len(set(seqs)) >= 50
 
 
 def test_parameters_are_what_they_were_at_the_call_and_returns_at_the_return(project: Project) -> None:

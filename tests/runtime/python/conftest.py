@@ -17,6 +17,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from mcp_tracer.ingest.checks import sound_records
 from mcp_tracer.languages.python import PythonLanguage
 from mcp_tracer.model import spool as layout
 from mcp_tracer.model.level import Level
@@ -202,11 +203,14 @@ class Run:
 def _records(data: bytes) -> list[tuple[Any, bytes]]:
     at, found = layout.HEADER_SIZE, []
     while at + layout.CHUNK_HEADER_SIZE <= len(data):
-        magic, _, kind, slots, count = struct.unpack_from("<IBBHI", data, at)
+        magic, state, kind, slots, count, payload_bytes, _, check = struct.unpack_from("<IBBHIIII", data, at)
         if magic != layout.CHUNK_MAGIC or kind != layout.CHUNK_RECORDS:
             at += layout.SLOT_SIZE
             continue
         top = at + slots * layout.SLOT_SIZE
+        if state == layout.STATE_SEALED:
+            sound = sound_records(data[at:top], count, payload_bytes, check)
+            assert sound is not None and sound[0].all()
         for record in np.frombuffer(data, layout.RECORD, count, at + layout.CHUNK_HEADER_SIZE):
             top -= int(record["length"])
             found.append((record, data[top : top + int(record["length"])]))

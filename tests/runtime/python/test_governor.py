@@ -126,6 +126,21 @@ def test_what_the_budget_has_room_for_is_recorded(project: Any) -> None:
     assert (len(run.of("slow")), run.counted) == (2500, [])
 
 
+def test_a_program_that_waits_is_recorded_whole(project: Any) -> None:
+    """Its CPU time is little, and tracing takes none of its waiting."""
+    source = """
+import sqlite3, time
+db = sqlite3.connect(":memory:")
+def query(n):
+    time.sleep(0.005)
+    return db.execute("select ?", (n,)).fetchone()
+def handle(n): return query(n)
+for n in range(300): handle(n)
+"""
+    run = project.trace(source)
+    assert [len(run.of(name)) for name in ("handle", "query", "sqlite3.execute")] == [300, 300, 300]
+
+
 def test_a_new_trace_shows_its_first_calls(project: Any) -> None:
     source = """
 def hot(n): return n

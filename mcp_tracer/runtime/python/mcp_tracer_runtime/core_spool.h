@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { SLOT = 65536, HEADER_BYTES = 4096, CHUNK_HEADER = 32, RECORD_BYTES = 48 };
+enum { SLOT = 65536, HEADER_BYTES = 4096, CHUNK_HEADER = 32, RECORD_BYTES = 48, CHECK_GROUPS = 16, CHECKS_BYTES = 192 };
 enum { KIND_SPAN = 1, KIND_OPEN = 2, KIND_EVENT = 3, KIND_DEFINITION = 4, KIND_AGGREGATE = 5, KIND_END = 6 };
 #define CHUNK_MAGIC 0x3143544Du
 
@@ -25,8 +25,8 @@ typedef struct {
     u32 magic;
     u8 state, type;
     u16 slots;
-    u32 n, payload, crc, reserved;
-    u64 reserved2;
+    u32 n, payload, crc, check;
+    u64 reserved;
 } ChunkHeader;
 
 static struct {
@@ -135,13 +135,36 @@ static PyObject *spool_crc(PyObject *self, PyObject *data)
 }
 
 /* --- chunks --- */
+/* The table of checks, below the payload: of groups of records, each checksum going on from the one before. Returns the last, of everything. */
+static u32 chunk_checks(void)
+{
+    const Record *r = (const Record *)(spool.start + CHUNK_HEADER);
+    struct { u32 records, payload_bytes, payload; } table[CHECK_GROUPS];
+    u32 crc = 0, bytes = 0, step = spool.n ? (spool.n + CHECK_GROUPS - 1) / CHECK_GROUPS : 1;
+    u8 *begin = spool.top;
+    for (u32 g = 0; g < CHECK_GROUPS; g++) {
+        u32 first = g * step < spool.n ? g * step : spool.n, stop = first + step < spool.n ? first + step : spool.n;
+        for (u32 i = first; i < stop; i++)
+            bytes += r[i].length;
+        table[g].records = crc = crc_more(crc, (const u8 *)(r + first), (size_t)(stop - first) * RECORD_BYTES);
+        table[g].payload_bytes = bytes;
+    }
+    for (u32 g = CHECK_GROUPS; g-- > 0;) {
+        u8 *end = spool.end - (g ? table[g - 1].payload_bytes : 0);
+        table[g].payload = crc = crc_more(crc, begin, (size_t)(end - begin));
+        begin = end;
+    }
+    memcpy(spool.top - CHECKS_BYTES, table, CHECKS_BYTES);
+    return crc;
+}
+
 static void chunk_seal(void)
 {
     ChunkHeader *head = (ChunkHeader *)spool.start;
     if (head == NULL)
         return;
-    head->crc = crc_more(crc_more(0, spool.start + CHUNK_HEADER, (size_t)(spool.at - spool.start - CHUNK_HEADER)), spool.top,
-                         (size_t)(spool.end - spool.top));
+    head->crc = chunk_checks();
+    head->check = crc_more(0, spool.top - CHECKS_BYTES, CHECKS_BYTES);
     __atomic_store_n(&head->state, 2, __ATOMIC_RELEASE);
     spool.start = NULL;
 }
@@ -246,7 +269,7 @@ static void chunk_begin(u64 slots)
 /* Seal the open chunk and open one with room for a payload of `length`. As spool_grow. */
 static int chunk_open(size_t length)
 {
-    u64 slots = (CHUNK_HEADER + RECORD_BYTES + length + SLOT - 1) / SLOT;
+    u64 slots = (CHUNK_HEADER + RECORD_BYTES + CHECKS_BYTES + length + SLOT - 1) / SLOT;
     int failure;
     chunk_seal();
     if (slots > 65535)
@@ -294,7 +317,7 @@ static NEVER_INLINE Record *spool_room(size_t length)
 /* The slot in reserve, for the end of a run that found no room. */
 static Record *spool_last_room(size_t length)
 {
-    if (spool.stopped != 1 || spool.map == NULL || CHUNK_HEADER + RECORD_BYTES + length > SLOT)
+    if (spool.stopped != 1 || spool.map == NULL || CHUNK_HEADER + RECORD_BYTES + CHECKS_BYTES + length > SLOT)
         return NULL;
     spool.stopped = 2;
     chunk_begin(1);
@@ -313,7 +336,7 @@ static NEVER_INLINE Record *spool_new_room(size_t length)
 
 static inline Record *spool_place(size_t length)
 {
-    if (likely((size_t)(spool.top - spool.at) >= RECORD_BYTES + length && spool.at != NULL))
+    if (likely((size_t)(spool.top - spool.at) >= RECORD_BYTES + CHECKS_BYTES + length && spool.at != NULL))
         return (Record *)spool.at;
     return spool_new_room(length);
 }

@@ -7,7 +7,7 @@ Where counting alone is too much, `phases` takes over.
 """
 
 from contextvars import Context
-from time import process_time_ns
+from time import monotonic_ns, process_time_ns
 
 from . import clock, detail, msgpack, state
 from .native import core
@@ -20,6 +20,7 @@ FIRST_CALLS = 4  # of each function in each trace; one where these alone are too
 MOST = 1024  # one call in so many is always recorded
 DEAR = 20_000  # ticks of recording one call
 WINDOW_NS = 5_000_000  # of CPU time: what the budget is compared with; within one a function's period changes once
+IDLE = 0.2  # of the clock's time: a program that mostly waits has the budget of one that works so much; tracing takes none of its waiting
 AMPLE = 64  # calls of each function in a window: where there is room for more, all are recorded
 RAREST = 256  # windows; where one call of each function in each window is too much, it has one in so many
 _ALL = 0xFFFFFFFF
@@ -37,6 +38,7 @@ sampled = {}  # function -> [window and CPU ns when it was last decided about, c
 _listed = []  # functions with counted calls (Python core)
 used = [0, 0]  # ticks spent on recording in Python, calls counted in Python
 _window = [0, 0, 0, 0]  # number, and at its start: CPU ns, ns spent on recording, calls counted
+_began_at = monotonic_ns()  # the clock's ns at its start
 _verdict = 2.0  # how many times what the last window recorded the budget had room for; below 1: too much was recorded
 _quota = _ALL  # calls of each function that a window may record (C core)
 _noted = [0, 0]  # events counted until the last window ended; CPU time when all were last counted
@@ -127,9 +129,10 @@ def usage():
 
 def look(now):
     """End the window where it has lasted, and judge it."""
-    global _verdict
+    global _verdict, _began_at
     number, began, spent_before, counted_before = _window
-    elapsed, lasts = now - began, CYCLES_NS if phases.dark else WINDOW_NS
+    wall, lasts = monotonic_ns(), CYCLES_NS if phases.dark else WINDOW_NS
+    elapsed = max(now - began, int((wall - _began_at) * IDLE))
     if elapsed < lasts:
         _begin_window(lasts - elapsed)
         return
@@ -139,6 +142,7 @@ def look(now):
     own = max(elapsed - recording - counting, elapsed * 0.02)
     _verdict = (fraction() * own - counting) / recording if recording > 0 else 2.0
     _window[:] = number + 1, now, spent, counted
+    _began_at = wall
     if on:
         _show_first(FIRST_CALLS if _verdict > 0.5 else 1)
         detail.tight[0] = _verdict < 1
@@ -373,7 +377,8 @@ def after_fork():
         core.hush(-1)
     phases.forget()
     forget(_listed if core is None else core.counted_functions())
-    _window[:] = _window[0] + 1, process_time_ns(), *usage()
+    global _began_at
+    _window[:], _began_at = (_window[0] + 1, process_time_ns(), *usage()), monotonic_ns()
 
 
 from . import estimates, phases  # noqa: E402 - each needs the other

@@ -8,7 +8,7 @@ import zlib
 from collections import deque
 from time import sleep
 
-from . import clock, state
+from . import checks, clock, state
 from .native import core
 
 SLOT, HEADER_SIZE, CHUNK_HEADER, RECORD = 65536, 4096, 32, 48
@@ -20,6 +20,7 @@ _RECORD = struct.Struct("<QIIIIIIIHHBBHI")
 _CHUNK_MAGIC = 0x3143544D
 _GROWTH = (4, 16, 64)  # slots to preallocate the first, the second and every further time
 _STEPS = [(length << 32) + 1 for length in range(128)]  # to `committed`
+_NEED = RECORD + checks.SIZE  # bytes that must be left for one more record without a payload
 PATIENCE_MS = 1000
 _kept = []
 _pack_record = _RECORD.pack_into
@@ -80,7 +81,7 @@ class _PythonSpool(_File):
         try:
             at, end = self.at, self.top
             top = end - length
-            if self.closed or at + RECORD > top:
+            if self.closed or at + _NEED > top:
                 self._append((start, duration, own, seq, parent, trace, fn, length, depth, thread, 1, flags, 0, others + 1), payload)
             else:  # as in _append
                 window = self.window
@@ -113,7 +114,7 @@ class _PythonSpool(_File):
         length = len(payload)
         at, end = self.at, self.top
         top = end - length
-        if at + RECORD > top or self.closed:
+        if at + _NEED > top or self.closed:
             if not self._room(length) and not (fields[10] == END and self._last_room()):
                 self.dropped += 1 if fields[10] == SPAN else fields[13] if fields[10] == AGGREGATE else 0
                 return
@@ -138,13 +139,14 @@ class _PythonSpool(_File):
 
     def _next_chunk(self, length):
         self._seal()
-        self._open_chunk(-(-(CHUNK_HEADER + RECORD + length) // SLOT))
+        self._open_chunk(-(-(CHUNK_HEADER + _NEED + length) // SLOT))
 
     def _seal(self):
         payload = self.end - self.top
-        crc = zlib.crc32(self.window[self.start + CHUNK_HEADER : self.at])
-        crc = zlib.crc32(self.window[self.top : self.end], crc)
-        _CHUNK.pack_into(self.window, self.start, _CHUNK_MAGIC, OPEN, 1, self.slots, self.committed & 0xFFFFFFFF, payload, crc, 0, 0)
+        table, crc = checks.table_of(self.window[self.start + CHUNK_HEADER : self.at], self.window[self.top : self.end])
+        self.window[self.top - checks.SIZE : self.top] = table
+        numbers = (self.slots, self.committed & 0xFFFFFFFF, payload, crc, zlib.crc32(table), 0)
+        _CHUNK.pack_into(self.window, self.start, _CHUNK_MAGIC, OPEN, 1, *numbers)
         self.window[self.start + 4 : self.start + 5] = bytes((SEALED,))
 
     def _last_room(self):
