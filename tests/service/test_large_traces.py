@@ -9,7 +9,8 @@ import pytest
 from shop_house import House
 
 from mcp_tracer.service.context import Caller
-from mcp_tracer.service.operations import deeper, traces
+from mcp_tracer.service.operations import deeper, get_trace, traces
+from mcp_tracer.service.operations.views import span_view
 
 pytestmark = pytest.mark.anyio
 
@@ -133,3 +134,13 @@ async def test_long_calls_are_found_however_deep_they_lie(large: House) -> None:
 async def test_a_name_that_no_call_has_is_denied_only_down_to_where_was_looked(large: House) -> None:
     assert (await told(large, name="nowhere"))[1].startswith("No call of this trace has 'nowhere' in its function, file or SQL: ")
     assert (await told(large, name="deep_slow", max_depth=1))[1].startswith("No call of this trace down to depth 1 has 'deep_slow' ")
+
+
+async def test_spans_are_put_on_the_wire_only_where_they_are_asked_for(large: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[str] = []
+    monkeypatch.setattr(get_trace, "span_view", lambda span, children: made.append(span.span_id) or span_view(span, children))
+    answer = await large.ask("get_trace", max_tokens=300)
+    assert answer.text and made == []
+    spans = answer.result.model_dump(mode="json", by_alias=True)["spans"]
+    assert [span["spanId"] for span in spans] == made == [span.span_id for span in answer.result.spans] and len(made) > 40
+    assert spans[0]["children"] == [span["spanId"] for span in spans if span["parentSpanId"] == spans[0]["spanId"]]

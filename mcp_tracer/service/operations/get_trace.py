@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, computed_field
 
 from mcp_tracer.analysis.story import SLOWEST, tell
 from mcp_tracer.analysis.text import brief_legend, clock, duration, iso
-from mcp_tracer.analysis.tree import build, walk
+from mcp_tracer.analysis.tree import Node, build, walk
 from mcp_tracer.model.errors import NotFound
 from mcp_tracer.model.span import Span, TraceSummary
 from mcp_tracer.service.context import Call
@@ -50,7 +51,6 @@ class TraceResult(Result):
     duration: float
     span_count: int
     error_count: int
-    spans: list[SpanView]
     cut_at_depth: int | None = None
     note: str | None = None
     _fetched: Fetched | None = None
@@ -58,7 +58,7 @@ class TraceResult(Result):
     @classmethod
     def of(cls, fetched: Fetched) -> TraceResult:
         """The result, which keeps the spans that it was made of for its text."""
-        trace, nodes = fetched.trace, [node for root in build(fetched.spans) for node in walk(root)]
+        trace = fetched.trace
         made = cls(
             trace_id=trace.trace_id,
             run_id=trace.run_id,
@@ -73,10 +73,21 @@ class TraceResult(Result):
             duration=ms(trace.end_ns - trace.start_ns),
             span_count=trace.spans,
             error_count=trace.errors,
-            spans=[span_view(node.span, [child.span.span_id for child in node.children]) for node in nodes],
         )
         made._fetched = fetched
         return made
+
+    @computed_field
+    @cached_property
+    def spans(self) -> list[SpanView]:
+        """The spans on the wire: only made where they are asked for, since the text does without."""
+        nodes = (node for root in self.roots for node in walk(root))
+        return [span_view(node.span, [child.span.span_id for child in node.children]) for node in nodes]
+
+    @cached_property
+    def roots(self) -> list[Node]:
+        """The spans as trees."""
+        return build(self.fetched.spans)
 
     @property
     def fetched(self) -> Fetched:
@@ -178,7 +189,7 @@ def _further(number: int) -> str:
 def render(result: TraceResult, params: TraceParams) -> str:
     """The heading, then the story within the budget."""
     fetched = result.fetched
-    lines = [heading(fetched.trace, fetched.spans), *_story(fetched, params), *brief_legend(fetched.spans)]
+    lines = [heading(fetched.trace, fetched.spans), *_story(result, params), *brief_legend(fetched.spans)]
     if any(line.endswith(SLOWEST) for line in lines):
         lines[0] += f"; {SLOWEST} slowest path"
     if not fetched.spans and fetched.total:
@@ -195,9 +206,10 @@ def render(result: TraceResult, params: TraceParams) -> str:
     return "\n".join(lines)
 
 
-def _story(fetched: Fetched, params: TraceParams) -> Sequence[str]:
+def _story(result: TraceResult, params: TraceParams) -> Sequence[str]:
+    fetched = result.fetched
     return tell(
-        build(fetched.spans),
+        result.roots,
         budget_tokens=params.max_tokens,
         max_depth=params.max_depth,
         min_duration_ns=ns(params.min_duration) or 0,
