@@ -47,10 +47,12 @@ async def find_sought(store: SpanStore, part: SpanQuery, sought: Sought) -> Matc
         return Matches()
     query = replace(part, named=sought.name, min_duration_ns=sought.min_duration_ns, order="duration", limit=MOST_SOUGHT, counted=True)
     page = await store.search(query)
+    if sought.name is None:
+        return Matches(page.rows, page.total or len(page.rows))
     failed = await store.search(replace(query, has_error=True, order="time", descending=False, limit=MOST_FAILED, counted=False))
     found = {span.span_id: span for span in (*failed.rows, *page.rows)}
     exact = True
-    for kind in TEXT_KINDS if sought.name else ():
+    for kind in TEXT_KINDS:
         said = await store.search(replace(query, named=None, text=sought.name, kind=kind, seconds=TEXT_SECONDS))
         exact = exact and said.cursor is None
         found |= {span.span_id: span for span in said.rows if sought.fits(span)}
