@@ -70,6 +70,12 @@ def test_of_what_was_partly_recorded_all_calls_tell_whether_it_changed() -> None
     assert (one.key, one.before_ns, one.after_ns, one.calls, one.p) == (WAIT, 200_000, 900_000, (800, 800), None)
 
 
+def test_of_what_was_partly_recorded_calls_that_are_like_all_are_tested() -> None:
+    counted = [sketched(1000, 1500, 100)], [sketched(1400, 2000, 100)]  # the medians lie within the other side's 95 %
+    (one,) = time_changes(calls(1010, 80), calls(1410, 77), {WAIT}, counted).changed
+    assert (one.key, one.calls, one.p is not None and one.p < 1e-9) == (WAIT, (80, 77), True)
+
+
 def test_a_total_of_the_newest_calls_must_be_borne_out_by_all() -> None:
     counted = [[FunctionStats("src/shop.py", "slower", 1, "function", 9000, 0, 1, 1, 1, 1, 5 * MS, 9 * MS, 9 * MS)]] * 2
     assert told(time_changes(waiting(2), waiting(8), (), (counted[0], counted[1])).changed) == []

@@ -68,7 +68,9 @@ def _of_times(times: Times) -> Iterator[str]:
     if abs(times.drift - 1) >= 0.1:
         factor = times.drift if times.drift > 1 else 1 / times.drift
         which = "slower" if times.drift > 1 else "faster"
-        yield f"Everything was {factor:.2g}× {which} (the machine, or the level of tracing): that is taken out of the times."
+        yield f"Most functions were {factor:.2g}× {which} together (the machine, it seems): that is taken out of the times."
+    if not times.sure:
+        yield "Too few other functions take long enough to tell slower code from a slower machine: compare a second run of each to be sure."
     if not times.changed:
         rare = f", {times.too_few} had too few calls to tell" if times.too_few else ""
         yield f"Times: no significant change among {times.tested} functions{rare}."
