@@ -65,7 +65,7 @@ def test_tiny_functions_that_make_much_of_the_time_tell_of_the_machine() -> None
 
 def test_what_is_judged_does_not_speak_for_the_machine() -> None:
     def side(query: float, trifle: float) -> list[Span]:
-        owns = {"query": query, "handle": 0.03 * trifle, "steady": 0.05, **{name: 0.0003 * trifle for name in "abcdefg"}}
+        owns = {"query": query, "handle": 0.03 * trifle, "steady": 0.05, **dict.fromkeys("abcdefg", 0.0003 * trifle)}
         return [
             span(n * 1000 + call, name, call, own * (1 + call / 3000)) for n, (name, own) in enumerate(owns.items()) for call in range(100)
         ]
