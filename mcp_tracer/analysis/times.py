@@ -50,6 +50,10 @@ class Times:
     sure: bool = True
 
 
+NO_TIMES = Times((), 0, 0, 1.0)
+"""Where times tell nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Test:
     """What decides on a change: the drift, the number of tests, and the least time that it must make in all."""
