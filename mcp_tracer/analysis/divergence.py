@@ -138,6 +138,8 @@ def _comparable(before: Sequence[Span], after: Sequence[Span], passed: set[Key])
 def _without(spans: Sequence[Span], is_out: Callable[[Span], bool]) -> list[Span]:
     """The other spans; what the left ones called counts as called by whoever called them."""
     above = {span.span_id: span.parent_span_id for span in spans if is_out(span)}
+    if not above:
+        return list(spans)
 
     def parent(span_id: str | None) -> str | None:
         while span_id in above:

@@ -16,6 +16,8 @@ LEAST_RATIO = 1.2
 LEAST_CALL_NS, LEAST_ALL_NS = 20_000, 50_000_000
 """What probes, clock and caches do to a call differs by microseconds from one process to the next: a difference counts that is larger for
 each call, or that all calls together make large."""
+PROBE_NS = 2_000
+"""What recording a call takes of its caller's own time, about: it differs from process to process, too."""
 
 Samples = Sequence[float]
 
@@ -38,18 +40,21 @@ def mann_whitney(before: Samples, after: Samples) -> float:
     return math.erfc(z / math.sqrt(2))
 
 
-def changed(before: Samples, after: Samples, common: float, tests: int) -> tuple[bool, float]:
-    """(whether it is a change, p), beyond the `common` drift, at 1 % over all `tests` together, and of a size that matters."""
+def changed(before: Samples, after: Samples, common: float, tests: int, probes: float = 0) -> tuple[bool, float]:
+    """(whether it is a change, p), beyond the `common` drift, at 1 % over all `tests` together, and of a size that matters.
+
+    `probes`: how many recorded calls each makes.
+    """
     if len(before) < FEWEST or len(after) < FEWEST:
         return False, 1.0
     scaled = [value * common for value in before]
     p = mann_whitney(scaled, after)
-    return p * max(1, tests) < 0.01 and matters(median(scaled), median(after), min(len(before), len(after))), p
+    return p * max(1, tests) < 0.01 and matters(median(scaled), median(after), min(len(before), len(after)), probes), p
 
 
-def matters(before_ns: float, after_ns: float, calls: int) -> bool:
+def matters(before_ns: float, after_ns: float, calls: int, probes: float = 0) -> bool:
     """Whether such a difference of a call is large enough: as a ratio, and beyond what tracing and clocks make."""
-    ratio, apart = ratio_of([before_ns], [after_ns]), abs(after_ns - before_ns)
+    ratio, apart = ratio_of([before_ns], [after_ns]), abs(after_ns - before_ns) - probes * PROBE_NS
     return max(ratio, 1 / ratio) >= LEAST_RATIO and (apart >= LEAST_CALL_NS or apart * calls >= LEAST_ALL_NS)
 
 

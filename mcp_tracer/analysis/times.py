@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
@@ -62,8 +63,8 @@ class _Test:
     tests: int
     least: float
 
-    def of(self, key: Key, before: Sequence[float], after: Sequence[float]) -> TimeChange | None:
-        is_change, p = changed(before, after, self.drift.of(key), self.tests)
+    def of(self, key: Key, before: Sequence[float], after: Sequence[float], probes: float = 0) -> TimeChange | None:
+        is_change, p = changed(before, after, self.drift.of(key), self.tests, probes)
         if not is_change:
             return None
         made = TimeChange(key, median(before), median(after), (len(before), len(after)), p)
@@ -97,7 +98,8 @@ def time_changes(
     least = max(drift.of_all * sum(map(sum, ours.values())), sum(map(sum, theirs.values()))) / 100
     rare, tested = _by_percentiles(left_out, counted, _Test(drift, 1, least))
     test = _Test(drift, 2 * len(enough), least)  # own time and total
-    own = [*rare, *(made for one in enough if (made := test.of(one, ours[one], theirs[one])))]
+    probes = _probes((*before, *after))
+    own = [*rare, *(made for one in enough if (made := test.of(one, ours[one], theirs[one], probes[one])))]
     known = {made.key for made in own}
     found = _totals((before, after), [one for one in enough if one not in known], test)
     whole, rest = _explained((before, after), _borne_out(found, counted, drift), known, test)
@@ -108,6 +110,16 @@ def time_changes(
 
 def _is_seen(change: TimeChange) -> bool:
     return matters(change.before_ns, change.after_ns, min(change.calls))
+
+
+def _probes(spans: Sequence[Span]) -> dict[Key, float]:
+    """How many recorded calls a call of each function makes, on average."""
+    made = Counter(span.parent_span_id for span in spans)
+    calls, inner = Counter[Key](), Counter[Key]()
+    for span in spans:
+        calls[key_of(span)] += 1
+        inner[key_of(span)] += made[span.span_id]
+    return {one: inner[one] / number for one, number in calls.items()}
 
 
 def _unfair(partly: Collection[Key], both: tuple[Sequence[Span], Sequence[Span]], counted: Counted) -> set[Key]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from mcp_tracer.analysis.times import TimeChange, time_changes
 from mcp_tracer.model.span import FunctionStats, Span
 
@@ -45,6 +47,16 @@ def test_callers_follow_from_the_deepest_function_that_explains_them() -> None:
 
 def test_what_is_equally_fast_is_not_named() -> None:
     assert time_changes(waiting(2), waiting(2)).changed == ()
+
+
+def test_what_recording_its_calls_takes_is_no_change_of_a_callers_own_time() -> None:
+    def side(own_us: float, inner: int) -> list[Span]:
+        roots = [("handle", turn, 0.5, [("step", turn, 0.01, [])] * inner) for turn in range(60)]
+        return [replace(one, self_ns=round((own_us + at / 1000) * 1000)) for at, one in enumerate(tree(*roots)) if one.depth == 0 or inner]
+
+    assert [one.key[1] for one in time_changes(side(14, 0), side(39, 0)).changed] == ["handle"]
+    steady = [[replace(one, self_ns=1000) if one.depth else one for one in side(own, 7)] for own in (14, 39)]
+    assert time_changes(*steady).changed == ()
 
 
 def sketched(p50_us: float, p95_us: float, calls: int) -> FunctionStats:

@@ -61,7 +61,7 @@ def notes_of(made: Material, times: Times, section: str) -> list[str]:
     notes += _partly(made)
     if any(len(side) >= MOST_FAILED for side in made.failed):
         notes.append(f"Many failures: of each run the newest {MOST_FAILED} are compared.")
-    return [*notes, *_of_times(times, made.cut)] if section in ("all", "times") and times is not NO_TIMES else notes
+    return [*notes, *_of_times(times, made)] if section in ("all", "times") and times is not NO_TIMES else notes
 
 
 def _partly(made: Material) -> Iterator[str]:
@@ -73,13 +73,13 @@ def _partly(made: Material) -> Iterator[str]:
         yield f"Not every call of {shown} was recorded (overhead budget): {passed}, and times of few calls are not taken for those of all."
 
 
-def _of_times(times: Times, is_cut: bool) -> Iterator[str]:
+def _of_times(times: Times, made: Material) -> Iterator[str]:
     if abs(times.drift - 1) >= 0.1:
         factor = times.drift if times.drift > 1 else 1 / times.drift
         which = "slower" if times.drift > 1 else "faster"
         yield f"Most functions were {factor:.2g}× {which} together (the machine, it seems): that is taken out of the times."
-    if not times.sure:
-        how = "ask without function and file" if is_cut else "compare a second run of each to be sure"
+    if not times.sure and (made.cut or min(made.sizes) == 1):
+        how = "ask without function and file" if made.cut else "compare a second run of each to be sure"
         yield f"Too few other functions take long enough to tell slower code from a slower machine: {how}."
     if not times.changed:
         rare = f", {times.too_few} had too few calls to tell" if times.too_few else ""
