@@ -136,3 +136,9 @@ async def test_a_regression_that_makes_most_of_the_time_is_told(house: House) ->
     assert [row.what for row in answer.result.times][:1] == ["pause"]
     assert "slower together" not in answer.text
     assert "Too few other functions take long enough to tell slower code from a slower machine" in answer.text
+
+
+async def test_a_run_that_called_nothing_is_of_no_other_level(house: House) -> None:
+    for calls in ("order(1)", "pass"):
+        await recorded(house, "shop.py", SHOP.replace("\n\nmain()", f"\n\n{calls}"), sys.executable, "shop.py")
+    assert "different levels" not in (await house.ask("compare")).text

@@ -63,7 +63,7 @@ async def run(call: Call[CompareParams]) -> CompareResult:
     if not any((*material.counts, *material.spans)):
         await _nothing_of(tools, (before, after), params, missing[0] + missing[1])
     levels = await levels_of(tools.store, before), await levels_of(tools.store, after)
-    times = time_changes(*material.spans, material.rare, material.stats) if levels[0] == levels[1] else NO_TIMES
+    times = time_changes(*material.spans, material.rare, material.stats) if levels[0] == levels[1] or not all(levels) else NO_TIMES
     rows = rows_of(
         material.parted,
         call_changes(*material.counts, material.sizes),

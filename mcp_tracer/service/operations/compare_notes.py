@@ -43,7 +43,7 @@ class Material:
 
 def other_levels(before: Collection[Level], after: Collection[Level]) -> Iterator[str]:
     """Why no times are compared: recording takes the more time, the more it records."""
-    if before != after:
+    if before and after and before != after:
         sides = (" and ".join(str(int(level)) for level in sorted(side)) for side in (before, after))
         yield f"The sides were traced at different levels ({' | '.join(sides)}): which cost different time, so times are not compared."
 
