@@ -113,8 +113,8 @@ def result_changes(before: Iterable[Span], after: Iterable[Span], partly: Contai
         others = theirs.get(arguments, [])
         if not others:
             continue
-        is_steady = _is_steady(calls) and _is_steady(others) and (arguments[0] not in partly or _is_shown(calls, others))
-        if is_steady and not _same_outcome(calls[0], others[0]):
+        steady = is_steady(calls) and is_steady(others) and (arguments[0] not in partly or _is_shown(calls, others))
+        if steady and not _same_outcome(calls[0], others[0]):
             kind = (arguments[0], bool(calls[0].error), bool(others[0].error))
             found.setdefault(kind, ResultChange(calls[0], others[0]))
     return sorted(found.values(), key=lambda one: (-one.after.depth, key_of(one.after), one.after.error is None))
@@ -135,7 +135,8 @@ def _by_arguments(spans: Iterable[Span]) -> dict[tuple[Key, str], list[Span]]:
     return found
 
 
-def _is_steady(calls: Sequence[Span]) -> bool:
+def is_steady(calls: Sequence[Span]) -> bool:
+    """Whether all calls ended the same way."""
     return all(_same_outcome(calls[0], call) for call in calls[1:])
 
 

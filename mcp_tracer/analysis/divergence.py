@@ -1,23 +1,31 @@
-"""The first points at which two traces of the same thing part: in structure, a parameter, a return or an exception."""
+"""Where two traces of the same thing part: in structure, a parameter, a return or an exception; what is only noise comes last."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from mcp_tracer.analysis.alike import same, without_addresses
-from mcp_tracer.analysis.comparison import Key, key_of
+from mcp_tracer.analysis.alignment import Met, met
+from mcp_tracer.analysis.alike import key, same, without_addresses
+from mcp_tracer.analysis.comparison import Key, is_steady, key_of
 from mcp_tracer.analysis.text import label
-from mcp_tracer.analysis.tree import SITES, Node, build
+from mcp_tracer.analysis.tree import SITES, build
 from mcp_tracer.model.span import Span
 from mcp_tracer.model.values import Value, preview
 
 _SHORT = 80
+_SELF = ("self", "cls", "this")
+OFTEN = 4
+"""What an unsteady function gives is noise where at least every so many-th call gave something else than on the other side."""
 
 
 @dataclass(frozen=True, slots=True)
 class Divergence:
-    """Where they part: `kind` structure, parameter, return or exception; what each side had there. A side that had ended has no span."""
+    """Where they part: `kind` structure, parameter, return or exception; what each side had there. A side that had ended has no span.
+
+    `is_sure` is False for a value that may be noise: what a function gave that was given nothing, or what came of such.
+    """
 
     kind: str
     name: str
@@ -25,33 +33,91 @@ class Divergence:
     after: str
     span_before: Span | None
     span_after: Span | None
+    is_sure: bool = True
+
+    @property
+    def spans(self) -> tuple[Span, ...]:
+        """The calls that it is about."""
+        return tuple(span for span in (self.span_before, self.span_after) if span)
 
 
-@dataclass(frozen=True, slots=True)
-class _Step:
-    """A call begins, or ends."""
+def divergences(
+    before: Sequence[Span], after: Sequence[Span], most: int = 50, partly: Collection[Key] = (), known: Collection[Key] = ()
+) -> list[Divergence]:
+    """Differences in the order of execution, each function's first of a kind, and behind them those that may be noise.
 
-    enters: bool
-    span: Span
-
-
-def divergences(before: Sequence[Span], after: Sequence[Span], most: int = 5, partly: Collection[Key] = ()) -> list[Divergence]:
-    """Differences in the order of execution, up to the first one in structure: behind it the calls no longer correspond.
-
-    Functions in `partly`, of which not every call has a span, are passed over: which calls have one is chance.
+    Functions in `partly`, of which not every call has a span, are passed over: which calls have one is chance. So is what functions gave
+    that give something else for the same arguments within one side; those `known` to be such, too.
     """
     first, second = _comparable(before, after, {*partly, *sampled_functions(before, after)})
-    found: list[Divergence] = []
-    ours, theirs = _steps(build(first)), _steps(build(second))
-    while len(found) < most:
-        one, other = next(ours, None), next(theirs, None)
-        if one is None and other is None:
-            break
-        if one is None or other is None or _what(one) != _what(other):
-            found.append(_structure(one, other))
-            break
-        found += _entered(one.span, other.span) if one.enters else _left(one.span, other.span)
-    return found[:most]
+    raw: list[Divergence] = []
+    ended: Counter[Key] = Counter()
+    for step in met(build(first), build(second), _what):
+        raw += _told(step)
+        ended.update([key_of(step.after)] if step.kind == "left" and step.after else [])
+    noisy = _noisy(raw, ended, (before, after), known)
+    found: dict[tuple[object, ...], Divergence] = {}
+    for one in _judged(raw, second, noisy):
+        found.setdefault(_same_for(one), one)
+    return sorted(found.values(), key=lambda one: not one.is_sure)[:most]
+
+
+def _same_for(one: Divergence) -> tuple[object, ...]:
+    """What is the same of a difference that repeats: one of them is told."""
+    texts = (one.before, one.after) if one.kind == "structure" else ()
+    return (one.kind, one.name, one.is_sure, *texts, *(key_of(span) for span in one.spans))
+
+
+def _noisy(raw: Sequence[Divergence], ended: Counter[Key], sides: Iterable[Iterable[Span]], known: Collection[Key]) -> set[Key]:
+    """Unsteady functions; but not those that mostly gave the same on both sides: what they give follows from what was done before."""
+    other = Counter(key_of(one.spans[-1]) for one in raw if one.kind == "return")
+    often = {one for one, times in other.items() if times * OFTEN >= ended[one]}
+    return (often & set(known)) | unsteady(sides, often)
+
+
+def unsteady(sides: Iterable[Iterable[Span]], functions: Collection[Key]) -> set[Key]:
+    """Those of the functions that gave different things for the same arguments within one side: clocks, random numbers, new ids."""
+    return {one for side in sides for one in _unsteady(side, functions)}
+
+
+def _unsteady(side: Iterable[Span], functions: Collection[Key]) -> Iterator[Key]:
+    calls: dict[tuple[Key, str], list[Span]] = {}
+    for span in side:
+        if key_of(span) in functions and span.values is not None and span.values.has_return and not span.left_out:
+            calls.setdefault((key_of(span), key(dict(span.values.params or {}))), []).append(span)
+    for (function, _), same_calls in calls.items():
+        if not is_steady(same_calls):
+            yield function
+
+
+def _judged(raw: Sequence[Divergence], after: Sequence[Span], noisy: Collection[Key]) -> Iterator[Divergence]:
+    """All but what noisy functions gave; not sure where noise lies at or below the call, or where it was given something else."""
+    above = {span.span_id: span.parent_span_id for span in after}
+    noise = [one.spans[-1] for one in raw if one.kind == "return" and (key_of(one.spans[-1]) in noisy or _is_of_nothing(one))]
+    doubtful = _with_callers(noise, above) | {one.spans[-1].span_id for one in raw if one.kind == "parameter"}
+    for one in raw:
+        span = one.spans[-1]
+        if one.kind == "return" and key_of(span) in noisy:
+            continue
+        decides = above.get(span.span_id) if one.kind == "parameter" else span.span_id
+        is_sure = decides is not None and decides not in doubtful and not _is_of_nothing(one)
+        yield replace(one, is_sure=one.kind == "structure" or is_sure)
+
+
+def _with_callers(spans: Iterable[Span], above: Mapping[str, str | None]) -> set[str]:
+    found: set[str] = set()
+    for span in spans:
+        at: str | None = span.span_id
+        while at is not None and at not in found:
+            found.add(at)
+            at = above.get(at)
+    return found
+
+
+def _is_of_nothing(one: Divergence) -> bool:
+    """Whether the function was given nothing that its result could be told by."""
+    values = one.spans[-1].values
+    return one.kind != "parameter" and not (values and values.params and any(name not in _SELF for name in values.params))
 
 
 def sampled_functions(before: Sequence[Span], after: Sequence[Span]) -> set[Key]:
@@ -72,6 +138,8 @@ def _comparable(before: Sequence[Span], after: Sequence[Span], passed: set[Key])
 def _without(spans: Sequence[Span], is_out: Callable[[Span], bool]) -> list[Span]:
     """The other spans; what the left ones called counts as called by whoever called them."""
     above = {span.span_id: span.parent_span_id for span in spans if is_out(span)}
+    if not above:
+        return list(spans)
 
     def parent(span_id: str | None) -> str | None:
         while span_id in above:
@@ -81,30 +149,27 @@ def _without(spans: Sequence[Span], is_out: Callable[[Span], bool]) -> list[Span
     return [replace(span, parent_span_id=parent(span.parent_span_id)) for span in spans if span.span_id not in above]
 
 
-def _steps(roots: Sequence[Node]) -> Iterator[_Step]:
-    """Every call's beginning and end, in order. Iterative: traces may be thousands of calls deep."""
-    stack: list[tuple[bool, Node]] = [(True, root) for root in reversed(roots)]
-    while stack:
-        enters, node = stack.pop()
-        yield _Step(enters, node.span)
-        if enters:
-            stack.append((False, node))
-            stack.extend((True, child) for child in reversed(node.children))
+def _what(span: Span) -> tuple[object, ...]:
+    return span.function, span.file, span.kind, without_addresses(label(span))
 
 
-def _what(step: _Step) -> tuple[object, ...]:
-    return step.enters, step.span.function, step.span.file, step.span.kind, without_addresses(label(step.span))
+def _told(step: Met) -> Iterable[Divergence]:
+    one, other = step.before, step.after
+    if step.kind == "other":
+        before, after = (
+            _did(span, *place) for span, place in zip((one, other), zip(step.times, step.then, step.within, strict=True), strict=True)
+        )
+        shown = (one or step.then[0] or step.within[0], other or step.then[1] or step.within[1])
+        return [Divergence("structure", "", before, after, *shown)]
+    assert one is not None and other is not None
+    return _entered(one, other) if step.kind == "entered" else _left(one, other)
 
 
-def _structure(one: _Step | None, other: _Step | None) -> Divergence:
-    span_before, span_after = one.span if one else None, other.span if other else None
-    return Divergence("structure", "", _did(one), _did(other), span_before, span_after)
-
-
-def _did(step: _Step | None) -> str:
-    if step is None:
-        return "nothing more"
-    return f"{label(step.span)} was called" if step.enters else f"{label(step.span)} ended"
+def _did(span: Span | None, times: int, then: Span | None, within: Span | None) -> str:
+    if span is None and then is None:
+        return f"{label(within)} ended" if within else "nothing more"
+    shown = span or then
+    return f"{label(shown)} was called{f' ×{times}' if times > 1 else ''}" if shown else ""
 
 
 def _entered(one: Span, other: Span) -> Iterator[Divergence]:

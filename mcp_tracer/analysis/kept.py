@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from mcp_tracer.analysis.tree import Node, slowest_path, walk
+from mcp_tracer.model.span import Span
 
 Way = frozenset[str]
 """Span ids from a root down to where an error was born."""
@@ -13,6 +14,22 @@ Way = frozenset[str]
 def slowest(roots: Sequence[Node]) -> Way:
     """The slowest path of the longest root."""
     return frozenset(slowest_path(max(roots, key=lambda root: root.span.duration_ns))) if roots else Way()
+
+
+def longest_way(spans: Iterable[Span], deeper: Sequence[Span] = ()) -> Way:
+    """The slowest path through spans, and through `deeper` ones that were called by one on it."""
+    known = {span.span_id: span for span in spans}
+    longest: dict[str | None, Span] = {}
+    for span in (*known.values(), *deeper):
+        above = span.parent_span_id if span.parent_span_id in known or span.span_id not in known else None
+        if above not in longest or span.duration_ns > longest[above].duration_ns:
+            longest[above] = span
+    way: set[str | None] = set()
+    above = None
+    while above in longest and longest[above].span_id not in way:
+        above = longest[above].span_id
+        way.add(above)
+    return Way(one for one in way if one)
 
 
 def failing(roots: Sequence[Node]) -> Way:

@@ -1,4 +1,4 @@
-"""Whether durations changed or only vary: Mann–Whitney's test, with what all functions have in common taken out first."""
+"""Whether durations changed or only vary: Mann–Whitney's test, with what all functions have in common (see `drift`) taken out first."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ LEAST_RATIO = 1.2
 LEAST_CALL_NS, LEAST_ALL_NS = 20_000, 50_000_000
 """What probes, clock and caches do to a call differs by microseconds from one process to the next: a difference counts that is larger for
 each call, or that all calls together make large."""
+PROBE_NS = 2_000
+"""What recording a call takes of its caller's own time, about: it differs from process to process, too."""
 
 Samples = Sequence[float]
 
@@ -38,50 +40,24 @@ def mann_whitney(before: Samples, after: Samples) -> float:
     return math.erfc(z / math.sqrt(2))
 
 
-def drift(pairs: Sequence[tuple[Samples, Samples]]) -> float:
-    """By how much everything became slower together, 1 where too few say so. A busier machine slows all functions: nobody's regression.
+def changed(before: Samples, after: Samples, common: float, tests: int, probes: float = 0) -> tuple[bool, float]:
+    """(whether it is a change, p), beyond the `common` drift, at 1 % over all `tests` together, and of a size that matters.
 
-    Most functions must say so, and those that take most of the time: many small ones are not everything, and no more is a large one alone.
+    `probes`: how many recorded calls each makes.
     """
-    enough = [pair for pair in pairs if min(map(len, pair)) >= FEWEST]
-    if len(enough) < FEWEST:
-        return 1.0
-    ratios = [_ratio(*pair) for pair in enough]
-    by_number, by_time = median(ratios), _weighted_median(ratios, [_time(*pair) for pair in enough])
-    if (by_number > 1) != (by_time > 1):
-        return 1.0
-    return min(by_number, by_time, key=lambda ratio: abs(math.log(ratio)))
-
-
-def _weighted_median(values: Sequence[float], weights: Sequence[float]) -> float:
-    ordered = sorted(zip(values, weights, strict=True))
-    half, passed = sum(weights) / 2, 0.0
-    for value, weight in ordered:
-        passed += weight
-        if passed >= half:
-            return value
-    return ordered[-1][0]
-
-
-def _time(before: Samples, after: Samples) -> float:
-    """What a function's calls take in all, on either side; by the median, so that one call that had to wait does not count for all."""
-    return median(before) * len(before) + median(after) * len(after)
-
-
-def changed(before: Samples, after: Samples, common: float, tests: int) -> tuple[bool, float]:
-    """(whether it is a change, p), beyond the `common` drift, at 1 % over all `tests` together, and of a size that matters."""
     if len(before) < FEWEST or len(after) < FEWEST:
         return False, 1.0
     scaled = [value * common for value in before]
     p = mann_whitney(scaled, after)
-    return p * max(1, tests) < 0.01 and matters(median(scaled), median(after), min(len(before), len(after))), p
+    return p * max(1, tests) < 0.01 and matters(median(scaled), median(after), min(len(before), len(after)), probes), p
 
 
-def matters(before_ns: float, after_ns: float, calls: int) -> bool:
+def matters(before_ns: float, after_ns: float, calls: int, probes: float = 0) -> bool:
     """Whether such a difference of a call is large enough: as a ratio, and beyond what tracing and clocks make."""
-    ratio, apart = _ratio([before_ns], [after_ns]), abs(after_ns - before_ns)
+    ratio, apart = ratio_of([before_ns], [after_ns]), abs(after_ns - before_ns) - probes * PROBE_NS
     return max(ratio, 1 / ratio) >= LEAST_RATIO and (apart >= LEAST_CALL_NS or apart * calls >= LEAST_ALL_NS)
 
 
-def _ratio(before: Samples, after: Samples) -> float:
+def ratio_of(before: Samples, after: Samples) -> float:
+    """By how much the median call became slower."""
     return max(1.0, median(after)) / max(1.0, median(before))

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from mcp_tracer.analysis.chains import shortened
+from mcp_tracer.analysis.fold_lines import folded, levels
 from mcp_tracer.analysis.kept import Way, failing, slowest, ways_to_errors
 from mcp_tracer.analysis.text import counted, duration, span_line
-from mcp_tracer.analysis.tree import Fold, Levels, Node, Recursion, collapsed, fold, joined, walk
+from mcp_tracer.analysis.tree import Fold, Node, Recursion, collapsed, fold, joined, walk
 
 CHARACTERS_A_TOKEN = 3.5
 DEEPEST = 64
@@ -29,7 +30,8 @@ class _View:
     """What one attempt shows: down to `depth`, at most `siblings` beside each other, and always the span ids of `keep`.
 
     `tight`: calls that failed the same way are one line. `bare`: nothing is said of what is not shown. `slow`: the slowest path,
-    marked where it has siblings. `folds`: by the siblings' list, `texts`: by the node, both for all attempts that show the same trees.
+    marked where it has siblings. `opened`: below a fold stands what the call made that stands for it. `folds`: by the siblings' list,
+    `texts`: by the node, both for all attempts that show the same trees.
     """
 
     keep: Way
@@ -40,6 +42,7 @@ class _View:
     tight: bool = False
     bare: bool = False
     slow: Way = frozenset()
+    opened: bool = False
     folds: dict[int, list[Fold]] = field(default_factory=dict[int, list[Fold]])
     texts: dict[int, str] = field(default_factory=dict[int, str])
 
@@ -57,23 +60,30 @@ class _View:
 
 
 def tell(
-    roots: Sequence[Node], *, budget_tokens: int, max_depth: int | None = None, min_duration_ns: int = 0, partial: bool = False
+    roots: Sequence[Node],
+    *,
+    budget_tokens: int,
+    max_depth: int | None = None,
+    min_duration_ns: int = 0,
+    partial: bool = False,
+    slow: Way | None = None,
+    sought: bool = False,
 ) -> Story:
     """Tell the trees as deep as the budget allows: a call expression and its call as one line, recursive calls too where they don't fit.
 
-    `partial`: deeper spans exist that were not fetched, so counts are lower bounds.
+    `partial`: deeper spans exist that were not fetched, so counts are lower bounds. `slow`: the slowest path, where the trees may not
+    tell it; `sought`: they hold only what was sought, and the ways to it, so a fold shows one of each.
     """
     roots = joined(roots)
+    slow = slowest(roots) if slow is None else slow
     limit = int(budget_tokens * CHARACTERS_A_TOKEN)
     deepest = min(DEEPEST if max_depth is None else max_depth, max((_height(root) for root in roots), default=0))
-    slow = slowest(roots)
-    widest = _View(failing(roots) | slow, deepest, min_duration_ns, SIBLINGS, partial, slow=slow)
+    widest = _View(failing(roots) | slow, deepest, min_duration_ns, SIBLINGS, partial, slow=slow, opened=sought)
     story = _Teller(widest).tell(roots, limit)
     if _length(story) <= limit and not partial:
         return story
     roots = shortened(collapsed(roots))
-    slow = slowest(roots)
-    widest = replace(widest, keep=failing(roots) | slow, slow=slow, tight=True, folds={}, texts={})
+    widest = replace(widest, keep=failing(roots) | slow, tight=True, folds={}, texts={})
     return _that_fits(roots, widest, limit) or _with_most_errors(roots, widest, limit)
 
 
@@ -166,8 +176,9 @@ class _Teller:
                 self._tell("  " * depth + item)
                 continue
             self._line(depth, item)
-            if len(item.nodes) == 1 or item.first.fails:
-                stack.extend(reversed([*self._level(item.first.children, depth + 1, item.first)]))
+            shown = self._shown(item)
+            if len(item.nodes) == 1 or shown.fails or self._view.opened or shown.span.span_id in self._view.slow:
+                stack.extend(reversed([*self._level(shown.children, depth + 1, shown)]))
         return Story(tuple(self._lines))
 
     def _level(self, siblings: Sequence[Node], depth: int, above: Node | None) -> Iterator[tuple[int, Fold | str]]:
@@ -180,12 +191,16 @@ class _Teller:
         hidden: list[Node] = []
         for item in folds:
             if id(item) in kept:
-                yield from [(depth, _levels(item.first.left_out))] if item.first.left_out else []
+                yield from [(depth, levels(item.first.left_out))] if item.first.left_out else []
                 yield depth, item
             else:
                 hidden += item.nodes
         if hidden and not self._view.bare:
             yield depth, self._hidden(hidden, above)
+
+    def _shown(self, item: Fold) -> Node:
+        """The call that stands for all: the first that failed so, or the one on the slowest path."""
+        return item.first if item.first.fails else next((node for node in item.nodes if node.span.span_id in self._view.slow), item.first)
 
     def _wanted(self, item: Fold, depth: int) -> bool:
         is_long = max(node.span.duration_ns for node in item.nodes) >= self._view.min_duration_ns
@@ -209,12 +224,12 @@ class _Teller:
         return f"… {number} not shown ({names}; {f'{failed:,} failed; ' if failed else ''}{time}{where})"
 
     def _line(self, depth: int, item: Fold) -> None:
-        node = item.first
+        node = self._shown(item)
         text = self._view.text(node)
         if node.recursion is not None:
             text += f" [{self._recursion(node.recursion)}]"
         if len(item.nodes) > 1:
-            text = _folded(item, text)
+            text = folded(item, node, text, next((one for one in item.nodes if one.span.span_id in self._view.slow), None))
         if node.span.error or len(item.nodes) > 1 or depth == 0 or node.recursion is not None:
             text += f" #{node.span.span_id}"
         if id(item) in self._slow:
@@ -233,19 +248,3 @@ class _Teller:
 
 def _is_on(way: Way, item: Fold) -> bool:
     return any(node.span.span_id in way for node in item.nodes)
-
-
-def _levels(left_out: Levels) -> str:
-    where = "raise max_tokens to see them"
-    return f"… {left_out.count} more levels of {' → '.join(left_out.functions)} ({counted(left_out.spans, 'span')}; {where}) …"
-
-
-def _folded(item: Fold, text: str) -> str:
-    durations = [node.span.duration_ns for node in item.nodes]
-    below = f", each with {item.first.size - 1} below" if item.first.size > 1 else ""
-    between = f"{duration(min(durations))}–{duration(max(durations))}"
-    calls = sum(node.span.count for node in item.nodes)
-    sampled = f", recorded of {calls:,} calls" if calls > len(item.nodes) else ""
-    turns = f", in turns of {item.turns} calls" if item.turns > 1 else ""
-    failed = "each failed so, the first is shown; " if item.first.fails else ""
-    return f"×{len(item.nodes)} {text} [{failed}{between}, together {duration(sum(durations))}{sampled}{below}{turns}]"

@@ -35,14 +35,17 @@ class Scan(Generic[T]):
 class SpanQuery:
     """What to search spans by; absent parts don't restrict. Newest first unless `order` says `duration` (slowest first).
 
-    `text` is a case-insensitive substring of function names, parameters, returns, error messages or SQL. `file` and `function` are
-    globs (a function also matches by its last name: `save` finds `Store.save`). `sites`: with call expressions. Times are
-    wall-clock ns, durations ns. `seconds`: how long to look at most, about; the page is cut then.
+    `text` is a case-insensitive substring of function names, parameters, returns, error messages or SQL, `named` (of a search) one of
+    function names or files. `file` and `function` are globs (a function also matches by its last name: `save` finds `Store.save`).
+    `sites`: with call expressions. Times are wall-clock ns, durations ns. `seconds`: how long to look at most, about; the page is cut
+    then.
+    `counted`: the page's total is exact, unless `text` restricts, even where counting costs more than the page.
     """
 
     text: str | None = None
     file: str | None = None
     function: str | None = None
+    named: str | None = None
     kind: str | None = None
     sites: bool = True
     min_duration_ns: int | None = None
@@ -60,3 +63,4 @@ class SpanQuery:
     cursor: str | None = None
     values: bool = True
     seconds: float | None = None
+    counted: bool = False

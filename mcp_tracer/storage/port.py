@@ -99,6 +99,14 @@ class SpanStore(Protocol):
         """What led to some spans, with their values, up to the roots or to spans of which the ids are known."""
         ...
 
+    async def births(self, trace_id: str, *, start_ns: int | None = None, limit: int = 20) -> tuple[Span, ...]:
+        """Failed calls of a trace (that started at `start_ns` or later) in which an error was born, with their values.
+
+        That is: they called nothing in their process that failed with the same type. Of each type and function the first, by start,
+        then of each the second, and so on. A very large trace is looked through only where each type occurs first.
+        """
+        ...
+
     async def events(self, span_id: str, limit: int = 10_000) -> tuple[Event, ...]:
         """Lines, checkpoints and variables of a span, in order."""
         ...

@@ -144,12 +144,61 @@ def test_a_parameter_parts_before_what_is_called_with_it() -> None:
     assert (first.kind, first.name, first.before, first.after) == ("parameter", "amount", "13", "14")
 
 
-def test_another_structure_ends_the_comparison() -> None:
-    after = tree(("total", 0, 9, [("discount", 1, 1, [("log", 1, 1, [])]), ("tax", 3, 2, [])]))
-    (only,) = divergences(tree(SHOP), after)
-    assert (only.kind, only.before, only.after) == ("structure", "discount ended", "log was called")
+def test_the_comparison_goes_on_past_another_structure() -> None:
+    after = tree(("total", 0, 9, [("discount", 1, 1, [("log", 1, 1, [])]), ("audit", 2, 1, []), ("audit", 2.5, 1, []), ("tax", 3, 2, [])]))
+    assert [(one.kind, one.before, one.after) for one in divergences(tree(SHOP), after)] == [
+        ("structure", "discount ended", "log was called"),
+        ("structure", "tax was called", "audit was called ×2"),
+        ("structure", "round was called", "tax ended"),
+    ]
     (end,) = divergences(tree(SHOP), [*tree(SHOP), span(99, "extra", 50, 1)])
     assert (end.before, end.after, end.span_before) == ("nothing more", "extra was called", None)
+
+
+def noisy(number: int, price: int, *more: tuple[Any, ...]) -> list[Span]:
+    """Orders with noise in each: of one, the price may be another."""
+    turns = [("order", turn * 10, 9, [("rnd", turn * 10, 1, []), ("tax", turn * 10 + 2, 1, [])]) for turn in range(4)]
+    spans = tree(("main", 0, 99, [*turns, *more]))
+    found: list[Span] = []
+    for at, one in enumerate(spans):
+        turn = at // 3
+        gives = {
+            "rnd": gave(0.5 + number + turn / 7),
+            "tax": gave(price if turn == 2 else 5, p=turn),
+            "order": gave([turn, number], i=turn),
+        }
+        found.append(replace(one, line=1, values=gives.get(one.function)))
+    return found
+
+
+def test_what_is_unsteady_within_a_side_is_passed_over_and_what_came_of_it_is_told_last() -> None:
+    found = divergences(noisy(1, 5), noisy(2, 7, ("order", 50, 9, [])))
+    assert [(one.kind, one.spans[-1].function, one.after, one.is_sure) for one in found] == [
+        ("return", "tax", "7", True), ("structure", "order", "order was called", True), ("return", "order", "[0, 2]", False),
+    ]  # fmt: skip
+
+
+def test_what_a_function_gave_that_was_given_nothing_may_be_noise() -> None:
+    sides = [
+        with_values(tree(("now", 0, 1, []), ("load", 2, 1, [])), now=gave(now), load=gave(loaded, n=1)) for now, loaded in ((1, 2), (3, 4))
+    ]
+    assert [(one.spans[0].function, one.is_sure) for one in divergences(*sides)] == [("load", True), ("now", False)]
+    assert [one.spans[0].function for one in divergences(*sides, known={("src/shop.py", "now", "function")})] == ["load"]
+
+
+def test_what_depends_on_what_was_done_before_is_no_noise() -> None:
+    def cart(last: int) -> list[Span]:
+        spans = tree(*[("size", turn, 1, []) for turn in range(6)])
+        return [replace(one, line=1, values=gave(last if at == 5 else at, self="<Cart>")) for at, one in enumerate(spans)]
+
+    assert [(one.spans[0].function, one.before, one.after) for one in divergences(cart(5), cart(50))] == [("size", "5", "50")]
+
+
+def test_calls_that_have_nothing_in_common_are_told_by_what_each_side_did() -> None:
+    before, after = (tree(("main", 0, 99, [(name, at, 1, []) for at, name in enumerate(names)])) for names in ("xaabc", "xddddbe"))
+    assert [(one.before, one.after) for one in divergences(before, after)] == [
+        ("a was called ×2", "d was called ×4"), ("c was called", "e was called"),
+    ]  # fmt: skip
 
 
 def test_an_exception_instead_of_a_result() -> None:

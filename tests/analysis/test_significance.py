@@ -6,7 +6,8 @@ import random
 
 import pytest
 
-from mcp_tracer.analysis.significance import changed, drift, mann_whitney
+from mcp_tracer.analysis.drift import Drift
+from mcp_tracer.analysis.significance import changed, mann_whitney
 from mcp_tracer.analysis.times import time_changes
 from mcp_tracer.model.span import Span
 
@@ -45,14 +46,43 @@ def test_a_slower_machine_is_nobodys_regression() -> None:
     times = time_changes(side(1, 1), side(1.7, 4))
     assert times.drift == pytest.approx(1.7, rel=0.05)
     assert [one.key[1] for one in times.changed] == ["f4"]
-    assert drift([([1.0] * 9, [2.0] * 9)] * 4) == 1.0
 
 
-def test_many_tiny_functions_are_not_everything() -> None:
-    tiny = [([100.0] * 60, [180.0] * 60)] * 8
-    assert drift([*tiny, ([300_000.0] * 180, [301_000.0] * 180)]) == pytest.approx(1, abs=0.01)
-    assert drift([*tiny, ([300_000.0] * 180, [540_000.0] * 180)]) == pytest.approx(1.8)
-    assert drift([([2e6] * 60, [8e6] * 60), *[([1e5] * 60, [1e5] * 60)] * 4]) == 1.0  # one large regression is not everything, either
+def drift(*pairs: tuple[list[float], list[float]]) -> float:
+    return Drift(dict(enumerate(pairs))).of_all
+
+
+def test_few_functions_or_tiny_ones_are_not_everything() -> None:
+    tiny, large = ([100.0] * 60, [180.0] * 60), ([300_000.0] * 180, [540_000.0] * 180)
+    assert drift(*[tiny] * 20, large, large, large) == 1.0
+    assert drift(*[tiny] * 20, large, large, large, large) == pytest.approx(1.8)
+    assert drift(([2e6] * 60, [8e6] * 60), *[([1e5] * 60, [1e5] * 60)] * 4) == 1.0  # one large regression is not everything, either
+
+
+def test_tiny_functions_that_make_much_of_the_time_tell_of_the_machine() -> None:
+    assert drift(*[([10_000.0] * 6000, [15_000.0] * 6000)] * 4) == pytest.approx(1.5)
+
+
+def test_what_is_judged_does_not_speak_for_the_machine() -> None:
+    def side(query: float, trifle: float) -> list[Span]:
+        owns = {"query": query, "handle": 0.03 * trifle, "steady": 0.05, **dict.fromkeys("abcdefg", 0.0003 * trifle)}
+        return [
+            span(n * 1000 + call, name, call, own * (1 + call / 3000)) for n, (name, own) in enumerate(owns.items()) for call in range(100)
+        ]
+
+    times = time_changes(side(1.0, 1), side(1.4, 1.4))
+    assert ([(one.key[1], one.calls) for one in times.changed], times.sure) == ([("query", (100, 100))], False)
+
+
+def test_what_only_waits_did_not_become_faster_on_a_slower_machine() -> None:
+    def side(factor: float) -> list[Span]:
+        owns = {"sleep": 2.0, **{f"f{number}": factor for number in range(6)}}
+        return [
+            span(n * 1000 + call, name, call, own * (1 + call / 3000)) for n, (name, own) in enumerate(owns.items()) for call in range(50)
+        ]
+
+    times = time_changes(side(1), side(1.5))
+    assert (times.changed, times.drift) == ((), pytest.approx(1.5))
 
 
 @pytest.mark.parametrize(

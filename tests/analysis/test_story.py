@@ -20,7 +20,7 @@ def test_each_call_is_a_line_indented_by_depth() -> None:
 
 def test_repeated_calls_are_one_line_with_range_and_sum() -> None:
     told = lines(("a", 0, 100, [("load", n * 10, n + 1, []) for n in range(5)]))
-    assert told[1] == "  ×5 1ms load src/shop.py:2 [1ms–5ms, together 15ms] #0000000000000002"
+    assert told[1] == "  ×5 5ms load src/shop.py:6 [the slowest is shown; 1ms–5ms, together 15ms] #0000000000000006"
 
 
 def test_calls_that_take_turns_are_a_line_each() -> None:
@@ -173,3 +173,33 @@ def test_a_call_expression_and_the_call_that_it_made_are_one_line() -> None:
 def test_the_slowest_path_is_marked_where_there_is_a_choice() -> None:
     told = lines(("a", 0, 100, [("b", 0, 20, []), ("c", 30, 60, [("d", 31, 50, [("e", 32, 5, []), ("f", 40, 30, [])])])]))
     assert [line.split()[1] for line in told if line.endswith(" ◀")] == ["c", "f"]
+
+
+def test_a_line_of_many_calls_stands_for_the_slowest_and_shows_what_that_one_did() -> None:
+    jobs = [("job", n * 10, 9 if n == 3 else 1, [("step", n * 10, 8 if n == 3 else 0.5, [])]) for n in range(6)]
+    told = lines(("main", 0, 100, [*jobs, ("end", 90, 1, [])]))
+    assert told[1:] == (
+        "  ×6 9ms job src/shop.py:8 [the slowest is shown; 1ms–9ms, together 14ms, each with 1 below] #0000000000000008 ◀",
+        "    8ms step src/shop.py:9",
+        "  1ms end src/shop.py:14",
+    )
+
+
+def test_a_line_of_calls_that_failed_the_same_way_names_the_slowest_too() -> None:
+    calls = [("load", n, 5 if n == 40 else 0.5, [], "ValueError") for n in range(90)]
+    told = lines(("main", 0, 100, calls), tokens=300)
+    assert told[1].endswith("together 49.5ms, #000000000000002a the slowest] #0000000000000002")
+
+
+def test_the_slowest_path_is_the_given_one_where_the_trees_cannot_tell() -> None:
+    fetched = build(tree(("main", 0, 100, [("a", 1, 50, []), ("b", 60, 20, [])])))
+    assert [line for line in tell(fetched, budget_tokens=500, slow=frozenset({"0000000000000001"})).lines if line.endswith("◀")] == []
+    (marked,) = [line for line in tell(fetched, budget_tokens=500, slow=frozenset({"0000000000000003"})).lines if line.endswith("◀")]
+    assert marked.split()[1] == "b"
+
+
+def test_a_line_of_many_calls_shows_what_was_sought_below_them() -> None:
+    jobs = [("job", n * 10, 1, [("charge", n * 10, 0.5, [])]) for n in range(6)]
+    trees = build(tree(("main", 0, 100, jobs)))
+    assert not any("charge" in line for line in tell(trees, budget_tokens=500, slow=frozenset()).lines)
+    assert any("charge" in line for line in tell(trees, budget_tokens=500, slow=frozenset(), sought=True).lines)

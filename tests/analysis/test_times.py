@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from mcp_tracer.analysis.times import TimeChange, time_changes
 from mcp_tracer.model.span import FunctionStats, Span
 
@@ -47,6 +49,16 @@ def test_what_is_equally_fast_is_not_named() -> None:
     assert time_changes(waiting(2), waiting(2)).changed == ()
 
 
+def test_what_recording_its_calls_takes_is_no_change_of_a_callers_own_time() -> None:
+    def side(own_us: float, inner: int) -> list[Span]:
+        roots = [("handle", turn, 0.5, [("step", turn, 0.01, [])] * inner) for turn in range(60)]
+        return [replace(one, self_ns=round((own_us + at / 1000) * 1000)) for at, one in enumerate(tree(*roots)) if one.depth == 0 or inner]
+
+    assert [one.key[1] for one in time_changes(side(14, 0), side(39, 0)).changed] == ["handle"]
+    steady = [[replace(one, self_ns=1000) if one.depth else one for one in side(own, 7)] for own in (14, 39)]
+    assert time_changes(*steady).changed == ()
+
+
 def sketched(p50_us: float, p95_us: float, calls: int) -> FunctionStats:
     ns = round(p50_us * 1000)
     return FunctionStats(*WAIT[:2], 1, WAIT[2], calls, 0, ns * calls, ns * calls, ns, ns, ns, round(p95_us * 1000), round(p95_us * 1000))
@@ -68,6 +80,12 @@ def test_of_what_was_partly_recorded_all_calls_tell_whether_it_changed() -> None
     counted = [sketched(200, 300, 800)], [sketched(900, 1400, 800)]
     (one,) = time_changes(calls(1300, 111), calls(191, 800), {WAIT}, counted).changed
     assert (one.key, one.before_ns, one.after_ns, one.calls, one.p) == (WAIT, 200_000, 900_000, (800, 800), None)
+
+
+def test_of_what_was_partly_recorded_calls_that_are_like_all_are_tested() -> None:
+    counted = [sketched(1000, 1500, 100)], [sketched(1400, 2000, 100)]  # the medians lie within the other side's 95 %
+    (one,) = time_changes(calls(1010, 80), calls(1410, 77), {WAIT}, counted).changed
+    assert (one.key, one.calls, one.p is not None and one.p < 1e-9) == (WAIT, (80, 77), True)
 
 
 def test_a_total_of_the_newest_calls_must_be_borne_out_by_all() -> None:

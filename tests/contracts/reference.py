@@ -132,6 +132,7 @@ class Reference:
             (text is None or text in row.function.lower() or any(text in one.lower() for one in row.texts))
             and (query.file is None or row.file == query.file or fnmatchcase(row.file, query.file) or row.file.endswith("/" + query.file))
             and (query.function is None or any(fnmatchcase(name, query.function) for name in (row.function, row.function.split(".")[-1])))
+            and (query.named is None or any(query.named.lower() in name.lower() for name in (row.function, row.file)))
             and query.kind in (None, row.kind)
             and (query.sites or row.kind not in ("call", "await"))
             and (query.min_duration_ns is None or row.duration_ns >= query.min_duration_ns)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Any
+from unittest.mock import patch
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mcp_tracer.model.query import Page
-from mcp_tracer.storage.sqlite import SqliteSpanStore
+from mcp_tracer.storage.sqlite import SqliteSpanStore, failures
 from mcp_tracer.storage.sqlite.writer import Limits
 from tests.contracts.programs import RUNS, programs
 from tests.contracts.reference import Reference, Row
@@ -102,5 +103,34 @@ def test_names_are_completed(builders: list[SpoolBuilder], shape: Shape, prefix:
         assert await store.names("run", "0") == tuple(builder.run_id for builder in reversed(builders))
         functions = {"main", "Store.save", "load", "Load.Éclair"}
         assert await store.names("function", part) == tuple(sorted(name for name in functions if part.lower() in name.lower()))
+
+    compare(builders, shape, check)
+
+
+def births(rows: list[Row], start_ns: int | None) -> list[str]:
+    """Ids of failed calls that called nothing in their process that failed with the same type, one of each kind before the next."""
+    failed = [row for row in rows if row.error and (start_ns is None or row.start_ns >= start_ns)]
+    passed = {(row.source, row.parent_span_id, row.error) for row in failed}
+    times: Counter[tuple[Any, ...]] = Counter()
+    found: list[tuple[int, str]] = []
+    for row in sorted(failed, key=lambda row: (row.start_ns, row.source, row.seq)):
+        kind = (row.error, row.file, row.function, row.line, row.kind)
+        if (row.source, row.span_id, row.error) not in passed:
+            found.append((times[kind], row.span_id))
+            times[kind] += 1
+    return [span_id for _, span_id in sorted(found, key=lambda one: one[0])]
+
+
+@given(programs, shapes, st.integers(1, 4), st.booleans(), st.sampled_from([0, 64]))
+@some
+def test_of_the_errors_of_a_trace_those_of_each_kind_come_first(
+    builders: list[SpoolBuilder], shape: Shape, limit: int, late: bool, most_frames: int
+) -> None:
+    async def check(store: SqliteSpanStore, reference: Reference) -> None:
+        for trace_id, rows in by_trace(reference).items():
+            start_ns = sorted(row.start_ns for row in rows)[len(rows) // 2] if late else None
+            with patch.object(failures, "_MOST_FRAMES", most_frames):
+                found = await store.births(trace_id, start_ns=start_ns, limit=limit)
+            assert [span.span_id for span in found] == births(rows, start_ns)[:limit]
 
     compare(builders, shape, check)

@@ -33,6 +33,7 @@ queries = st.builds(
     text=st.none() | st.sampled_from([*(text[:6] for text in TEXTS if text), "LoAd", "éclair", "sel", "ï", "zzz", "users WHERE"]),
     file=st.sampled_from([None, None, "src/*", "store.py", "app.py"]),
     function=st.sampled_from([None, None, "save", "Store.*", "l*", "nothing"]),
+    named=st.sampled_from([None, None, None, "AV", "app.", "src"]),
     kind=st.sampled_from([None, None, "method", "call"]),
     min_duration_ns=st.none() | st.integers(0, 2000),
     max_duration_ns=st.none() | st.integers(0, 10**9),
@@ -47,6 +48,7 @@ queries = st.builds(
     order=st.sampled_from(["time", "duration"]),
     descending=st.booleans(),
     limit=st.integers(1, 9),
+    counted=st.booleans(),
 )
 
 

@@ -27,7 +27,8 @@ def perform(operation: str, arguments: Mapping[str, Any], asked: Asked) -> None:
     """Run one operation and print its answer; leaves with the exit code of the failure if there is one."""
     with failures(asked):
         answer = asyncio.run(_call(operation, arguments, asked))
-        tell(answer.result.model_dump(mode="json", by_alias=True), lambda: answer.text, asked)
+        body = answer.result.model_dump(mode="json", by_alias=True) if asked.as_json else None  # of a large trace it takes a second
+        tell(body, lambda: answer.text, asked)
         if answer.incomplete:
             raise typer.Exit(INCOMPLETE)
 

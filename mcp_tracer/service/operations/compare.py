@@ -8,22 +8,24 @@ from typing import Literal
 from pydantic import Field
 
 from mcp_tracer.analysis.comparison import call_changes, counts_of, counts_of_spans, key_of, result_changes
-from mcp_tracer.analysis.divergence import divergences
+from mcp_tracer.analysis.divergence import divergences, unsteady
 from mcp_tracer.analysis.failures import error_changes
-from mcp_tracer.analysis.times import time_changes
+from mcp_tracer.analysis.times import NO_TIMES, time_changes
 from mcp_tracer.analysis.tree import SITES
-from mcp_tracer.model.errors import UserError
+from mcp_tracer.model.errors import NotFound, UserError
 from mcp_tracer.model.query import SpanQuery
 from mcp_tracer.model.span import FunctionStats, Span, TraceSummary
 from mcp_tracer.service.context import Call, Tools
 from mcp_tracer.service.operation import READ, READING, Command, Operation, Params, Route
-from mcp_tracer.service.operations.compare_notes import Material, notes_of
+from mcp_tracer.service.operations.compare_notes import Material, notes_of, other_levels
 from mcp_tracer.service.operations.compare_pages import Place, page_of
 from mcp_tracer.service.operations.compare_views import CompareResult, rows_of, told
 from mcp_tracer.service.operations.counted import lacking
+from mcp_tracer.service.operations.levels import levels_of
 from mcp_tracer.service.operations.pairing import pairs_of
 from mcp_tracer.service.operations.recorded import shares
 from mcp_tracer.service.operations.sides import Side, failed, sampled, side_of, stats_of
+from mcp_tracer.service.operations.similar import near
 from mcp_tracer.service.operations.traces import fetch
 from mcp_tracer.service.operations.views import asked
 
@@ -58,7 +60,10 @@ async def run(call: Call[CompareParams]) -> CompareResult:
         raise UserError("one side is a trace and the other a run: name two traces or two runs.")
     material = await (_of_runs if after.trace is None else _of_traces)(tools, before, after, params)
     missing = await _missing(tools, before), await _missing(tools, after)
-    times = time_changes(*material.spans, material.rare, material.stats)
+    if not any((*material.counts, *material.spans)):
+        await _nothing_of(tools, (before, after), params, missing[0] + missing[1])
+    levels = await levels_of(tools.store, before), await levels_of(tools.store, after)
+    times = time_changes(*material.spans, material.rare, material.stats) if levels[0] == levels[1] or not all(levels) else NO_TIMES
     rows = rows_of(
         material.parted,
         call_changes(*material.counts, material.sizes),
@@ -68,7 +73,7 @@ async def run(call: Call[CompareParams]) -> CompareResult:
         (bool(missing[0]), bool(missing[1])),
     )
     page = page_of(rows, params.section, params.limit, place, (before.identity, after.identity))
-    notes = [*dict.fromkeys(missing[0] + missing[1]), *notes_of(material, times)]
+    notes = [*dict.fromkeys(missing[0] + missing[1]), *notes_of(material, times, params.section), *other_levels(*levels)]
     return CompareResult.of((before.title, after.title), page, notes, (bool(missing[0]), bool(missing[1])))
 
 
@@ -76,6 +81,22 @@ async def _missing(tools: Tools, side: Side) -> list[str]:
     """What the recordings of a side lack: it looks like calls that were not made. Ask last: reading is what finds damage."""
     ids, since_ns = ([side.trace.run_id], side.trace.start_ns) if side.trace else ([run.run_id for run in side.runs], 0)
     return [said for run_id in ids if (said := lacking(await tools.store.run(run_id), since_ns))]
+
+
+async def _nothing_of(tools: Tools, sides: tuple[Side, Side], params: CompareParams, missing: list[str]) -> None:
+    """Raises NotFound where the sides have calls, and none of what was asked for."""
+    stats = [one for side in sides for one in await _all_stats(tools, side)]
+    given = [(kind, name) for kind, name in (("function", params.function), ("file", params.file)) if name]
+    if not given or not stats:
+        return
+    hints = "".join(near(kind, name, {one.function if kind == "function" else one.file for one in stats} - {name}) for kind, name in given)
+    asked_for = " of ".join(f"{kind} {name!r}" for kind, name in given)
+    raise NotFound(" ".join([f"neither side has calls of {asked_for}.{hints}", *dict.fromkeys(missing)]))
+
+
+async def _all_stats(tools: Tools, side: Side) -> list[FunctionStats]:
+    runs = [await tools.store.run(side.trace.run_id)] if side.trace else side.runs
+    return await stats_of(tools.store, Side(side.words, tuple(runs)), None, None)
 
 
 def _place(params: CompareParams) -> Place | None:
@@ -91,10 +112,18 @@ async def _of_traces(tools: Tools, before: Side, after: Side, params: ComparePar
     partly = await shares(tools.store, runs)
     ours, theirs = (tuple(span for span in side if _fits(span, params)) for side in spans)
     counts = [{one: each for one, each in counts_of_spans(side).items() if one not in partly} for side in (ours, theirs)]
-    parted = [(after.trace, one) for one in divergences(*spans, partly=partly)]
+    parted = [(after.trace, one) for one in divergences(*spans, partly=partly) if any(_fits(span, params) for span in one.spans)]
     there = {key_of(span) for span in ours + theirs}
     known = {one: share for one, share in partly.items() if one in there}
-    return Material((counts[0], counts[1]), (ours, theirs), (ours, theirs), shares=known, parted=parted, paired=(1, 1))
+    return Material(
+        (counts[0], counts[1]),
+        (ours, theirs),
+        (ours, theirs),
+        shares=known,
+        parted=parted,
+        paired=(1, 1),
+        cut=bool(params.file or params.function),
+    )
 
 
 def _fits(span: Span, params: CompareParams) -> bool:
@@ -128,9 +157,11 @@ async def _of_runs(tools: Tools, before: Side, after: Side, params: CompareParam
         shares=await shares(store, {run.run_id: run for run in before.runs + after.runs}.values()),
         sizes=(len(before.runs), len(after.runs)),
         whole=all_ours and all_theirs,
+        cut=bool(params.file or params.function),
     )
     if params.section in ("all", "divergence"):
         await _part(tools, before, after, made)
+        made.parted = [pair for pair in made.parted if any(_fits(span, params) for span in pair[1].spans)]
     return made
 
 
@@ -149,11 +180,13 @@ async def _part(tools: Tools, before: Side, after: Side, made: Material) -> None
     """Where the traces of the same name part: of those with other errors first, as many as the time allows."""
     pairs = await pairs_of(tools.store, before.runs[0], after.runs[0], made.shares)
     deadline, looked = time.monotonic() + PAIRS_S, 0
+    known = unsteady(made.spans, made.counts[0].keys() | made.counts[1].keys())
     for ours, theirs in pairs[:MOST_PAIRS]:
         if time.monotonic() > deadline:
             break
         looked += 1
-        made.parted += [(theirs, one) for one in divergences(*await _both(tools, ours, theirs), most=2, partly=made.shares)]
+        made.parted += [(theirs, one) for one in divergences(*await _both(tools, ours, theirs), partly=made.shares, known=known)]
+    made.parted.sort(key=lambda pair: not pair[1].is_sure)
     made.paired = (looked, len(pairs))
 
 

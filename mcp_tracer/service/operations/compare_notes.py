@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from mcp_tracer.analysis.comparison import Counts, Key
 from mcp_tracer.analysis.divergence import Divergence, sampled_functions
-from mcp_tracer.analysis.times import Times
+from mcp_tracer.analysis.times import NO_TIMES, Times
 from mcp_tracer.analysis.tree import SITES
+from mcp_tracer.model.level import Level
 from mcp_tracer.model.span import FunctionStats, Span, TraceSummary
 from mcp_tracer.service.operations.sides import MOST_FAILED
 
@@ -18,7 +19,7 @@ ENOUGH = 0.8
 
 @dataclass(slots=True)
 class Material:
-    """What both sides are compared by. `whole` is False where times and results come from samples.
+    """What both sides are compared by. `whole` is False where times and results come from samples; `cut`: of some functions alone.
 
     `shares`: of functions of which not every call has a span, which share has one. `stats`: of all calls; of traces there are none.
     """
@@ -30,6 +31,7 @@ class Material:
     shares: Mapping[Key, float] = field(default_factory=dict[Key, float])
     sizes: tuple[int, int] = (1, 1)
     whole: bool = True
+    cut: bool = False
     parted: list[tuple[TraceSummary, Divergence]] = field(default_factory=list[tuple[TraceSummary, Divergence]])
     paired: tuple[int, int] = (0, 0)
 
@@ -39,12 +41,19 @@ class Material:
         return {one for one, share in self.shares.items() if share < ENOUGH}
 
 
-def notes_of(made: Material, times: Times) -> list[str]:
+def other_levels(before: Collection[Level], after: Collection[Level]) -> Iterator[str]:
+    """Why no times are compared: recording takes the more time, the more it records."""
+    if before and after and before != after:
+        sides = (" and ".join(str(int(level)) for level in sorted(side)) for side in (before, after))
+        yield f"The sides were traced at different levels ({' | '.join(sides)}): which cost different time, so times are not compared."
+
+
+def notes_of(made: Material, times: Times, section: str) -> list[str]:
     """What a reader must know to trust the answer."""
     notes: list[str] = []
     if made.sizes != (1, 1):
         notes.append("Several runs on a side: numbers of calls and errors are a run's on average.")
-    notes += _other_levels(*made.spans)
+    notes += _of_one_side(*made.spans)
     if made.paired[0] < made.paired[1]:
         notes.append(f"{made.paired[0]} of {made.paired[1]} pairs of traces were followed: name one with test, or trace:ID on both sides.")
     if not made.whole:
@@ -52,7 +61,7 @@ def notes_of(made: Material, times: Times) -> list[str]:
     notes += _partly(made)
     if any(len(side) >= MOST_FAILED for side in made.failed):
         notes.append(f"Many failures: of each run the newest {MOST_FAILED} are compared.")
-    return [*notes, *_of_times(times)]
+    return [*notes, *_of_times(times, made)] if section in ("all", "times") and times is not NO_TIMES else notes
 
 
 def _partly(made: Material) -> Iterator[str]:
@@ -64,17 +73,20 @@ def _partly(made: Material) -> Iterator[str]:
         yield f"Not every call of {shown} was recorded (overhead budget): {passed}, and times of few calls are not taken for those of all."
 
 
-def _of_times(times: Times) -> Iterator[str]:
+def _of_times(times: Times, made: Material) -> Iterator[str]:
     if abs(times.drift - 1) >= 0.1:
         factor = times.drift if times.drift > 1 else 1 / times.drift
         which = "slower" if times.drift > 1 else "faster"
-        yield f"Everything was {factor:.2g}× {which} (the machine, or the level of tracing): that is taken out of the times."
+        yield f"Most functions were {factor:.2g}× {which} together (the machine, it seems): that is taken out of the times."
+    if not times.sure and (made.cut or min(made.sizes) == 1):
+        how = "ask without function and file" if made.cut else "compare a second run of each to be sure"
+        yield f"Too few other functions take long enough to tell slower code from a slower machine: {how}."
     if not times.changed:
         rare = f", {times.too_few} had too few calls to tell" if times.too_few else ""
         yield f"Times: no significant change among {times.tested} functions{rare}."
 
 
-def _other_levels(before: Sequence[Span], after: Sequence[Span]) -> Iterator[str]:
+def _of_one_side(before: Sequence[Span], after: Sequence[Span]) -> Iterator[str]:
     """What only one side recorded because it was traced at a higher level."""
     recorded: dict[str, Callable[[Span], bool]] = {
         "parameters": lambda span: span.values is not None and span.values.params is not None,

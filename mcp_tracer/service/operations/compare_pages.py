@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from pydantic import Field
+
 from mcp_tracer.model import cursor
 from mcp_tracer.service.operation import Result
 
 
 class ChangeRow(Result):
-    """One difference. `before` and `after` are what each side had; span ids where a call shows it."""
+    """One difference. `before` and `after` are what each side had; span ids where a call shows it.
+
+    `doubtful`: values that may differ by chance, as clocks and random numbers do.
+    """
 
     what: str
     file: str
@@ -19,6 +24,7 @@ class ChangeRow(Result):
     trace: str = ""
     span_before: str | None = None
     span_after: str | None = None
+    doubtful: bool = Field(default=False, exclude_if=lambda doubtful: not doubtful)
 
     @property
     def key(self) -> str:
@@ -61,7 +67,7 @@ def page_of(rows: Rows, section: str, limit: int, place: Place | None, sides: tu
     """A page of the asked part, or the first rows of all."""
     first = place.first(rows[section]) if place else 0
     shown = {name: found[first : first + limit] if section in (name, "all") else [] for name, found in rows.items()}
-    totals = {name: len(found) for name, found in rows.items()}
+    totals = {name: len(found) for name, found in rows.items() if section in (name, "all")}
     if section == "all" or first + limit >= totals[section]:
         return Page(shown, totals, None)
     return Page(shown, totals, cursor.encode(f"compare {section}", *sides, first + limit, shown[section][-1].key))

@@ -31,7 +31,7 @@ Lacking = tuple[bool, bool]
 
 
 class CompareResult(Result):
-    """The differences by part, `totals` of each, and what a reader must know. `cursor` goes on with the asked section.
+    """The differences by part, `totals` of what was asked for, and what a reader must know. `cursor` goes on with the asked section.
 
     `lacking`: the sides (before, after) of which calls are missing: what they seem not to have done, they may have done.
     """
@@ -87,6 +87,7 @@ def _parted(trace: TraceSummary, one: Divergence, lacking: Lacking) -> ChangeRow
     what = {"structure": structure, "return": f"{_name(span)} gave", "exception": f"{_name(span)} ended with"}
     return ChangeRow(
         what=what.get(one.kind, f"{_name(span)} got {one.name} ="),
+        doubtful=not one.is_sure,
         file=span.file if span else "",
         line=span.line if span else 0,
         before=one.before,
@@ -158,7 +159,9 @@ def told(result: CompareResult, section: str) -> str:
     lines = [f"before: {result.before}", f"after:  {result.after}"]
     for name in SECTIONS if section == "all" else (section,):
         lines += _section(result, name, section)
-    if not any(result.totals.values()):
+    if section != "all":
+        lines.append('Only this part was compared: section="all" gives every part.')
+    elif not any(result.totals.values()):
         lines.append("No difference was found in what both sides recorded.")
     return "\n".join([*lines, *result.notes, *_next(result)])
 
@@ -181,10 +184,12 @@ def _row(row: ChangeRow) -> str:
     place = f" {row.file}:{row.line}" if row.file and row.line else f" {row.file}" if row.file else ""
     ids = [f"before #{row.span_before}" if row.span_before else "", f"after #{row.span_after}" if row.span_after else ""]
     trace = f"[{row.trace}] " if row.trace else ""
-    return " ".join(part for part in (f"{trace}{row.what}: {row.before} | {row.after}{place}", *ids) if part)
+    doubt = " (may be chance)" if row.doubtful else ""
+    return " ".join(part for part in (f"{trace}{row.what}: {row.before} | {row.after}{doubt}{place}", *ids) if part)
 
 
 def _next(result: CompareResult) -> list[str]:
     """The first call that went otherwise is where to look."""
-    named = next((row for name in SECTIONS for row in result.rows(name) if row.span_after), None)
+    rows = [row for name in SECTIONS for row in result.rows(name) if row.span_after]
+    named = min(rows, key=lambda row: row.doubtful, default=None)
     return [f'Next: inspect_span span_id="{named.span_after}".'] if named else []

@@ -13,6 +13,7 @@ from mcp_tracer.model.errors import UserError
 from mcp_tracer.service.context import Call
 from mcp_tracer.service.operation import READ, READING, Command, Operation, Params, Result, Route
 from mcp_tracer.service.operations.counted import lacking
+from mcp_tracer.service.operations.deeper import Sought
 from mcp_tracer.service.operations.get_trace import heading
 from mcp_tracer.service.operations.traces import MOST_SPANS, Fetched, fetch
 from mcp_tracer.service.operations.views import asked, ms
@@ -87,7 +88,7 @@ async def _laid_out(call: Call[FlowParams]) -> FlowResult:
         return await _flow_of_run(call, call.params.run)
     if call.params.format == "flamegraph":
         return await _flame_graph_of_trace(call)
-    fetched = await fetch(call.tools, call.params.trace_id, max_depth=call.params.max_depth)
+    fetched = await fetch(call.tools, call.params.trace_id, max_depth=call.params.max_depth, sought=Sought())
     if call.params.format == "timeline":
         return FlowResult.of(fetched, "timeline", _timeline(fetched))
     return FlowResult.of(fetched, "tree", _tree(fetched))
@@ -203,7 +204,8 @@ def _drawn(result: FlowResult, params: FlowParams) -> str:
     elif result.format == "timeline":
         lines = draw_timeline(timeline(fetched.spans), lines=params.max_lines)
     else:
-        lines = list(tell(build(fetched.spans), budget_tokens=params.max_lines * 30, max_depth=params.max_depth, partial=partial).lines)
+        budget, roots = params.max_lines * 30, build(fetched.spans)
+        lines = list(tell(roots, budget_tokens=budget, max_depth=params.max_depth, partial=partial, slow=fetched.slow).lines)
     if partial:
         lines.append(
             f"{fetched.total - len(fetched.spans):,} of {fetched.total:,} spans lie deeper than {fetched.depth} and are not in it."

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, computed_field
 
 from mcp_tracer.analysis.story import SLOWEST, tell
 from mcp_tracer.analysis.text import brief_legend, clock, duration, iso
-from mcp_tracer.analysis.tree import build, walk
+from mcp_tracer.analysis.tree import Node, build, walk
 from mcp_tracer.model.errors import NotFound
 from mcp_tracer.model.span import Span, TraceSummary
 from mcp_tracer.service.context import Call
 from mcp_tracer.service.operation import READ, READING, Command, Operation, Params, Result, Route
 from mcp_tracer.service.operations import counted
+from mcp_tracer.service.operations.deeper import Sought
 from mcp_tracer.service.operations.traces import Fetched, fetch
 from mcp_tracer.service.operations.views import SpanView, asked, ms, ns, span_view
 
@@ -47,7 +51,6 @@ class TraceResult(Result):
     duration: float
     span_count: int
     error_count: int
-    spans: list[SpanView]
     cut_at_depth: int | None = None
     note: str | None = None
     _fetched: Fetched | None = None
@@ -55,7 +58,7 @@ class TraceResult(Result):
     @classmethod
     def of(cls, fetched: Fetched) -> TraceResult:
         """The result, which keeps the spans that it was made of for its text."""
-        trace, nodes = fetched.trace, [node for root in build(fetched.spans) for node in walk(root)]
+        trace = fetched.trace
         made = cls(
             trace_id=trace.trace_id,
             run_id=trace.run_id,
@@ -70,10 +73,21 @@ class TraceResult(Result):
             duration=ms(trace.end_ns - trace.start_ns),
             span_count=trace.spans,
             error_count=trace.errors,
-            spans=[span_view(node.span, [child.span.span_id for child in node.children]) for node in nodes],
         )
         made._fetched = fetched
         return made
+
+    @computed_field
+    @cached_property
+    def spans(self) -> list[SpanView]:
+        """The spans on the wire: only made where they are asked for, since the text does without."""
+        nodes = (node for root in self.roots for node in walk(root))
+        return [span_view(node.span, [child.span.span_id for child in node.children]) for node in nodes]
+
+    @cached_property
+    def roots(self) -> list[Node]:
+        """The spans as trees."""
+        return build(self.fetched.spans)
 
     @property
     def fetched(self) -> Fetched:
@@ -91,7 +105,9 @@ async def run(call: Call[TraceParams]) -> TraceResult:
         await call.tools.catch_up()
         trace_id = (await call.tools.store.span(params.span_id)).trace_id
     deep = None if params.span_id else depth
-    fetched = await fetch(call.tools, trace_id, max_depth=deep, under=params.span_id, failed=params.include_children)
+    fetched = await fetch(
+        call.tools, trace_id, max_depth=deep, under=params.span_id, failed=params.include_children, sought=_sought(params)
+    )
     if params.span_id and not fetched.spans:
         raise NotFound(f"trace {fetched.trace.trace_id} has no span {params.span_id!r}: leave span_id out to see the whole trace.")
     result = TraceResult.of(_filtered(fetched, params))
@@ -102,22 +118,25 @@ async def run(call: Call[TraceParams]) -> TraceResult:
     return result
 
 
+def _sought(params: TraceParams) -> Sought:
+    return Sought(params.name, ns(params.min_duration))
+
+
 def _filtered(fetched: Fetched, params: TraceParams) -> Fetched:
     """Keep what matches the name or is long enough, with its ancestors and every error."""
-    if params.name is None and params.min_duration is None:
+    sought = _sought(params)
+    if sought == Sought():
         return fetched
-    shortest, wanted = ns(params.min_duration) or 0, (params.name or "").lower()
     by_id = {span.span_id: span for span in fetched.spans}
     kept: set[str] = set()
     for span in fetched.spans:
-        text = f"{span.function} {span.file} {span.values.attributes if span.values else ''}".lower()
-        if (span.duration_ns < shortest and span.error is None) or wanted not in text:
+        if not (sought.fits(span) or (span.error is not None and sought.names(span))):
             continue
         above = span.span_id
         while above and above not in kept and above in by_id:
             kept.add(above)
             above = by_id[above].parent_span_id
-    return Fetched(fetched.trace, tuple(span for span in fetched.spans if span.span_id in kept), fetched.total, fetched.depth)
+    return replace(fetched, spans=tuple(span for span in fetched.spans if span.span_id in kept))
 
 
 def _text(trace: TraceSummary, key: str) -> str | None:
@@ -137,26 +156,45 @@ def heading(trace: TraceSummary, spans: Sequence[Span] = ()) -> str:
     return f"trace {trace.trace_id} {what} {took}, {trace.spans} spans{errors}, {clock(trace.start_ns)}, run {trace.run_id}"
 
 
-def _nothing_left(params: TraceParams) -> str:
+def _nothing_left(fetched: Fetched, params: TraceParams) -> str:
     """Why a filter left no call."""
     asked = [f"has {params.name!r} in its function, file or SQL"] if params.name is not None else []
     asked += [f"took {params.min_duration:g} ms or more"] if params.min_duration is not None else []
-    return f"No call of this trace {' and '.join(asked)}: leave that out, or ask search_traces, which looks in values too."
+    within = f" down to depth {params.max_depth}" if params.max_depth is not None else ""
+    found = "was found that" if not fetched.exact else ""
+    what = f"No call of this trace{within} {f'{found} ' if found else ''}{' and '.join(asked)}"
+    return f"{what}: leave that out, or ask search_traces, which looks in values too."
+
+
+def _not_fetched(fetched: Fetched, params: TraceParams) -> list[str]:
+    """What is to be known of calls of a large trace that were asked for, or failed, and cannot be in the answer."""
+    trace, lines = fetched.trace.trace_id, list[str]()
+    if fetched.unseen or (not fetched.exact and fetched.spans):
+        filters = [f"query={json.dumps(params.name, ensure_ascii=False)}"] if params.name is not None else []
+        filters += [f"min_duration={params.min_duration:g}"] if params.min_duration is not None else []
+        ask = ", ".join([f'trace="{trace}"', *filters, 'order="duration"'])
+        more = f"{fetched.unseen:,}{'' if fetched.exact else '+'} shorter ones fit too" if fetched.unseen else "More may fit"
+        lines.append(f"{more}: search_traces({ask}) lists them.")
+    if fetched.more_failed != 0 and params.name is None:
+        number = "More failed calls may lie deeper" if fetched.more_failed is None else _further(fetched.more_failed)
+        lines.append(f'{number}: search_traces(trace="{trace}", has_error=true) lists them.')
+    return lines
+
+
+def _further(number: int) -> str:
+    said = "1 further failed call is" if number == 1 else f"{number:,} further failed calls are"
+    return f"{said} not shown, after the first of each kind"
 
 
 def render(result: TraceResult, params: TraceParams) -> str:
     """The heading, then the story within the budget."""
     fetched = result.fetched
-    roots = build(fetched.spans)
-    partial = fetched.depth is not None if params.span_id else fetched.total > len(fetched.spans)
-    story = tell(
-        roots, budget_tokens=params.max_tokens, max_depth=params.max_depth, min_duration_ns=ns(params.min_duration) or 0, partial=partial
-    )
-    lines = [heading(fetched.trace, fetched.spans), *story.lines, *brief_legend(fetched.spans)]
-    if any(line.endswith(SLOWEST) for line in story.lines):
+    lines = [heading(fetched.trace, fetched.spans), *_story(result, params), *brief_legend(fetched.spans)]
+    if any(line.endswith(SLOWEST) for line in lines):
         lines[0] += f"; {SLOWEST} slowest path"
     if not fetched.spans and fetched.total:
-        lines.append(_nothing_left(params))
+        lines.append(_nothing_left(fetched, params))
+    lines += _not_fetched(fetched, params)
     cut_by_depth = fetched.total - len(fetched.spans)
     if cut_by_depth > 0 and params.span_id is None and params.name is None:
         lines.append(
@@ -166,6 +204,19 @@ def render(result: TraceResult, params: TraceParams) -> str:
         lines.append(f"Calls deeper than {result.cut_at_depth} were only counted (TRACING_MAX_DEPTH).")
     lines += [result.note] if result.note else []
     return "\n".join(lines)
+
+
+def _story(result: TraceResult, params: TraceParams) -> Sequence[str]:
+    fetched = result.fetched
+    return tell(
+        result.roots,
+        budget_tokens=params.max_tokens,
+        max_depth=params.max_depth,
+        min_duration_ns=ns(params.min_duration) or 0,
+        partial=fetched.depth is not None if params.span_id else fetched.total > len(fetched.spans),
+        slow=fetched.slow,
+        sought=params.name is not None,
+    ).lines
 
 
 GET_TRACE = Operation(

@@ -175,7 +175,7 @@ def _length(columns: dict[str, Array]) -> int:
 def build(query: SpanQuery, names: Names, sources: list[int] | None, traces: list[bytes] | None) -> Filter:
     """Prepare a query; run, trace and test are resolved by the caller."""
     made = Filter(query, sources=sources, traces=traces)
-    if query.file is not None or query.function is not None or query.kind is not None or not query.sites:
+    if any(part is not None for part in (query.file, query.function, query.named, query.kind)) or not query.sites:
         made.functions = names.mask([one.id for one in names.functions if _function_fits(query, one.file, one.name, one.kind)])
     if query.error_type is not None:
         fits = [id_ > 0 and matching.function_matches(query.error_type, name) for id_, name in enumerate(names.errors)]
@@ -191,5 +191,7 @@ def _function_fits(query: SpanQuery, file: str, name: str, kind: str) -> bool:
     if (query.kind is not None and query.kind != kind) or (not query.sites and kind in SITES):
         return False
     if query.file is not None and not matching.file_matches(query.file, file):
+        return False
+    if query.named is not None and not any(matching.fold(query.named) in matching.fold(one) for one in (name, file)):
         return False
     return query.function is None or matching.function_matches(query.function, name)

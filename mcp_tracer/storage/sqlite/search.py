@@ -78,7 +78,7 @@ class Search:
         later than where it began, so that going on gets to the end."""
         began: int | None = None
         for bound, segment, frame in self._frames():
-            if self._best.full_below(bound):
+            if self._best.full_below(bound) and not self._counts_on():
                 self._best.exact = False
                 return None
             if began is None and frame != OPEN_FRAME:
@@ -88,6 +88,9 @@ class Search:
                 return bound
             self._scan(segment, frame)
         return None
+
+    def _counts_on(self) -> bool:
+        return self._query.counted and self._filter.text is None
 
     def _frames(self) -> Iterator[tuple[int, int, int]]:
         """(bound, segment, frame) in the order in which they may hold the first rows; open spans before all."""

@@ -19,6 +19,7 @@ from mcp_tracer.model.sql import SqlAnswer, SqlQuery
 from mcp_tracer.storage.sqlite import (
     event_search,
     expired,
+    failures,
     filters,
     findings,
     listing,
@@ -156,6 +157,12 @@ class SqliteSpanStore:
     async def callers(self, spans: Sequence[Span], known: Collection[str] = ()) -> tuple[Span, ...]:
         """What led to some spans, up to the roots or to spans of which the ids are known."""
         return await self._files.read(lambda snapshot: one_span.callers_of(snapshot, spans, known))
+
+    async def births(self, trace_id: str, *, start_ns: int | None = None, limit: int = 20) -> tuple[Span, ...]:
+        """Failed calls of a trace that called nothing that failed so: of each type and function the first, then the second, and so on."""
+        return await self._files.read(
+            lambda snapshot: failures.births_of_trace(snapshot, traces.trace_by_id(snapshot, trace_id), start_ns, limit)
+        )
 
     async def events(self, span_id: str, limit: int = 10_000) -> tuple[Event, ...]:
         """Lines, checkpoints and variables of a span, in order."""

@@ -223,11 +223,11 @@ def _columns(snapshot: Snapshot, trace_id: bytes, part: Part) -> dict[str, Array
     """start, depth, src, seq, and the place of every span of a part of a trace."""
     names = ("start", "depth", "src", "seq")
     parts: dict[str, list[Array]] = {name: [np.zeros(0, np.int64)] for name in (*names, "segment", "frame", "offset")}
-    for index, frame, trace in _frames_of(snapshot, trace_id):
-        offsets = np.flatnonzero(_mask(_read(snapshot, index, frame, part.columns()), trace, part))
+    for index, frame, trace in frames_of(snapshot, trace_id):
+        offsets = np.flatnonzero(_mask(columns_of(snapshot, index, frame, part.columns()), trace, part))
         if not len(offsets):  # most frames of a large trace hold nothing near its roots
             continue
-        columns = _read(snapshot, index, frame, names)
+        columns = columns_of(snapshot, index, frame, names)
         for name in names:
             parts[name].append(columns[name][offsets].astype(np.int64))
         for name, value in (("segment", index), ("frame", frame)):
@@ -245,11 +245,12 @@ def _mask(columns: dict[str, Array], trace: int, part: Part) -> Array:
     return mask
 
 
-def _read(snapshot: Snapshot, index: int, frame: int, names: Iterable[str]) -> dict[str, Array]:
+def columns_of(snapshot: Snapshot, index: int, frame: int, names: Iterable[str]) -> dict[str, Array]:
+    """Columns of a frame, or of the open spans."""
     return snapshot.open_spans().columns if frame == OPEN_FRAME else snapshot.segments[index].read(frame, names)
 
 
-def _frames_of(snapshot: Snapshot, trace_id: bytes) -> Iterator[tuple[int, int, int]]:
+def frames_of(snapshot: Snapshot, trace_id: bytes) -> Iterator[tuple[int, int, int]]:
     """(segment, frame, the trace's id there) of every frame that holds spans of the trace."""
     for index, segment in enumerate(snapshot.segments):
         row = segment.db.execute("SELECT id FROM trace WHERE trace_id=?", (trace_id,)).fetchone()
