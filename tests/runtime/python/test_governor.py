@@ -132,13 +132,13 @@ def test_a_program_that_waits_is_recorded_whole(project: Any) -> None:
 import sqlite3, time
 db = sqlite3.connect(":memory:")
 def query(n):
-    time.sleep(0.005)
+    time.sleep(0.015)
     return db.execute("select ?", (n,)).fetchone()
 def handle(n): return query(n)
-for n in range(300): handle(n)
+for n in range(200): handle(n)
 """
     run = project.trace(source)
-    assert [len(run.of(name)) for name in ("handle", "query", "sqlite3.execute")] == [300, 300, 300]
+    assert [len(run.of(name)) for name in ("handle", "query", "sqlite3.execute")] == [200, 200, 200]
 
 
 def test_a_new_trace_shows_its_first_calls(project: Any) -> None:
