@@ -73,8 +73,8 @@ def test_a_span_says_of_how_many_calls_it_is_one(project: Any) -> None:
     spans = run.of("hot")
     assert max(span.count for span in spans) > 1
     assert 60000 - 1024 <= sum(span.count for span in spans) <= 60000
-    for earlier, later in itertools.pairwise(spans):
-        assert later.count in (1, later.params["n"] - earlier.params["n"])
+    for span, calls_until_then in zip(spans, itertools.accumulate(span.count for span in spans), strict=True):
+        assert span.count == 1 or calls_until_then == span.params["n"] + 1
 
 
 def test_failing_calls_are_kept_whole_with_their_callers(project: Any) -> None:

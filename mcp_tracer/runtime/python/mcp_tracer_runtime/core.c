@@ -57,6 +57,7 @@ static struct {
     PyObject *shape;         /* rules.shape(text, wanted) -> name of the secret shape in it, or None */
     PyObject *left_out;      /* values.left_out: a list */
     PyObject *record;        /* exceptions.record(span, error) */
+    PyObject *keep;          /* promotion.keep(span, now) */
     PyObject *revisit;       /* exceptions.revisit(span, error): its parameters anew */
     PyObject *error_id;      /* cls -> id of the error type */
     PyObject *message;       /* exceptions.message(error) -> text */
@@ -121,7 +122,7 @@ static PyObject *connect(PyObject *self, PyObject *args, PyObject *named)
     static const struct { const char *name; PyObject **place; } slots[] = {
         {"note", &py.note}, {"prepare", &py.prepare}, {"own", &py.own}, {"wake", &py.wake}, {"thread_id", &py.thread_id},
         {"covered_by", &py.covered_by}, {"merged", &py.merged}, {"undecided", &py.undecided}, {"counted", &py.counted}, {"review", &py.review}, {"look", &py.look}, {"close", &py.close}, {"assigned", &py.assigned}, {"delegates", &py.delegates},
-        {"encode", &py.encode}, {"plan", &py.plan}, {"shape", &py.shape}, {"left_out", &py.left_out}, {"message", &py.message}, {"record", &py.record}, {"revisit", &py.revisit}, {"error_id", &py.error_id}, {"shown", &py.shown}, {"paths", &py.paths}, {"stopped", &py.stopped}, {"current", &current_var}, {NULL, NULL},
+        {"encode", &py.encode}, {"plan", &py.plan}, {"shape", &py.shape}, {"left_out", &py.left_out}, {"message", &py.message}, {"record", &py.record}, {"keep", &py.keep}, {"revisit", &py.revisit}, {"error_id", &py.error_id}, {"shown", &py.shown}, {"paths", &py.paths}, {"stopped", &py.stopped}, {"current", &current_var}, {NULL, NULL},
     };
     PyObject *key, *value;
     Py_ssize_t position = 0;

@@ -111,12 +111,31 @@ static NEVER_INLINE void tell_failure(Span *s)
         s->up->err = s->err;
 }
 
+/* Whether a call that was only counted took longer than any of its function that was kept for that. */
+static inline int found_slow(const Span *s, u64 now)
+{
+    return s->counted == 1 && !s->record && now > s->start && now - s->start > s->fn->governed.slow;
+}
+
+/* It is recorded after all. Runs Python. */
+static NEVER_INLINE void keep_slow(Span *s, u64 now)
+{
+    PyObject *answer = PyObject_CallFunction(py.keep, "OK", (PyObject *)s, (unsigned long long)now);
+    python_ran++;
+    if (answer == NULL)
+        note_fault();
+    Py_XDECREF(answer);
+    s->took = 0; /* what that says is of counting */
+}
+
 /* Write or count an ended span whose parent knows about its time; it is open until its record counts. -1 with an exception set. */
 static inline int finish(Span *s, u64 now)
 {
     int failed = 0;
     if (unlikely(s->flags & FLAG_ERROR) && s->up != NULL)
         tell_failure(s);
+    if (unlikely(found_slow(s, now)))
+        keep_slow(s, now);
     if (s->record) {
         failed = write_ended(s, now);
         span_unlink(s);

@@ -51,6 +51,7 @@ static PyMemberDef function_members[] = {
     {"listed", T_BOOL, offsetof(Function, governed.listed), 0, NULL},
     {"since", T_UINT, offsetof(Function, governed.since), 0, NULL},
     {"cost", T_UINT, offsetof(Function, governed.cost), 0, NULL},
+    {"slow", T_ULONGLONG, offsetof(Function, governed.slow), 0, NULL},
     {"dark", T_BOOL, offsetof(Function, governed.dark), 0, NULL},
     {"off", T_BOOL, offsetof(Function, governed.off), 0, NULL},
     {"missed", T_ULONGLONG, offsetof(Function, governed.missed), 0, NULL},

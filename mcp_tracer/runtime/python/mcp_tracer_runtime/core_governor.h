@@ -13,6 +13,7 @@ typedef struct {
     unsigned int cost;            /* ticks that recording one call took lately */
     unsigned int counted, errors; /* these and the times: since the last record of kind 5 */
     u64 total, self, least, most;
+    u64 slow;                     /* ticks: a call that takes longer is recorded, though it was to be counted */
     u64 written;                  /* calls in records of kind 5 */
     u64 missed;                   /* calls without probes */
     u64 seen, seen_total, seen_self; /* calls that began while `dark` and with probes */

@@ -110,7 +110,7 @@ static PyObject *library_attributes(PyObject *self, PyObject *values)
     return result;
 }
 
-/* begin_call(fn, up) -> the span of a call into a library, or None where it is not recorded. It is never current. */
+/* begin_call(fn, up) -> the span of a call into a library, or None where it is neither recorded nor counted. It is never current. */
 static PyObject *library_begin(PyObject *self, PyObject *const *args, Py_ssize_t count)
 {
     Span *s;
@@ -124,7 +124,7 @@ static PyObject *library_begin(PyObject *self, PyObject *const *args, Py_ssize_t
         Py_DECREF(s);
         return NULL;
     }
-    if (!s->record) {
+    if (!s->record && s->counted != 1) {
         Py_DECREF(s);
         Py_RETURN_NONE;
     }
@@ -144,8 +144,10 @@ static PyObject *library_end(PyObject *self, PyObject *const *args, Py_ssize_t c
     if (count != 2 || !IS_SPAN(args[0]) || !PyDict_CheckExact(args[1]))
         return PyErr_Format(PyExc_TypeError, "end_call(span, attributes)");
     s = (Span *)args[0];
+    if (found_slow(s, now))
+        keep_slow(s, now);
     before = s->payload.length;
-    failed = PyDict_GET_SIZE(args[1]) > 0 && put_attributes(&s->payload, args[1], &cut) < 0;
+    failed = s->record && PyDict_GET_SIZE(args[1]) > 0 && put_attributes(&s->payload, args[1], &cut) < 0;
     if (failed) {
         s->payload.length = before;
         note_fault();

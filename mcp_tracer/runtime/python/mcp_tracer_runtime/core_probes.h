@@ -265,6 +265,8 @@ static PyObject *probe_leave(PyObject *self, PyObject *const *args, Py_ssize_t c
             *place = (PyObject *)s->up;
             forget_cached();
             s->up->covered += (i64)(now - s->start);
+            if (unlikely(found_slow(s, now)))
+                keep_slow(s, now);
             if (unlikely((s->record && fn->returns && put_result(s, fn, value) < 0) || finish(s, now) < 0))
                 note_fault();
             Py_DECREF(s);
@@ -275,8 +277,12 @@ static PyObject *probe_leave(PyObject *self, PyObject *const *args, Py_ssize_t c
     if (likely(s != NULL)) {
         if (unlikely(take_off(ts, s) < 0))
             failed = 1;
-        else if (unlikely(cover_up(s, s->start, now) < 0 || (s->record && fn->returns && put_result(s, fn, value) < 0) || finish(s, now) < 0))
-            note_fault();
+        else {
+            if (unlikely(found_slow(s, now)))
+                keep_slow(s, now);
+            if (unlikely(cover_up(s, s->start, now) < 0 || (s->record && fn->returns && put_result(s, fn, value) < 0) || finish(s, now) < 0))
+                note_fault();
+        }
         if (!failed) {
             span_unlink(s);
             Py_DECREF(s);
@@ -292,12 +298,15 @@ static PyObject *probe_returning(PyObject *self, PyObject *const *args, Py_ssize
 {
     Function *fn = (Function *)args[0];
     int failed;
-    Span *s = own_span(thread_state(), fn, ticks(), &failed);
+    u64 now = ticks();
+    Span *s = own_span(thread_state(), fn, now, &failed);
     if (failed)
         note_fault();
-    else if (s != NULL && s->record && fn->returns) {
+    else if (s != NULL && (s->record || found_slow(s, now)) && fn->returns) {
         Py_INCREF(s);
-        if (keep_result(s, fn, args[1]) < 0)
+        if (!s->record)
+            keep_slow(s, now);
+        if (s->record && keep_result(s, fn, args[1]) < 0)
             note_fault();
         Py_DECREF(s);
     }
@@ -372,6 +381,8 @@ static PyObject *probe_close_call(PyObject *self, PyObject *const *args, Py_ssiz
             failed = 1;
         else {
             int alone = s->covered == 0 && s->intervals == NULL; /* else a traced function below wrote the value */
+            if (unlikely(found_slow(s, now)))
+                keep_slow(s, now);
             if (cover_up(s, s->start, now) < 0 || (s->record && site->returns && alone && put_result(s, site, args[1]) < 0) || finish(s, now) < 0)
                 note_fault();
             span_unlink(s);

@@ -40,6 +40,7 @@ class _Hot:
         "roots",
         "secret",
         "since",
+        "slow",
         "times",
         "variables",
         "waits",

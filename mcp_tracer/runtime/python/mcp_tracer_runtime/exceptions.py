@@ -9,7 +9,6 @@ from .msgpack import array, integer, map, text
 from .native import core
 from .values import encode, left_out, named, type_name
 
-_OURS = os.path.dirname(os.path.abspath(__file__)) + os.sep
 STACK = 32  # innermost entries kept
 _CAUSES = 3
 _SAFE_ARGUMENTS = (str, int, float, bool, bytes, type(None))
@@ -128,7 +127,7 @@ def _entries(traceback):
 def shown(file):
     """How a code object's file is shown; None for our own: where the stack is full, it may be a probe that meets its end."""
     if file not in paths:
-        ours = file.startswith(_OURS)
+        ours = file.startswith(promotion.OURS)
         paths[file] = None if ours else state.relative(file) if os.path.isabs(file) or not file.startswith("<") else file
     return paths[file]
 
@@ -136,5 +135,13 @@ def shown(file):
 paths = {}
 encoded_in_python = encoded
 if core is not None:
-    core.connect(message=message, shown=shown, paths=paths, record=record, revisit=revisit, error_id=lambda cls: spans.errors.id(cls))
+    core.connect(
+        message=message,
+        shown=shown,
+        paths=paths,
+        record=record,
+        revisit=revisit,
+        keep=promotion.keep,
+        error_id=lambda cls: spans.errors.id(cls),
+    )
     encoded = core.encode_error

@@ -191,7 +191,7 @@ def wake(span, now):
 def returning(span, value):
     """CRV: `return value` was reached."""
     try:
-        if not span.closed and span.record and span.fn.returns:
+        if not span.closed and span.fn.returns and (span.record or spans.kept(span, tick())):
             spans.keep_result(span, value)
     except Exception as error:
         faults.note(error)
@@ -223,7 +223,7 @@ def end(span):
             _set(up)
         if up is not None:
             cover(up, span.resumed if span.generator else span.start, now)
-        if span.record and span.resumes and span.fn.waits:
+        if (span.record or spans.kept(span, now)) and span.resumes and span.fn.waits:
             span.payload += b"S\x92" + spans.msgpack.integer(span.suspended) + spans.msgpack.integer(span.resumes)
         finish(span, now)
     except Exception as error:

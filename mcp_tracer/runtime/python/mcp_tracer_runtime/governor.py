@@ -28,6 +28,7 @@ LOUD_NS = 400_000_000  # of CPU time, after which sites that were hushed are cou
 CYCLES_NS = 60_000_000  # the same while functions are dark: some of their phases
 EVENTS_A_CALL = 4  # so many events are counted in the time that a call takes
 AT_ONCE = 512  # counted calls that wait for one record
+SLOW_NS = 1_000_000  # a call that takes longer than this, and than others of its function, is recorded though it was only counted
 BUDGETS = (0.0, 0.05, 0.15, 0.30, 0.50, 1.0)  # by level: the upper bounds of the promise
 _FAR = 0x7FFFFFFF
 _EVENTS = frozenset(("line", "variable", "checkpoint"))
@@ -55,6 +56,7 @@ def adopt(fn):
     """A new function or site: recorded whole until it is looked at."""
     fn.period, fn.since, fn.cost = 1, 0, clock.ticks(150 if core is not None else 3000)
     fn.inner = fn.as_site
+    fn.slow = clock.ticks(SLOW_NS)
     governed = fn.fields.get("kind") not in _UNGOVERNED
     fn.left = FIRST_LOOK if governed else _FAR
     fn.roots = False
@@ -227,7 +229,7 @@ def _calibrate():
     _counted_ns = 1.0  # no further call of this one
     fn = Function({"file": "", "name": "", "line": 0, "kind": "function", "params": []}, 1)
     state.functions.remove(fn)
-    fn.defined, fn.period, fn.left, fn.min_ticks = True, _FAR, _FAR, 0
+    fn.defined, fn.period, fn.left, fn.min_ticks, fn.slow = True, _FAR, _FAR, 0, 1 << 62
     if core is None:
         fn.times = []  # so it is not listed: these calls are nobody's
     else:

@@ -10,7 +10,7 @@ from .detail import BRIEF, CHARGED, LATER, charge, choose, latest, settle
 from .governor import DEAR
 from .kinds import bare
 from .msgpack import SMALL
-from .spans import WIDE, Span, count_ended, cover, current, finish, light, prepare
+from .spans import WIDE, Span, count_ended, cover, current, finish, kept, light, prepare
 from .values import ALIKE, DEPTH, encode, left_out, named, receiver
 
 _get, _set = current.get, current.set
@@ -140,7 +140,7 @@ def leave(fn, value):
                 cover(up, start, now)
             else:
                 up.covered += duration
-        if not span.record:
+        if not (span.record or (duration > fn.slow and kept(span, now))):
             if span.counted:
                 count_ended(span, now)
             return value
@@ -210,8 +210,9 @@ def fail_unseen(fn):
 def returning(fn, value):
     """RV: `return value` was reached, but a `finally` or `with` still runs."""
     try:
-        span = own(fn, tick())
-        if span is not None and span.record and fn.returns:
+        now = tick()
+        span = own(fn, now)
+        if span is not None and fn.returns and (span.record or kept(span, now)):
             spans.keep_result(span, value)
     except Exception as error:
         faults.note(error)

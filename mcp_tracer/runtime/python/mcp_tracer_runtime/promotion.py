@@ -1,35 +1,81 @@
-"""Calls that were only counted and that fail are recorded after all, with the calls above them: an error shows where it came from."""
+"""Calls that were only counted and that fail, or take longer than others, are recorded after all, with the calls above them: an error shows
+where it came from, and the slowest call of each function is there."""
 
-from . import detail, spans, state
+import os
+import sys
+
+from . import detail, governor, spans, state
 from .clock import tick
 from .native import core
 from .values import DEPTH, MISSING, encode, left_out, named
 
+OURS = os.path.dirname(os.path.abspath(__file__)) + os.sep  # what our frames' files begin with
 _MORE, _MOST = 8, 64  # calls that are recorded as they begin, once one had to be recorded afterwards: that costs many times as much
+_SLOWER = 1.25  # times the last one that was kept for its time: a function has few of these, however long it runs
+_DEEP = 64  # calls that were only counted, one in the other: further ones are not looked at
 
 
 def promote(span, error):
     """Record `span`, which `error` is leaving, and what it was called from up to the nearest recorded call. Parameters are those that
     the frames hold now."""
+    frame = error.__traceback__.tb_frame if error is not None and error.__traceback__ is not None else None
+    lost, top = _counted(span)
+    for one in _record(lost, _captured(lost, frame), top):
+        if core is not None:
+            one.fn.early = min(one.fn.early + _MORE, _MOST)
+
+
+def keep(span, now):
+    """Record `span`, which ends at the tick `now` and was slow, likewise. Whether it is recorded now."""
+    before = tick()
+    span.fn.slow = int((now - span.start) * _SLOWER)
+    lost, top = _counted(span)
+    if 0 < len(lost) <= _DEEP and state.on:
+        _record(lost, _captured(lost, _frame()), top)
+    governor.used[0] += tick() - before
+    return span.record
+
+
+def lift(span):
+    """Record `span`, which goes on, likewise: what it calls now has to be recorded."""
+    lost, top = _counted(span)
+    _record(lost, _captured(lost, _frame()), top)
+
+
+def _counted(span):
+    """(`span` and what it was called from, as far as that is not recorded; the nearest recorded call). Nothing where it is too deep."""
     lost, top = [], span
     while top is not None and not top.record:
         if top.counted == 2:  # beyond the depth limit
-            return
+            return [], None
         lost.append(top)
         top = top.up
-    frame = error.__traceback__.tb_frame if error is not None and error.__traceback__ is not None else None
+    return lost, top
+
+
+def _frame():
+    """The innermost frame of the program."""
+    frame = sys._getframe()
+    while frame is not None and frame.f_code.co_filename.startswith(OURS):
+        frame = frame.f_back
+    return frame
+
+
+def _captured(lost, frame):
+    """The parameters of each, as section P."""
     payloads = []
     for one in lost:
         payload, frame = _parameters(one, frame) if one.counted else (b"", frame)
         payloads.append(payload)
         if left_out:
             spans.note_left_out(one)
-    _record(lost, payloads, top)
+    return payloads
 
 
 def _record(lost, payloads, top):
     trace = top.trace if top is not None else None
     parent, depth = (top.seq, top.depth + 1) if top is not None else (0, 0)
+    recorded = []
     for one, payload in zip(reversed(lost), reversed(payloads)):  # noqa: B905 - `strict` needs Python 3.10
         if trace is None:
             trace = spans.begin_trace() if one.trace is spans.COUNTED else one.trace
@@ -37,13 +83,15 @@ def _record(lost, payloads, top):
         if one.counted:
             one.counted = 0  # an ended one is no longer counted: a task may outlive the call that started it
             one.fn.since -= one.fn.since > 0
-            if core is not None:
-                one.fn.early = min(one.fn.early + _MORE, _MOST)
             spans.opened(one)
             if not one.fn.defined:
                 one.fn.define()
             one.payload = payload + one.payload
+            if one.fn.level >= 4:  # its lines and values until now were only counted
+                one.flags |= spans.LEFT_OUT
             parent, depth = one.seq, depth + 1
+            recorded.append(one)
+    return recorded
 
 
 def _parameters(span, frame):

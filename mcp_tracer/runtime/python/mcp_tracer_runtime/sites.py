@@ -34,7 +34,7 @@ def close_call(site, value):
             span = own(site, now)
             if span is None:
                 return value
-        if site.returns and span.record and not span.covered and span.intervals is None:
+        if site.returns and (span.record or spans.kept(span, now)) and not span.covered and span.intervals is None:
             span.payload = b"R" + encode(value, site.room, DEPTH, span.detail == detail.BRIEF)
             if span.detail == detail.CHARGED:
                 detail.charge(site, tick() - now)

@@ -10,7 +10,7 @@ from _thread import get_ident
 from contextvars import ContextVar
 from itertools import count
 
-from . import definitions, detail, faults, flush, governor, greenlets, msgpack, phases, state
+from . import definitions, detail, faults, flush, governor, greenlets, msgpack, phases, promotion, state
 from .clock import tick
 from .intervals import MANY, covered_by, merged
 from .native import core
@@ -276,7 +276,7 @@ def finish(span, now):
     """Write an ended span. Its parent has been told about its time, and learns with what this call failed."""
     if span.flags & ERROR and span.up is not None and not span.up.flags & ERROR:
         span.up.err = span.err
-    if not span.record:
+    if not (span.record or kept(span, now)):
         if span.counted:
             count_ended(span, now)
         return
@@ -299,6 +299,11 @@ def finish(span, now):
     err = span.err if span.flags & ERROR else 0
     numbers = (seq, span.parent, span.trace.id, span.fn.id, len(payload), span.depth, thread, 1, span.flags, err, span.others + 1)
     state.spool.put((start, duration, max(own, 0), *numbers), payload)
+
+
+def kept(span, now):
+    """Whether `span`, a call that was only counted, took so long that it is recorded after all."""
+    return span.counted == 1 and now - span.start > span.fn.slow and promotion.keep(span, now)
 
 
 def count_ended(span, now):

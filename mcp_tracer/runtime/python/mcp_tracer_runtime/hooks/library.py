@@ -3,7 +3,7 @@
 
 from contextvars import ContextVar
 
-from .. import exceptions, faults, msgpack, spans, state
+from .. import exceptions, faults, msgpack, promotion, spans, state
 from ..clock import tick
 from ..definitions import Function
 from ..native import core
@@ -25,11 +25,17 @@ def wanted(fn):
 
 def begin(fn):
     """A span for a call of `fn` below the current one. None where no traced function of level 2 or more is running, where the settings
-    switch this kind off, and where the call is part of another library's call of the same kind that has a span."""
+    switch this kind off, and where the call is part of another library's call of the same kind that has a span. Where all above is only
+    counted, so are statements, unless they fail or are slow; a request is not: another process may go on with its trace."""
     try:
         up = current.get()
-        if up is None or not up.trace.id or up.fn.level < 2 or not wanted(fn):
+        if up is None or up.fn.level < 2 or not wanted(fn):
             return None
+        if not up.trace.id:
+            if up.trace is not spans.COUNTED or not state.on:
+                return None
+            if fn.fields["kind"] != "db":
+                promotion.lift(up)
         outer = _inside.get()
         if outer is not None and outer.up is up and outer.fn.fields["kind"] == fn.fields["kind"]:
             return None
@@ -42,7 +48,7 @@ def begin(fn):
 def _started(fn, up):
     span = prepare(Span(), fn, up)
     span.start = tick()
-    return span if span.record else None
+    return span if span.record or span.counted == 1 else None
 
 
 def attributes(values):
@@ -63,7 +69,7 @@ def end(span, values, error=None):
 
 def _ended(span, values):
     now = tick()
-    if values:
+    if values and (span.record or spans.kept(span, now)):
         span.payload += attributes(values)
         if left_out:
             spans.note_left_out(span)

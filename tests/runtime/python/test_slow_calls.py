@@ -1,0 +1,140 @@
+"""A call that the governor only counted is recorded after all where it took longer than others of its function."""
+
+from __future__ import annotations
+
+import ast
+from typing import Any
+
+import pytest
+
+SETTINGS = "TRACING_EXACT_COUNTS=true\nTRACING_OVERHEAD_BUDGET=1\n"
+SLOW = 0.02  # seconds
+
+
+@pytest.fixture(autouse=True)
+def sampled(project: Any) -> None:
+    project.settings(SETTINGS)
+
+
+def slowest(run: Any, name: str, kind: str = "function") -> Any:
+    return max((span for span in run.of(name) if span.definition["kind"] == kind), key=lambda span: span.duration)
+
+
+def calls(run: Any, name: str) -> int:
+    return len(run.of(name)) + sum(row.calls for row in run.counted if row.name == name)
+
+
+def test_the_slow_one_of_many_calls_is_whole_with_its_callers(project: Any) -> None:
+    source = """
+import time
+waits = dict(((30011, 0.01), (34567, 0.02), (39321, 0.04)))
+def leaf(n, password):
+    if n in waits: time.sleep(waits[n])
+    return n + 1
+def middle(n): return leaf(n, "x")
+def main():
+    for n in range(40000): middle(n)
+main()
+"""
+    run = project.trace(source)
+    found = sorted(run.of("leaf"), key=lambda span: span.duration)[-3:]
+    assert [(span.params["n"], span.sections["R"]) for span in found] == [(30011, 30012), (34567, 34568), (39321, 39322)]
+    assert {(span.path, span.params["password"]) for span in found} == {("main > middle > leaf", ("ext", 5, "name"))}
+    assert [span.parent.params["n"] for span in found] == [30011, 34567, 39321]
+    assert (calls(run, "leaf"), calls(run, "middle")) == (40000, 40000)
+    assert run.end["faults"] == 0
+
+
+def test_calls_with_a_finally_generators_and_coroutines_likewise(project: Any) -> None:
+    source = f"""
+import asyncio, time
+def guarded(n):
+    try:
+        if n == 19321: time.sleep({SLOW})
+        return n
+    finally:
+        n = 0
+def numbers(n):
+    if n == 19321: time.sleep({SLOW})
+    yield n
+async def step(n):
+    if n == 19321: await asyncio.sleep({SLOW})
+    return n
+async def main():
+    for n in range(20000):
+        guarded(n)
+        for _ in numbers(n): pass
+        await step(n)
+asyncio.run(main())
+"""
+    run = project.trace(source)
+    assert slowest(run, "guarded").duration > SLOW * 0.9e9 / run.ns_per_tick
+    assert slowest(run, "numbers", "generator").params == {"n": 19321}
+    step = slowest(run, "step", "coroutine")
+    assert (step.params, step.sections["R"]) == ({"n": 19321}, 19321)
+    assert {span.path for span in (slowest(run, "guarded"), step)} == {"main > guarded", "main > step"}
+    assert (calls(run, "guarded"), calls(run, "numbers"), calls(run, "step"), run.end["faults"]) == (20000, 20000, 20000, 0)
+
+
+def test_a_slow_statement_of_a_counted_call_is_there(project: Any) -> None:
+    """Nobody traced calls `find`: of such calls few begin a trace, and the statements of the others are only counted."""
+    source = f"""
+import sqlite3, time
+db = sqlite3.connect(":memory:")
+db.create_function("wait", 1, lambda n: time.sleep({SLOW}) if n == 29321 else n)
+def find(n):
+    return db.execute("select wait(?)", (n,)).fetchone()
+for n in range(30000): find(n)
+"""
+    run = project.trace(source)
+    found = slowest(run, "sqlite3.execute", "db")
+    assert found.sections["T"]["db.query.parameters"] == ("ext", 7, ["tuple", 29321])
+    assert found.parent.params == {"n": 29321}
+    assert (calls(run, "find"), calls(run, "sqlite3.execute"), run.end["faults"]) == (30000, 30000, 0)
+
+
+def test_a_failing_statement_of_a_counted_call_is_there(project: Any) -> None:
+    source = """
+import sqlite3
+db = sqlite3.connect(":memory:")
+db.execute("create table item (id integer primary key)")
+def insert(n):
+    try: db.execute("insert into item values (?)", (n,))
+    except sqlite3.IntegrityError: return False
+    return True
+for n in [*range(30000), 7]: insert(n)
+"""
+    run = project.trace(source)
+    (failed,) = (span for span in run.of("sqlite3.execute") if span.flags & 1)
+    assert failed.sections["E"]["type"] == "sqlite3.IntegrityError"
+    assert (failed.parent.params, failed.parent.sections["R"]) == ({"n": 7}, False)
+
+
+def test_a_request_of_a_counted_call_goes_on_with_its_trace(project: Any) -> None:
+    source = """
+import http.server, threading, urllib.request
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        seen.append(self.headers["traceparent"])
+        self.send_response(204); self.end_headers()
+    def log_message(self, *_): pass
+seen = []
+server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
+threading.Thread(target=server.serve_forever, daemon=True).start()
+def hot(n): return n
+def ask(): urllib.request.urlopen("http://127.0.0.1:%d/" % server.server_port).close()
+def both(n):
+    if n % 5000 == 4321: ask()
+    hot(n)
+for n in range(30000): both(n)
+server.shutdown()
+print(seen)
+"""
+    project.write("program.py", source)
+    done = project.run("program.py")
+    (run,) = project.runs()
+    asked = [span for span in run.spans if span.definition["kind"] == "http-client"]
+    traces = {number: definition["traceId"] for number, definition in run.definitions[4].items()}
+    assert [(span.parent.name, span.parent.parent.params["n"]) for span in asked] == [("ask", n) for n in range(4321, 30000, 5000)]
+    ids = [(int(run.header["span_salt"]) + span.seq) % 2**64 for span in asked]
+    assert ast.literal_eval(done.stdout) == [f"00-{traces[span.trace]}-{number:016x}-01" for span, number in zip(asked, ids, strict=True)]
