@@ -54,6 +54,26 @@ def test_level_5_writes_every_line(project: Any) -> None:
     assert [site["line"] for _, site, _ in run.events if site["kind"] == "line"] == [6, 3, 7, 8]
 
 
+def test_level_5_writes_the_handler_that_caught_and_the_case_that_matched(project: Any) -> None:
+    source = """
+def work(text):
+    try:
+        int(text)
+    except KeyError:
+        pass
+    except ValueError:
+        pass
+    match text:
+        case int():
+            pass
+        case str():
+            pass
+work("x")
+"""
+    run = project.trace(source, level=5)
+    assert [definition["line"] for _, definition, _ in run.events if definition["kind"] == "line"] == [3, 4, 7, 8, 9, 12, 13]
+
+
 def test_functions_have_their_own_levels(project: Any) -> None:
     project.write("program.py", SOURCE, 1, functions={"order": 2})
     project.run("program.py")

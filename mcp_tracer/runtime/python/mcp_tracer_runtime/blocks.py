@@ -71,6 +71,10 @@ class Blocks:
         """The event that says what `names` are, if any, now that a block begins."""
         return [self.event("V", node, "checkpoint", list(dict.fromkeys(names)))] if names and self.level >= 4 and not self.in_class else []
 
+    def chosen(self, node, names):
+        """Likewise where one of several blocks begins: that the line was reached, too."""
+        return ([self.event("L", node, "line", [])] if self.level >= 5 else []) + self.bound(node, names)
+
     def assigned(self, statement):
         """Names that `statement` has bound when it is done. A class body may live in a mapping that must not be asked."""
         if self.level < 4 or self.in_class:
@@ -126,7 +130,7 @@ class Blocks:
         elif isinstance(statement, ast.While):
             at_continue = None
         elif isinstance(statement, _WITHS):
-            first, behind = self.bound(statement, _names_of_items(statement)), self.unwinding(statement, self.level >= 3)
+            first, behind = self.bound(statement, inventory.names_of_items(statement)), self.unwinding(statement, self.level >= 3)
         if self.flows and isinstance(statement, ast.AsyncFor):
             first, at_continue, behind = self.asynchronous_loop(statement, sites[0], first, waiting, block)
             last = at_continue
@@ -142,12 +146,13 @@ class Blocks:
             waiting.append(Block(statement.orelse, at_continue=block.at_continue))
         lands = isinstance(statement, _TRIES) and self.scope is not None and (self.scope.flows or self.level >= 3)
         for handler in getattr(statement, "handlers", ()):
-            first = self.unwinding(handler.body[0], lands) + self.bound(handler, [handler.name] if handler.name else [])
+            first = self.unwinding(handler.body[0], lands) + self.chosen(handler, [handler.name] if handler.name else [])
             waiting.append(Block(handler.body, first, at_continue=block.at_continue))
         if getattr(statement, "finalbody", None):
             waiting.append(Block(statement.finalbody, self.unwinding(statement.finalbody[0], lands), at_continue=block.at_continue))
         for case in getattr(statement, "cases", ()):
-            waiting.append(Block(case.body, self.bound(case.pattern, inventory.pattern_names(case.pattern)), at_continue=block.at_continue))
+            first = self.chosen(case.pattern, inventory.pattern_names(case.pattern))
+            waiting.append(Block(case.body, first, at_continue=block.at_continue))
 
     def unwinding(self, node, wanted):
         """Where an exception may have landed: put the current span right, which may be that of a call that it jumped over."""
@@ -243,7 +248,3 @@ class Blocks:
         else:
             node.args.defaults[:] = [visit(default) for default in node.args.defaults]
             node.args.kw_defaults[:] = [visit(default) if default is not None else None for default in node.args.kw_defaults]
-
-
-def _names_of_items(statement):
-    return [name for item in statement.items if item.optional_vars is not None for name in inventory.target_names(item.optional_vars)]

@@ -228,3 +228,8 @@ def pattern_names(pattern: ast.AST) -> list[str]:
     """Names that a `case` pattern binds."""
     names = [getattr(node, "rest" if type(node).__name__ == "MatchMapping" else "name", None) for node in ast.walk(pattern)]
     return [name for name in names if type(name) is str]
+
+
+def names_of_items(statement: "ast.With | ast.AsyncWith") -> list[str]:
+    """Names that a `with` binds."""
+    return [name for item in statement.items if item.optional_vars is not None for name in target_names(item.optional_vars)]
