@@ -143,8 +143,12 @@ class Reference:
             and (query.end_ns is None or row.start_ns < query.end_ns)
             and query.run_id in (None, row.run_id)
             and query.trace_id in (None, row.trace_id)
-            and (query.test_id is None or self._tests.get(row.trace_id) == query.test_id)
+            and (query.test_id is None or self._is_of_test(row.trace_id, query.test_id))
         )  # fmt: skip
+
+    def _is_of_test(self, trace_id: str, wanted: str) -> bool:
+        test = self._tests.get(trace_id)
+        return test == wanted or (test is not None and wanted in test and wanted not in self._tests.values())
 
     def _read(self, number: int, builder: SpoolBuilder, gone: bool) -> None:
         definitions: dict[tuple[int, int], dict[str, Any]] = {}

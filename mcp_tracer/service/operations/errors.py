@@ -29,7 +29,7 @@ class ErrorsParams(Params):
     file: str | None = Field(default=None, description="File path or glob.")
     function: str | None = Field(default=None, description="Function name or glob.")
     run: str | None = Field(default=None, description="Run id, or last, previous, last-failed.")
-    test: str | None = Field(default=None, description="Test id.")
+    test: str | None = Field(default=None, description="Test id, or a part of one.")
     limit: int = Field(default=20, ge=1, le=500, description="How many failed calls.")
     cursor: str | None = Field(default=None, description="Continue after the page that gave this cursor.")
     seconds: float = seconds_field()

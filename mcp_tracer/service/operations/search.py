@@ -32,7 +32,7 @@ class SearchParams(Params):
     end: str | None = Field(default=None, description="Not after: ISO 8601, or an age.")
     run: str | None = Field(default=None, description="Run id, or last, previous, last-failed.")
     trace: str | None = Field(default=None, description="Trace id.")
-    test: str | None = Field(default=None, description="Test id, e.g. tests/test_a.py::test_b.")
+    test: str | None = Field(default=None, description="Test id, e.g. tests/test_a.py::test_b, or a part of one.")
     order: Literal["time", "duration"] = Field(default="time", description="Newest first, or slowest first.")
     limit: int = Field(default=20, ge=1, le=500, description="How many spans.")
     cursor: str | None = Field(default=None, description="Continue after the page that gave this cursor.")

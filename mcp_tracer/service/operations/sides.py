@@ -89,8 +89,9 @@ async def _runs_of_commit(store: SpanStore, commit: str) -> tuple[Run, ...]:
 
 async def _trace_of_test(store: SpanStore, run: Run, test: str) -> TraceSummary:
     page = await store.search(SpanQuery(test_id=test, run_id=run.run_id, limit=1, values=False))
-    if page.rows:
-        return await store.trace(page.rows[0].trace_id)
+    found = await store.trace(page.rows[0].trace_id) if page.rows else None
+    if found is not None and found.attributes.get("testId") == test:
+        return found
     traces = (await store.traces(run.run_id, MOST_TRACES)).rows
     named = [trace for trace in traces if test in str(trace.attributes.get("testId", ""))]
     if len(named) == 1:

@@ -44,9 +44,13 @@ def position(snapshot: Snapshot, spool_name: str) -> SpoolPosition:
 
 
 def traces_of_test(snapshot: Snapshot, test_id: str) -> list[bytes]:
-    """The traces of a test."""
-    query = "SELECT trace_id FROM trace WHERE test_id=?"
-    return sorted({row[0] for segment in snapshot.segments for row in segment.db.execute(query, (test_id,))})
+    """The traces of a test; where none has that id, of all tests whose id it is a part of."""
+    for condition in ("test_id=?", "test_id IS NOT NULL AND instr(test_id, ?)"):
+        query = f"SELECT trace_id FROM trace WHERE {condition}"
+        found = {row[0] for segment in snapshot.segments for row in segment.db.execute(query, (test_id,))}
+        if found:
+            return sorted(found)
+    return []
 
 
 def span_count(snapshot: Snapshot) -> int:
