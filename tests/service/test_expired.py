@@ -93,3 +93,16 @@ async def test_an_empty_store_says_that_what_was_there_expired(house: House, tmp
     )
     with pytest.raises(NotFound, match=r"All that was recorded is deleted by retention \(602 spans\)"):
         await house.ask("get_trace", trace_id="last")
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments"),
+    [("get_trace", {"trace_id": f"01{1:030x}"}), ("get_stats", {"run": "cc" * 16}), ("inspect_span", {"span_id": f"{(1 << 40) + 1:016x}"})],
+)
+async def test_what_is_not_there_may_have_been_deleted(house: House, tmp_path: Path, tool: str, arguments: dict[str, str]) -> None:
+    with pytest.raises(NotFound) as before:
+        await house.ask(tool, **arguments)
+    await shortened(house, tmp_path / "files")
+    with pytest.raises(NotFound, match=r"Retention has deleted the oldest [1-9]\d+ spans: it may have been among them\.$"):
+        await house.ask(tool, **arguments)
+    assert "etention" not in str(before.value)

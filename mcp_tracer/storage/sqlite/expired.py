@@ -68,5 +68,11 @@ def nothing_is_left(snapshot: Snapshot) -> str:
     return "Nothing was recorded yet: run the instrumented program."
 
 
+def perhaps(snapshot: Snapshot) -> str:
+    """Why what is asked for by its id may not be there, to be put behind a sentence; nothing where nothing was deleted."""
+    spans, _ = of_store(snapshot)
+    return f" Retention has deleted the oldest {spans:,} spans: it may have been among them." if spans else ""
+
+
 def _is_there(snapshot: Snapshot) -> bool:
     return bool(snapshot.all("SELECT 1 FROM sqlite_master WHERE name='expired'"))

@@ -8,7 +8,7 @@ import numpy as np
 
 from mcp_tracer.model.errors import NotFound
 from mcp_tracer.model.span import Event, Span
-from mcp_tracer.storage.sqlite import events
+from mcp_tracer.storage.sqlite import events, expired
 from mcp_tracer.storage.sqlite.names import Source
 from mcp_tracer.storage.sqlite.snapshot import OPEN_FRAME, Snapshot
 from mcp_tracer.storage.sqlite.spans import Place, SpanMaker
@@ -63,7 +63,7 @@ def _located(snapshot: Snapshot, span_id: str) -> tuple[Source, int, Place]:
     found = _found(snapshot, span_id)
     if found is not None:
         return found
-    raise NotFound(f"There is no span {span_id!r}: take an id of 16 hex digits from a search or a trace.")
+    raise NotFound(f"There is no span {span_id!r}: take an id of 16 hex digits from a search or a trace.{expired.perhaps(snapshot)}")
 
 
 def _found(snapshot: Snapshot, span_id: str) -> tuple[Source, int, Place] | None:

@@ -59,7 +59,8 @@ def run_by_id(snapshot: Snapshot, run_id: str) -> Run:
         raise UserError(f"{run_id!r} is the beginning of several runs: {', '.join(row[1] for row in known[:_SHOWN])}.")
     if known and run_id:
         raise UserError(f"{run_id!r} is too short for a run's id: write at least 6 digits, as of {known[0][1]}.")
-    raise NotFound(f"There is no run {run_id!r}.{words.did_you_mean(run_id.lower(), words.RUNS)} {_newest(snapshot)}")
+    meant = words.did_you_mean(run_id.lower(), words.RUNS)
+    raise NotFound(f"There is no run {run_id!r}.{meant} {_newest(snapshot)}{expired.perhaps(snapshot)}")
 
 
 def _run_by_word(snapshot: Snapshot, word: str) -> Run:

@@ -80,7 +80,8 @@ def trace_by_id(snapshot: Snapshot, trace_id: str) -> bytes:
         raise UserError(f"{trace_id!r} is the beginning of several traces: {', '.join(one.hex() for one in known[:_SHOWN])}.")
     if 0 < len(trace_id) < 6 and (beginning := newest_with_prefix(snapshot, trace_id, 1)):
         raise UserError(f"{trace_id!r} is too short for a trace's id: write at least 6 digits, as of {beginning[0]}.")
-    raise NotFound(f"There is no trace {trace_id!r}.{words.did_you_mean(trace_id.lower(), _WORDS)} {_newest(snapshot)}")
+    meant = words.did_you_mean(trace_id.lower(), _WORDS)
+    raise NotFound(f"There is no trace {trace_id!r}.{meant} {_newest(snapshot)}{expired.perhaps(snapshot)}")
 
 
 def _with_prefix(snapshot: Snapshot, prefix: str) -> set[bytes]:
