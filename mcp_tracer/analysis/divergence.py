@@ -160,6 +160,8 @@ def _told(step: Met) -> Iterable[Divergence]:
             _did(span, *place) for span, place in zip((one, other), zip(step.times, step.then, step.within, strict=True), strict=True)
         )
         shown = (one or step.then[0] or step.within[0], other or step.then[1] or step.within[1])
+        if before == after:  # of the same name and of different files or kinds
+            before, after = (f"{before} ({span.file}, {span.kind})" if span else before for span in shown)
         return [Divergence("structure", "", before, after, *shown)]
     assert one is not None and other is not None
     return _entered(one, other) if step.kind == "entered" else _left(one, other)

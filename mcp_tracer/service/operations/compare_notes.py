@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from mcp_tracer.analysis.comparison import Counts, Key
 from mcp_tracer.analysis.divergence import Divergence, sampled_functions
+from mcp_tracer.analysis.text import counted
 from mcp_tracer.analysis.times import NO_TIMES, Times
 from mcp_tracer.analysis.tree import SITES
 from mcp_tracer.model.level import Level
@@ -83,7 +84,8 @@ def _of_times(times: Times, made: Material) -> Iterator[str]:
         yield f"Too few other functions take long enough to tell slower code from a slower machine: {how}."
     if not times.changed:
         rare = f", {times.too_few} had too few calls to tell" if times.too_few else ""
-        yield f"Times: no significant change among {times.tested} functions{rare}."
+        among = f"no significant change among {counted(times.tested, 'function')}" if times.tested else "not compared"
+        yield f"Times: {among}{rare}."
 
 
 def _of_one_side(before: Sequence[Span], after: Sequence[Span]) -> Iterator[str]:
