@@ -14,9 +14,10 @@ import anyio.to_thread
 
 from mcp_tracer.storage.sqlite import seal
 from mcp_tracer.storage.sqlite.damage import Damages
+from mcp_tracer.storage.sqlite.readers import Readers
 from mcp_tracer.storage.sqlite.schema import translated
 from mcp_tracer.storage.sqlite.segments import SegmentFile
-from mcp_tracer.storage.sqlite.snapshot import Readers, Snapshot
+from mcp_tracer.storage.sqlite.snapshot import Snapshot
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)

@@ -68,6 +68,15 @@ def set_aside(one: SegmentFile) -> bool:
     return True
 
 
+def file_at(path: Path) -> tuple[int, int] | None:
+    """Which file lies at a path now; None where none does. A file that is open keeps its numbers from others."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
 def live_path(folder: Path, number: int) -> Path:
     """The file of a segment that takes spans."""
     return folder / f"seg{number:05d}.db"

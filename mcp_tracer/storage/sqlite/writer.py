@@ -14,7 +14,7 @@ from pathlib import Path
 
 from mcp_tracer.model import spool
 from mcp_tracer.model.batch import SpoolBatch, SpoolPosition
-from mcp_tracer.model.errors import UserError
+from mcp_tracer.model.errors import Unavailable, UserError
 from mcp_tracer.model.patterns import Finding
 from mcp_tracer.storage.sqlite import compact, expired, findings, last_seen, live, opened, retention, schema, segments, taking
 from mcp_tracer.storage.sqlite.catalog import CatalogWriter, SourceIds
@@ -40,6 +40,7 @@ class Writer:
         self._catalog_db: sqlite3.Connection | None = None
         self._catalog: CatalogWriter | None = None
         self._live: Live | None = None
+        self._opened: dict[Path, tuple[int, int] | None] = {}
 
     def append(self, batches: Sequence[SpoolBatch], now_ns: int) -> bool:
         """Take batches. True when a segment became full: it can be sealed now."""
@@ -68,6 +69,8 @@ class Writer:
                 opened.forget(segment.db, name)
                 segment.db.execute("UPDATE position SET finished=1 WHERE name=?", (name,))
             self._finish_catalog(name, killed, 0 if cut_off is None else cut_off[2])
+            if self._is_elsewhere():
+                raise Unavailable(f"{self._folder} was moved or deleted while it was written to: what programs recorded is taken in anew.")
         except BaseException:
             self.drop()
             raise
@@ -77,7 +80,7 @@ class Writer:
         segment = self._segment(now_ns)
         newest = self._sound()[-1]
         if older_than_ns is not None and segment.next_ordinal and retention.ended_before(newest, older_than_ns):
-            self._begin_next(segment, now_ns)
+            self._begin_next(now_ns)
         retention.delete_aside(self._folder, older_than_ns)
         gone = retention.outdated(self._folder, older_than_ns, max_bytes)
         expired.note(self.catalog_db(), gone)
@@ -108,22 +111,41 @@ class Writer:
         if self._catalog_db is not None:
             self._catalog_db.close()
         self._live = self._catalog_db = self._catalog = None
+        self._opened = {}
 
     def catalog_db(self) -> sqlite3.Connection:
         """The catalog; made where there is no store yet. Raises Unavailable as `schema.open_catalog` does."""
+        if self._is_elsewhere():
+            self.drop()
         if self._catalog_db is None:
             self._folder.mkdir(parents=True, exist_ok=True)
             self._catalog_db = schema.open_catalog(self._folder, create=True)
             self._catalog = CatalogWriter(self._catalog_db)
+            self._note_opened(self._folder / "catalog.db")
         return self._catalog_db
+
+    def _note_opened(self, path: Path) -> None:
+        self._opened[path] = segments.file_at(path)
+
+    def _is_elsewhere(self) -> bool:
+        """Whether somebody has moved or deleted a file that is open: what is written to it would be lost."""
+        return any(segments.file_at(path) != file for path, file in self._opened.items())
 
     def _segment(self, now_ns: int) -> Live:
         if self._damages.set_aside():
             self.drop()
         self.catalog_db()
         if self._live is None:
-            self._live = live.open_newest(self._folder, self._sound(), self._last_source(), now_ns)
+            self._take_up(live.open_newest(self._folder, self._sound(), self._last_source(), now_ns))
+        assert self._live is not None
         return self._live
+
+    def _take_up(self, segment: Live) -> None:
+        before, self._live = self._live, segment
+        if before is not None:
+            self._opened.pop(segments.live_path(self._folder, before.number), None)
+            before.close()
+        self._note_opened(segments.live_path(self._folder, segment.number))
 
     def _last_source(self) -> int:
         return int(self.catalog_db().execute("SELECT max(id) FROM source").fetchone()[0] or 0)
@@ -211,12 +233,11 @@ class Writer:
         traces = segment.db.execute("SELECT max(id) FROM trace").fetchone()[0] or 0
         if segment.next_ordinal < self._limits.spans and traces < self._limits.traces and not old:
             return False
-        self._begin_next(segment, now_ns)
+        self._begin_next(now_ns)
         return True
 
-    def _begin_next(self, segment: Live, now_ns: int) -> None:
-        self._live = live.following(self._folder, self._sound(), self._last_source(), now_ns)
-        segment.close()
+    def _begin_next(self, now_ns: int) -> None:
+        self._take_up(live.following(self._folder, self._sound(), self._last_source(), now_ns))
 
 
 def position_in(db: sqlite3.Connection, name: str) -> SpoolPosition | None:
