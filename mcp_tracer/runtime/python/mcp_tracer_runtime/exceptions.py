@@ -3,7 +3,7 @@
 import os
 import sys
 
-from . import detail, governor, promotion, run, spans, state
+from . import detail, governor, leaving, promotion, spans, state
 from .clock import tick
 from .msgpack import array, integer, map, text
 from .native import core
@@ -20,7 +20,7 @@ def record(span, error):
     if not isinstance(error, BaseException):
         return
     if isinstance(error, SystemExit):
-        run.note_exit(error)
+        leaving.note(span, error)
     before = tick()
     if span.counted and not span.record and state.on:
         promotion.promote(span, error)

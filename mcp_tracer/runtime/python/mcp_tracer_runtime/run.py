@@ -4,14 +4,12 @@ import atexit
 import os
 import sys
 
-from . import definitions, faults, msgpack, state
+from . import definitions, faults, leaving, msgpack, state
 from .clock import tick
 from .native import core
 from .spool import Spool
 
-exit_code = None
 run_id = None
-exit_codes = []  # asked at the end: what a test runner knows of its exit status
 
 
 def open_spool(parent_run):
@@ -99,21 +97,9 @@ def install():
     atexit.register(finish)
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(before=flush.pause, after_in_child=_forked)
-    _watch_exit()
+    leaving.watch()
     threads.install()
     hooks.install()
-
-
-def _watch_exit():
-    original = sys.exit
-
-    def exit(status=None, /):
-        global exit_code
-        exit_code = status if type(status) is int else 0 if status is None else 1
-        original(status)
-
-    exit.__doc__, exit.__module__, exit.__qualname__ = original.__doc__, "sys", "exit"
-    sys.exit = exit
 
 
 def finish():
@@ -129,7 +115,7 @@ def finish():
             function.level = 0
         governor.flush()
         fields = {"dropped": state.spool.dropped, "faults": faults.count}
-        code, name = _outcome()
+        code, name = leaving.outcome()
         fields["exitCode"] = code
         if name:
             fields["error"] = name
@@ -142,15 +128,6 @@ def finish():
         _outlive_modules()
     except Exception as error:
         faults.note(error)
-
-
-def _outcome():
-    """(exit code, name of the exception that ended the program or None) as far as a process can know its own end."""
-    told = next((known for known in (ask() for ask in exit_codes) if known is not None), None)
-    last = getattr(sys, "last_type", None)
-    if told is None and last is not None and last is not SystemExit and not hasattr(sys, "ps1"):
-        return 1, definitions.type_name(last)
-    return (exit_code or 0) if told is None else told, None
 
 
 def _outlive_modules():
@@ -182,10 +159,3 @@ def _forked():
     except Exception as error:
         state.on = False
         faults.note(error)
-
-
-def note_exit(error):
-    """Remember the exit code that a SystemExit on its way out carries."""
-    global exit_code
-    code = error.code
-    exit_code = code if type(code) is int else 0 if code is None else 1

@@ -1,7 +1,7 @@
 """pytest: each test is a trace, with its node id, from its fixtures' set-up to their tear-down."""
 # ruff: noqa: TID252 - this package lives under two names; it must not know either
 
-from .. import faults, run, state
+from .. import faults, leaving, state
 from ..clock import tick
 from ..plain import close
 from ..spans import Span, current, prepare
@@ -31,7 +31,7 @@ def install(module):
             _parts.clear()
 
     module.runtestprotocol = library.dress(traced_protocol, protocol)
-    run.exit_codes.append(lambda: int(_sessions[-1].exitstatus) if _sessions else None)
+    leaving.exit_codes.append(lambda: int(_sessions[-1].exitstatus) if _sessions else None)
 
 
 def _hook_phases(calls):
