@@ -24,7 +24,7 @@ from mcp_tracer.service.service import Service
 from mcp_tracer.service.source_keeping import SourceKeeping
 from mcp_tracer.settings.file import LoadedSettings, load
 from mcp_tracer.settings.overrides import Overrides
-from mcp_tracer.storage.sqlite import SqliteSpanStore
+from mcp_tracer.storage.sqlite import Limits, SqliteSpanStore
 from mcp_tracer.workspace.initialise import refresh_runtime
 from mcp_tracer.workspace.project import Project
 from mcp_tracer.workspace.workspace import Workspace
@@ -139,7 +139,8 @@ async def open_service(project: Project, ingest: bool) -> AsyncGenerator[Service
         memory = Outbox(project.state_file)
         await memory.open()
         opened.push_async_callback(memory.close)
-        store = SqliteSpanStore(project.traces_dir, compress=settings().settings.compress_traces)
+        limits = Limits.within(round(settings().settings.max_storage_gb * 1e9))
+        store = SqliteSpanStore(project.traces_dir, compress=settings().settings.compress_traces, limits=limits)
         opened.push_async_callback(store.aclose)
         lease = Lease(project.home / "ingest.lock")
         writer = SourceKeeping(store, workspace.sources)

@@ -14,7 +14,7 @@ from mcp_tracer.storage.port import SpanWriter
 
 _log = logging.getLogger(__name__)
 
-EVERY_S = 3600
+EVERY_S = 60
 UNTIL_LEASED_S = 1.0
 
 
@@ -25,7 +25,7 @@ async def clean_up(store: SpanWriter, settings: LoadedSettings, now_ns: int) -> 
 
 
 async def keep_clean(store: SpanWriter, settings: Callable[[], LoadedSettings], may_write: Callable[[], bool]) -> None:
-    """Clean up now and every hour until cancelled, while TRACING_AUTO_CLEANUP is on and this process is the one that writes."""
+    """Clean up now and every minute until cancelled, while TRACING_AUTO_CLEANUP is on and this process is the one that writes."""
     while True:
         while not may_write():
             await anyio.sleep(UNTIL_LEASED_S)

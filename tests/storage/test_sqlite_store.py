@@ -244,6 +244,25 @@ async def test_a_full_disk_loses_nothing(tmp_path: Path, monkeypatch: pytest.Mon
     assert (await store.size())[1] == 54
 
 
+async def test_a_store_keeps_to_its_size_however_few_spans_take_it(tmp_path: Path) -> None:
+    """500 calls with 40 KB each: far from a million spans."""
+    most = 12_000_000
+    store = SqliteSpanStore(tmp_path / "traces", compress=False, limits=Limits.within(most))
+    rng = random.Random(0)
+    for number in range(1, 26):
+        builder = SpoolBuilder(f"{number:032x}", number, number << 40, 1_700_000_000_000_000_000 + number * 10**9)
+        function, trace = builder.function(), builder.trace(f"{number:032x}")
+        for seq in range(1, 21):
+            builder.span(seq=seq, trace=trace, fn=function, at=seq, payload=sections(R=rng.randbytes(20_000).hex()))
+        for batch in batches_of(builder, tmp_path):
+            await store.append([batch])
+        await store.finish(builder.name, killed=False)
+        await store.retain(None, most)
+    size, spans = await store.size()
+    assert most * 0.6 < size < most * 1.1
+    assert 100 < spans < 500 and (await store.run("last")).spans == 20
+
+
 async def test_retention_deletes_whole_segments(tmp_path: Path) -> None:
     hour = 3600 * 10**9
     builders = [program(number, 20, at=number * hour) for number in (1, 2, 3)]

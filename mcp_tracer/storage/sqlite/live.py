@@ -24,6 +24,10 @@ class Live:
     created_ns: int = 0
     open_seqs: dict[int, set[int]] = field(default_factory=dict[int, set[int]])
 
+    def size(self) -> int:
+        """Bytes, what is still in the log included."""
+        return int(self.db.execute("PRAGMA page_count").fetchone()[0]) * int(self.db.execute("PRAGMA page_size").fetchone()[0])
+
     def close(self) -> None:
         """Close its connections."""
         for connection in (self.db, *self.older):

@@ -25,11 +25,17 @@ from mcp_tracer.storage.sqlite.segments import SegmentFile
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """When a segment is full: spans in it, traces in it, or its age in ns."""
+    """When a segment is full: spans in it, traces in it, its age in ns, or its bytes: retention deletes whole ones."""
 
     spans: int = 1_000_000
     traces: int = 1_000_000
     age_ns: int = 86_400 * 10**9
+    bytes: int = 1 << 62
+
+    @classmethod
+    def within(cls, max_bytes: int) -> Limits:
+        """For a store that keeps to so many bytes: an eighth at a time can go."""
+        return cls(bytes=max(max_bytes // 8, 1 << 20))
 
 
 class Writer:
@@ -231,7 +237,8 @@ class Writer:
             compact.merge_tail(segment.db, self._compressed)
         old = now_ns - segment.created_ns > self._limits.age_ns and segment.next_ordinal > 0
         traces = segment.db.execute("SELECT max(id) FROM trace").fetchone()[0] or 0
-        if segment.next_ordinal < self._limits.spans and traces < self._limits.traces and not old:
+        large = segment.size() > self._limits.bytes
+        if segment.next_ordinal < self._limits.spans and traces < self._limits.traces and not old and not large:
             return False
         self._begin_next(now_ns)
         return True
