@@ -153,6 +153,8 @@ class Outbox:
         return self._db
 
     def _unavailable(self, error: Exception) -> Unavailable:
+        if "full" in str(error):
+            return Unavailable(f"The disk that holds {self._file} is full: free some space; the file is sound, leave it where it is.")
         return Unavailable(f"{self._file} cannot be used ({error}): check the disk; if it is damaged, move it away and start again.")
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from mcp_tracer.model.errors import NotFound, Refused, TracerError, UserError
+from mcp_tracer.model.errors import NotFound, Refused, TracerError, Unavailable, UserError
 from mcp_tracer.service.context import Call, Caller, Progress, Tools
 from mcp_tracer.service.guard import check_flags, needs_approval, spend_approval
 from mcp_tracer.service.operation import Deed, Operation, Params, Result
@@ -69,11 +69,11 @@ class Service:
             result = await operation.run(call)
         except TracerError as error:
             error.args = (f"{error}{await reading.note()}", *error.args[1:])  # what isn't found may be in what an answer lacks
-            await self._record(caller, [_failed(operation, params, error)])
+            await self._record(operation, caller, [_failed(operation, params, error)])
             raise
-        await self._record(caller, operation.deeds(result, params))
+        unrecorded = await self._record(operation, caller, operation.deeds(result, params))
         incomplete = operation.incomplete is not None and operation.incomplete(result)
-        return Answer(result=result, text=operation.render(result, params) + await reading.note(), incomplete=incomplete)
+        return Answer(result=result, text=operation.render(result, params) + await reading.note() + unrecorded, incomplete=incomplete)
 
     def _operation(self, name: str) -> Operation[Any, Any]:
         if name in self.operations:
@@ -94,11 +94,18 @@ class Service:
             params = call.params.model_dump(mode="json", by_alias=True, exclude_defaults=True)
             await spend_approval(self.tools.approvals, operation.name, params, prepared, call.caller.name)
 
-    async def _record(self, caller: Caller, deeds: Any) -> None:
+    async def _record(self, operation: Operation[Any, Any], caller: Caller, deeds: Any) -> str:
+        """Record what was done. A question that cannot be recorded is answered all the same, with a line about that; a change fails."""
         agent = f"{caller.name}/{caller.version}" if caller.version else caller.name
-        for deed in deeds:
-            context = {**deed.context, "via": caller.via}
-            await self.tools.memory.record_action(self.tools.project.name, agent, deed.action, context, deed.outcome)
+        try:
+            for deed in deeds:
+                context = {**deed.context, "via": caller.via}
+                await self.tools.memory.record_action(self.tools.project.name, agent, deed.action, context, deed.outcome)
+        except Unavailable as error:
+            if operation.permission.changes:
+                raise
+            return f"\nThat this was asked is not recorded. {error}"
+        return ""
 
 
 def _failed(operation: Operation[Any, Any], params: Params, error: TracerError) -> Deed:

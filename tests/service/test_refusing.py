@@ -8,7 +8,7 @@ import pytest
 from pydantic.alias_generators import to_camel
 from shop_house import House
 
-from mcp_tracer.model.errors import UserError
+from mcp_tracer.model.errors import Unavailable, UserError
 from mcp_tracer.model.span import KINDS
 from mcp_tracer.service.context import Caller
 
@@ -90,3 +90,17 @@ async def test_an_id_may_come_as_it_is_printed(traced: House) -> None:
 async def test_a_missing_parameter_is_named_as_it_is_written(traced: House) -> None:
     with pytest.raises(UserError, match="parameter 'span_id' is missing: Span id"):
         await traced.ask("inspect_span")
+
+
+async def test_on_a_full_disk_questions_are_answered_and_changes_are_not_made_unrecorded(traced: House) -> None:
+    (answer,) = [await traced.ask("list_runs")]
+    outbox = traced.service.tools.memory
+    await outbox._connection().execute("PRAGMA max_page_count=1")  # type: ignore[attr-defined]
+    for _ in range(200):  # until the last page is full
+        full = await traced.ask("list_runs")
+        if full.text != answer.text:
+            break
+    assert full.text.startswith(answer.text + "\nThat this was asked is not recorded. The disk that holds ")
+    assert full.text.endswith("is full: free some space; the file is sound, leave it where it is.")
+    with pytest.raises(Unavailable, match="is full: free some space"):
+        await traced.ask("uninstrument", paths=["**/*.py"])
