@@ -41,6 +41,27 @@ async def test_statistics_add_estimates_and_mark_them(tmp_path: Path, sealed: bo
     assert (main.calls, main.estimated, main.total_ns, main.self_ns, main.min_ns) == (1, 0, 10_000, 1800, 10_000)
 
 
+@pytest.mark.parametrize("sealed", [False, True])
+async def test_call_paths_give_calls_that_were_only_counted_what_such_calls_took(tmp_path: Path, sealed: bool) -> None:
+    """The one recorded call that stands for others was a hundred times as slow as they were."""
+    builder = estimating()
+    trace, tiny = builder.trace("0e" * 16), builder.function("tiny", "a.py", 5, "function")
+    builder.span(seq=2, trace=trace, fn=tiny, at=5, duration=10_000, parent=1, count=101)
+    other = SpoolBuilder("0f" * 16, 8, 8 << 40, START)
+    once = other.function("once", "b.py", 1, "function")
+    other.span(seq=1, trace=other.trace("0f" * 16), fn=once, at=0, duration=70, count=3)
+    store = await filled(tmp_path, builder, other)
+    if sealed:
+        await store.seal()
+    for asked in (await store.call_paths("0e" * 16), await store.call_paths_of_run("0e" * 16)):
+        assert [(one.function, one.calls, one.total_ns, one.self_ns) for one in asked] == [
+            ("main", 1, 10_000, 1800),
+            ("tiny", 101, 18_200, 18_200),
+        ]
+    (path,) = await store.call_paths("0f" * 16)  # nothing is known of the other two
+    assert (path.calls, path.total_ns) == (3, 210)
+
+
 async def test_a_window_that_cuts_an_hour_keeps_the_mark(tmp_path: Path) -> None:
     store = await filled(tmp_path, estimating())
     rows = await store.hotspots(by="self", run_id=None, start_ns=START - 5, end_ns=START + 10**6, limit=5)

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from mcp_tracer.model.span import CallPath
-from mcp_tracer.storage.sqlite import indexes
+from mcp_tracer.storage.sqlite import indexes, unrecorded
 from mcp_tracer.storage.sqlite.columns import DTYPES, Array
 from mcp_tracer.storage.sqlite.snapshot import Snapshot
 
@@ -39,7 +39,7 @@ def paths_of_sources(snapshot: Snapshot, sources: list[int], least_share: float)
 
 def _paths(snapshot: Snapshot, spans: dict[str, Array], least_share: float) -> tuple[CallPath, ...]:
     parents = _parents(spans)
-    paths = _Paths(spans, parents, float(least_share))
+    paths = _Paths(spans, parents, float(least_share), unrecorded.times(snapshot, spans))
     level = np.flatnonzero(parents < 0)
     below = _Below(parents)
     while len(level):
@@ -130,8 +130,8 @@ class _Level:
 class _Paths:
     """Paths level by level."""
 
-    def __init__(self, spans: dict[str, Array], parents: Array, least_share: float) -> None:
-        self._spans, self._parents, self._least_share = spans, parents, least_share
+    def __init__(self, spans: dict[str, Array], parents: Array, least_share: float, unrecorded: dict[str, Array] | None) -> None:
+        self._spans, self._parents, self._least_share, self._unrecorded = spans, parents, least_share, unrecorded
         self._path = np.full(len(parents), -1, np.int64)
         self._levels: list[_Level] = []
         self._made = 0
@@ -155,7 +155,9 @@ class _Paths:
     def _sums(self, level: Array, which: Array, paths: int) -> Array:
         """total, self, calls, errors of each path. A span that is one of many stands for them."""
         counts = self._spans["count"][level].astype(np.int64)
-        columns = [self._spans[name][level].astype(np.int64) * counts for name in _SUMMED]
+        columns = [self._spans[name][level].astype(np.int64) for name in _SUMMED]
+        if self._unrecorded is not None:
+            columns = [own + self._unrecorded[name][level] for name, own in zip(_SUMMED, columns, strict=True)]
         columns += [counts, (self._spans["err"][level] > 0).astype(np.int64)]
         sums = np.zeros((paths, len(columns)), np.int64)
         for index, column in enumerate(columns):
