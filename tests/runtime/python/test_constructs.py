@@ -137,8 +137,8 @@ f(A())
     shown = [parts["V"] for _, _, parts in run.events]
     hidden = ("ext", 5, "name")
     assert {"a.total": 3, "a.password": hidden} in shown
-    assert [value for value in shown if next(iter(value)) in ("n", "m", "a.rows[]", "i", "g")] == [
-        {"n": 3}, {"m": 4}, {"a.rows[]": 5}, {"i": 1}, {"g": 1}, {"g": 2},
+    assert [value for value in shown if next(iter(value)) in ("n", "m", 'a.rows["x"]', "i", "g")] == [
+        {"n": 3}, {"m": 4}, {'a.rows["x"]': 5}, {"i": 1}, {"g": 1}, {"g": 2},
     ]  # fmt: skip
     assert {"error", "file"} <= {name for value in shown for name in value}
 

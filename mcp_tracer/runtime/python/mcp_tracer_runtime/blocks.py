@@ -2,8 +2,9 @@
 
 import ast
 
-from . import inventory, nodes
+from . import inventory, nodes, routes
 from .expressions import Expressions
+from .waits import Block, Waits
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _LOOPS = (ast.For, ast.AsyncFor)
@@ -12,16 +13,7 @@ _TRIES = tuple(getattr(ast, name) for name in ("Try", "TryStar") if hasattr(ast,
 _KEEPS_BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
 
 
-class Block:
-    """A statement list to rewrite: what runs `first` and `last` in it, and what to do at a `continue` of the loop that it belongs to."""
-
-    __slots__ = ("at_continue", "body", "first", "last")
-
-    def __init__(self, body, first=(), last=None, at_continue=None):
-        self.body, self.first, self.last, self.at_continue = body, first, last, at_continue
-
-
-class Blocks:
+class Blocks(Waits):
     """Rewrites the statement lists of one scope: a function's body, a module's or a class's, or (with `scope` None) of what is not traced
     itself but may hold functions. `file` is the transformation of the whole file."""
 
@@ -41,11 +33,12 @@ class Blocks:
             out = list(block.first)
             for statement in block.body:
                 self.before(statement, block, out)
-                assigned = self.assigned(statement)
+                assigned, changed = self.assigned(statement), self.changed(statement)
                 behind = self.one(statement, block, waiting)
                 out.append(statement)
                 if assigned:
                     out.append(self.event("V", statement, self.kind(), assigned))
+                out += changed
                 out += behind
             if block.last is not None and not nodes.is_jump(block.body[-1]):
                 out += block.last()
@@ -60,11 +53,11 @@ class Blocks:
     def kind(self):
         return "variable" if self.level >= 5 else "checkpoint"
 
-    def event(self, probe, statement, kind, names):
+    def event(self, probe, statement, kind, names, held=None, **more):
         place = {"line": statement.lineno, "column": statement.col_offset}
-        entry = {"site": kind, **place, "name": kind, "function": self.scope.name, "names": names}
+        entry = {"site": kind, **place, "name": kind, "function": self.scope.name, "names": names, **more}
         number = self.file.table.add(entry)
-        arguments = [nodes.constant(number, statement)] + [nodes.load(name, statement) for name in names]
+        arguments = [nodes.constant(number, statement)] + [nodes.load(name, statement) for name in (names if held is None else held)]
         return nodes.asked(number, nodes.statement(probe, arguments, statement), statement)
 
     def bound(self, node, names):
@@ -84,6 +77,12 @@ class Blocks:
         if isinstance(statement, (ast.AugAssign, ast.AnnAssign)) and statement.value is not None:
             return inventory.target_names(statement.target)
         return []
+
+    def changed(self, statement):
+        """The event that says what attributes and items are which `statement` has changed in a way that only reading them tells."""
+        texts, ways = routes.routes(statement, self.file.deleted) if self.level >= 4 and not self.in_class else ((), ())
+        held = [name for names, _ in ways for name in names]
+        return [self.event("VP", statement, self.kind(), texts, held, steps=[steps for _, steps in ways])] if texts else []
 
     def passed(self, statement):
         """How the targets read that get the value of `statement` as it is and cannot be read again without running code."""
@@ -157,46 +156,6 @@ class Blocks:
     def unwinding(self, node, wanted):
         """Where an exception may have landed: put the current span right, which may be that of a call that it jumped over."""
         return [nodes.statement(self.scope.probe("U"), [self.scope.span(node)], node)] if wanted else []
-
-    def asynchronous_loop(self, statement, site, first, waiting, block):
-        """`async for` waits before each round: (what runs first in the body, what makes the code at its end, what runs behind)."""
-        nowhere = nodes.aside(statement)
-        statement.iter = self.waits(statement.iter, site, statement.iter)
-
-        def again():
-            return [ast.Expr(self.waits(nodes.none(nowhere), site, nowhere), **nodes.where(nowhere))]
-
-        done = self.waited(site, nowhere)
-        if statement.orelse:
-            waiting.append(Block(statement.orelse, done, at_continue=block.at_continue))
-        else:
-            statement.orelse = done
-        return self.waited(site, nowhere) + first, again, self.unwinding(nowhere, self.level >= 3)
-
-    def asynchronous_with(self, statement, sites, first):
-        """`async with` waits at both ends: (what runs first in its body, what makes the code at its end, what runs behind)."""
-        nowhere = nodes.aside(statement)
-        entering, leaving = sites
-        for index, item in enumerate(statement.items):
-            if index:
-                item.context_expr = nodes.call("W", [self.scope.span(item.context_expr), item.context_expr], item.context_expr)
-            item.context_expr = self.waits(item.context_expr, None if index else entering, item.context_expr)
-
-        def leave():
-            return [ast.Expr(self.waits(nodes.none(nowhere), leaving, nowhere), **nodes.where(nowhere))]
-
-        behind = self.waited(leaving, nowhere) + self.unwinding(nowhere, self.level >= 3)
-        return self.waited(entering, nowhere) + first, leave, behind
-
-    def waits(self, value, site, node):
-        """`value`, behind which the function will wait."""
-        opened = nodes.call("P", [site, value], node) if site is not None else value
-        return nodes.call("BW", [self.scope.span(node), opened], node)
-
-    def waited(self, site, node):
-        """It has waited."""
-        closing = [nodes.statement("A", [site, nodes.none(node)], node)] if site is not None else []
-        return [*closing, nodes.statement("W", [self.scope.span(node), nodes.none(node)], node)]
 
     def own_expressions(self, statement):
         """Rewrite the expressions that `statement` evaluates itself; never annotations, patterns, type parameters."""

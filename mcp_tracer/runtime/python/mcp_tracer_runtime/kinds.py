@@ -24,6 +24,11 @@ def _has(bases, wanted):
     return any(base is wanted for base in bases)
 
 
+def is_slot(member):
+    """Whether something in a class's namespace is the descriptor of a slot, which runs no code."""
+    return type(member) is _Member
+
+
 def is_class(value):
     """Whether `value` is a class."""
     return _flags(type(value)) & _TYPE_SUBCLASS != 0
@@ -179,6 +184,7 @@ class _Rebound:
 
 
 FUNCTION, BUILTIN, METHOD, MODULE = type(plan), type(len), type(_Rebound().method), type(sys)
+bases, namespace = _mro, _namespace
 namespace_of_module = MODULE.__dict__["__dict__"].__get__
 _Member = type(_Sample.__dict__["slot"])
 _GetSet = type(_Rebound.__dict__["__dict__"])

@@ -7,6 +7,7 @@ import sys
 from .link import PREFIX, SWITCH
 
 SPAN = "_mt_s"
+LONGEST_KEY = 24  # characters that are shown of the key of an item
 
 
 def where(node):
@@ -110,8 +111,24 @@ def either(test, body, other, node):
 
 
 def target_texts(target):
-    """How attributes and items among assignment targets read: `self.total`, `rows[]`."""
-    return [callee_text(target)] if isinstance(target, (ast.Attribute, ast.Subscript)) else []
+    """How attributes and items among assignment targets read: `self.total`, `rows[0]`."""
+    return [target_text(target)] if isinstance(target, (ast.Attribute, ast.Subscript)) else []
+
+
+def target_text(target):
+    """How an attribute or item that is assigned to reads: as a callee, but with its last key: `rows[0]`, `prices["tea"]`, `rows[i]`."""
+    read = callee_text(target)
+    key = constant_key(target.slice) if isinstance(target, ast.Subscript) else None
+    if key is not None and len(str(key)) <= LONGEST_KEY:
+        return "%s%s]" % (read[:-1], key if type(key) is int else '"%s"' % key)
+    return "%s%s]" % (read[:-1], target.slice.id) if isinstance(target, ast.Subscript) and isinstance(target.slice, ast.Name) else read
+
+
+def constant_key(node):
+    """The number or text that a key is, None for others."""
+    sign = -1 if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub) else 1
+    value = getattr(node.operand if sign < 0 else node, "value", None)
+    return sign * value if type(value) is int else value if type(value) is str and sign == 1 else None
 
 
 def callee_text(node, links=8):

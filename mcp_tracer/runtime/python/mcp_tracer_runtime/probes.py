@@ -3,7 +3,7 @@ names only.
 
 Plain functions: E enter, R return, Z error, and (where a `finally` or `with` may run after `return`) RV, M, F. Coroutines and generators
 keep their span in a local: EC/EG, RV, M, F. BW/W around await; GY/GR/GD at yield and yield from. P/A around a call; V values; VA a value
-on its way; L line; U after a caught exception; LF hides the local from `locals()`.
+on its way; VP attributes and items; L line; U after a caught exception; LF hides the local from `locals()`.
 """
 
 from . import carried, flow, plain, sites
@@ -24,7 +24,7 @@ def linked(entries, file, source):
     for number, entry in enumerate(entries):
         fields = {"file": file}
         fields.update(entry)
-        as_site = "site" in fields
+        as_site, steps = "site" in fields, fields.pop("steps", None)
         if as_site:
             fields["kind"] = fields.pop("site")
             instrumented = levels.get(fields["function"], 1)
@@ -35,6 +35,8 @@ def linked(entries, file, source):
             if fields["kind"] in ("generator", "async-generator"):
                 fields["generator"] = True
         made = objects[str(number)] = Function(fields, instrumented, as_site)
+        if steps:
+            sites.routes[made] = steps
         if as_site:
             made.owner = owners.get(fields["function"])
         else:

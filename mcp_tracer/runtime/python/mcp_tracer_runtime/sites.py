@@ -1,6 +1,6 @@
 """Probes of level 3 and above: call sites, awaits, values, lines."""
 
-from . import detail, faults, msgpack, spans
+from . import detail, faults, msgpack, places, spans
 from .clock import tick
 from .plain import abandon, close, own
 from .spans import Span, current, event, light, prepare
@@ -77,10 +77,35 @@ def assigned(site, value):
     return value
 
 
+def changed(site, *held):
+    """VP: attributes and items have changed; `held` is what leads to them."""
+    try:
+        wanted = site.variables
+        span = _get()
+        if not wanted or span is None or site.level < 4:
+            return
+        if not span.record or span.events >= spans.MAX_EVENTS:
+            event(span, site, b"")
+            return
+        held, shown = iter(held), []
+        for name, steps in zip(site.fields["names"], routes.get(site, ())):  # noqa: B905 - `strict` needs Python 3.10
+            value, last = places.value_at(steps, held), _last(name)
+            if value is not places.NOTHING and (wanted is True or name in wanted or last in wanted):
+                shown.append((name, last, value))
+        _show(span, site, shown)
+    except Exception as error:
+        faults.note(error)
+
+
+def _last(name):
+    """The part of a target's text that may tell a secret: an attribute's name or a key."""
+    return name.rpartition(".")[2].rpartition("[")[2].strip('"]') if name.endswith('"]') else name.rpartition(".")[2]
+
+
 def show_assigned(span, site, value):
     """Write the event of VA."""
     wanted = site.variables
-    names = [(name, name.rpartition(".")[2]) for name in site.fields["names"]]
+    names = [(name, _last(name)) for name in site.fields["names"]]
     _show(span, site, [(name, last, value) for name, last in names if wanted is True or name in wanted or last in wanted])
 
 
@@ -108,4 +133,5 @@ def line(site):
         faults.note(error)
 
 
-PROBES = {"P": open_call, "A": close_call, "V": values, "VA": assigned, "L": line}
+routes = {}  # site -> the steps to each of its places
+PROBES = {"P": open_call, "A": close_call, "V": values, "VA": assigned, "VP": changed, "L": line}
