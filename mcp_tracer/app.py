@@ -169,6 +169,8 @@ async def open_service(project: Project, ingest: bool) -> AsyncGenerator[Service
                 settings=settings,
                 overrides=lambda: Overrides.load(project.overrides_file),
                 catch_up=ingester.catch_up,
+                not_taken_in=ingester.lacking,
+                left_lying=ingester.left_lying,
                 ingesting=lambda: lease.held,
                 look_for_patterns=watcher.look,
             ),

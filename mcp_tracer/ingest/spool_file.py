@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import socket
 import time
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 from mcp_tracer.ingest import process
-from mcp_tracer.ingest.reader import MAX_RECORDS, SpoolReader
+from mcp_tracer.ingest.passed_over import Why, reason_of
+from mcp_tracer.ingest.reader import MAX_RECORDS, DamagedSpool, SpoolReader
 from mcp_tracer.model.batch import SpoolBatch, SpoolPosition
 
 FOREIGN_HOST_S: Final = 3600.0
@@ -18,12 +21,31 @@ GRACE_S: Final = 1.0
 """A gone writer's file is finished when it has been silent for so long: a last write may still be on its way."""
 
 
+class UnreadableSpool(Exception):
+    """The file cannot be read now; `str()` says why. It may be readable later."""
+
+
+@contextmanager
+def _reading() -> Generator[None]:
+    """The system's refusals to read, apart from those that a store gets."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise UnreadableSpool(reason_of(error)) from error
+
+
 class SpoolFile:
-    """One file and how far it is taken. Blocking; used by one thread at a time."""
+    """One file and how far it is taken. Blocking; used by one thread at a time.
+
+    Raises UnreadableSpool where it cannot be read, when it is opened also FileNotFoundError and DamagedSpool.
+    """
 
     def __init__(self, path: Path, position: SpoolPosition) -> None:
         self.path, self.position = path, position
-        self._reader = SpoolReader(path)
+        with _reading():
+            self._reader = SpoolReader(path)
         self._heard = time.monotonic()
         self._local: bool | None = None
         self.ended = False
@@ -38,8 +60,9 @@ class SpoolFile:
         self._reader.close()
 
     def next_batch(self, final: bool = False, max_records: int = MAX_RECORDS) -> SpoolBatch | None:
-        """What is new after `position`. Raises OSError."""
-        batch = self._reader.read(self.position, final=final, max_records=max_records)
+        """What is new after `position`."""
+        with _reading():
+            batch = self._reader.read(self.position, final=final, max_records=max_records)
         if batch is not None:
             self._heard = time.monotonic()
         return batch
@@ -62,8 +85,24 @@ class SpoolFile:
     def _is_local(self) -> bool:
         """Whether the writer runs where its pid can be looked up."""
         if self._local is None:
-            host = self._reader.run_definition().get("hostname")
+            with _reading():
+                host = self._reader.run_definition().get("hostname")
             if host is None and not process.lives(self._reader.source):
                 return True  # died before its first record
             self._local = host in (None, "", socket.gethostname())
         return self._local
+
+
+def reached(positions: Sequence[tuple[Path, SpoolPosition]]) -> tuple[dict[Path, SpoolPosition], dict[str, tuple[Why, str]]]:
+    """Up to where files can be read now, and why some cannot: a program that goes on writing keeps nobody waiting."""
+    found: dict[Path, SpoolPosition] = {}
+    unread: dict[str, tuple[Why, str]] = {}
+    for path, position in positions:
+        try:
+            with _reading(), SpoolReader(path) as reader:
+                found[path] = reader.reached(position)
+        except UnreadableSpool as problem:
+            unread[path.name] = Why.UNREADABLE, str(problem)
+        except (FileNotFoundError, DamagedSpool):
+            continue
+    return found, unread

@@ -30,7 +30,10 @@ class Caller:
 
 @dataclass(slots=True)
 class Tools:
-    """The adapters that `app.py` composed for one project. `settings` and `overrides` read what is on disk now."""
+    """The adapters that `app.py` composed for one project. `settings` and `overrides` read what is on disk now.
+
+    `not_taken_in`: what the last `catch_up` had to leave out, and `left_lying`: what else lies among the recordings; sentences.
+    """
 
     project: Project
     workspace: Workspace
@@ -40,6 +43,8 @@ class Tools:
     settings: Callable[[], LoadedSettings]
     overrides: Callable[[], Overrides]
     catch_up: Callable[[], Awaitable[int]]
+    not_taken_in: Callable[[], tuple[str, ...]]
+    left_lying: Callable[[], tuple[str, ...]]
     ingesting: Callable[[], bool]
     look_for_patterns: Callable[[], Awaitable[None]]
 

@@ -40,13 +40,13 @@ class _Reading:
         return self._left
 
     async def note(self) -> str:
-        """A line about files that another server is still taking in, and one for each damaged part of the store; nothing where the answer
-        lacks nothing."""
+        """Lines about files that another server is still taking in or that cannot be taken in, and one for each damaged part of the store;
+        nothing where the answer lacks nothing."""
         lines: list[str] = []
         if self._left:
             server = f"another mcp-tracer server is still taking in {self._left} recording(s)"
             lines.append(f"Not all is in yet: {server}. Ask again for the newest calls.")
-        lines += await self._tools.store.lacking() if self._has_read else ()
+        lines += (*self._tools.not_taken_in(), *await self._tools.store.lacking()) if self._has_read else ()
         return "".join(f"\n{line}" for line in lines)
 
 

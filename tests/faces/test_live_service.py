@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from mcp_tracer.app import live_service, open_service
-from mcp_tracer.ingest import process
+from mcp_tracer.faces.cli.examining import examine
+from mcp_tracer.ingest import process, reader
 from mcp_tracer.model.errors import Unavailable, UserError
 from mcp_tracer.service.context import Caller
 from mcp_tracer.workspace.initialise import initialise
@@ -80,6 +82,28 @@ async def test_an_answer_that_lacks_what_another_server_has_yet_to_take_says_so(
         assert early.text.endswith("another mcp-tracer server is still taking in 1 recording(s). Ask again for the newest calls.")
         await busy.tools.catch_up()
         assert "Not all is in yet" not in (await reader.call("list_runs", {}, CALLER)).text
+
+
+async def test_a_recording_that_cannot_be_read_costs_no_answer_and_is_said(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, real = recording(os.getpid()).write(project.spool_dir), os.open
+
+    def refuse(wanted: Any, *args: Any, **more: Any) -> int:
+        if wanted == path:
+            raise PermissionError(13, "Permission denied", str(path))
+        return real(wanted, *args, **more)
+
+    (project.spool_dir / "bad.2.spool").write_bytes(b"not ours")
+    monkeypatch.setattr(reader.os, "open", refuse)
+    async with open_service(project, ingest=False) as service:
+        for operation in ("list_runs", "get_status", "search_traces"):
+            assert f"left out of this answer: {path} (Permission denied)" in (await service.call(operation, {}, CALLER)).text
+        status = await service.call("get_status", {}, CALLER)
+        assert status.text.count(f"lie in {project.spool_dir / 'damaged'}: bad.2.spool") == 1
+        assert (len(status.result.not_taken_in), len(status.result.left_lying)) == (1, 1)
+    findings = [one for one in await asyncio.to_thread(lambda: list(examine(project))) if one.check == "recordings"]
+    assert [(one.state, one.message) for one in findings] == [
+        ("problem", *status.result.not_taken_in), ("note", *status.result.left_lying)
+    ]  # fmt: skip
 
 
 def recording(pid: int) -> SpoolBuilder:

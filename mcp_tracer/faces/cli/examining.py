@@ -17,6 +17,7 @@ from mcp_tracer import __version__
 from mcp_tracer.faces.cli.asking import JsonOption, ProjectOption, asked
 from mcp_tracer.faces.cli.calling import tell
 from mcp_tracer.model.errors import TracerError
+from mcp_tracer.service.context import Tools
 from mcp_tracer.workspace.project import Project
 
 OLDEST_NODE = 18
@@ -104,7 +105,16 @@ async def _store(project: Project) -> list[Finding]:
             await service.tools.catch_up()
             size, spans = await service.tools.store.size()
             is_alone = service.tools.ingesting()
+            waiting = list(_recordings(service.tools))
     except TracerError as error:
         return [Finding("store", "problem", str(error))]
     said = "no server runs: recordings are taken in when something asks for them" if is_alone else "a server is taking recordings in"
-    return [Finding("store", "ok", f"{spans:,} spans, {size / 1e6:.1f} MB"), Finding("ingest", "ok", said)]
+    return [Finding("store", "ok", f"{spans:,} spans, {size / 1e6:.1f} MB"), Finding("ingest", "ok", said), *waiting]
+
+
+def _recordings(tools: Tools) -> Iterator[Finding]:
+    """What lies among the recordings and cannot be taken in, or away."""
+    for sentence in tools.not_taken_in():
+        yield Finding("recordings", "problem", sentence)
+    for sentence in tools.left_lying():
+        yield Finding("recordings", "note", sentence)

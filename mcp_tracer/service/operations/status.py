@@ -36,7 +36,8 @@ class StatusFile(Result):
 
 
 class StatusResult(Result):
-    """The state of tracing in this project. `damaged` says which parts of the store are left out of all answers."""
+    """The state of tracing in this project. `damaged` says which parts of the store are left out of all answers, `not_taken_in` which
+    recordings are, and `left_lying` what else lies among these."""
 
     project: str
     enabled: bool
@@ -53,6 +54,8 @@ class StatusResult(Result):
     pending_approvals: int
     problems: list[str]
     damaged: list[str] = Field(default_factory=list[str])
+    not_taken_in: list[str] = Field(default_factory=list[str])
+    left_lying: list[str] = Field(default_factory=list[str])
 
 
 async def run(call: Call[StatusParams]) -> StatusResult:
@@ -78,6 +81,8 @@ async def run(call: Call[StatusParams]) -> StatusResult:
         pending_approvals=(await tools.approvals.list("pending", 1)).total or 0,
         problems=config.problems,
         damaged=list(await tools.store.lacking()),
+        not_taken_in=list(tools.not_taken_in()),
+        left_lying=list(tools.left_lying()),
     )
 
 
@@ -123,7 +128,7 @@ def render(result: StatusResult, params: StatusParams) -> str:
         lines.append(f"last run {run_line(result.last_run)}")
     if result.pending_approvals:
         lines.append(f"{result.pending_approvals} approval requests pending: `list_approvals`")
-    return "\n".join([*lines, *(f"problem: {problem}" for problem in result.problems)])
+    return "\n".join([*lines, *(f"problem: {problem}" for problem in result.problems), *result.left_lying])
 
 
 def _file_line(file: StatusFile) -> str:
