@@ -8,6 +8,7 @@ from pathlib import Path
 import anyio
 import pytest
 
+from mcp_tracer.ingest import lease as lock
 from mcp_tracer.ingest import process
 from mcp_tracer.ingest.lease import Lease
 from mcp_tracer.ingest.tail import Ingester
@@ -157,6 +158,33 @@ def test_the_lease_is_held_by_one(tmp_path: Path) -> None:
     assert (first.acquire(), second.acquire(), first.acquire()) == (True, False, True)
     first.release()
     assert second.acquire()
+
+
+def test_the_lease_is_held_on_a_full_disk_and_can_be_given_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(descriptor: int, data: bytes) -> int:
+        raise OSError(28, "No space left on device")
+
+    first, second = Lease(tmp_path / "ingest.lock"), Lease(tmp_path / "ingest.lock")
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "write", full)
+        assert (first.acquire(), first.held, second.acquire()) == (True, True, False)
+    first.release()
+    assert second.acquire()
+
+
+def test_a_lock_that_the_system_refuses_keeps_nothing_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lease, opened = Lease(tmp_path / "ingest.lock"), list[int]()
+
+    def refuse(descriptor: int) -> bool:
+        opened.append(descriptor)
+        raise OSError(37, "No locks available")
+
+    with monkeypatch.context() as patched, pytest.raises(OSError, match="No locks available"):
+        patched.setattr(lock, "_lock", refuse)
+        lease.acquire()
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(*opened)
+    assert lease.acquire()
 
 
 def test_a_pid_that_another_process_got_is_not_the_writer(tmp_path: Path) -> None:
