@@ -17,6 +17,12 @@ def spool_files(folder: Path) -> list[Path]:
     return sorted(found, key=_age)
 
 
+def sizes(folder: Path) -> dict[str, int]:
+    """The names of the spool files, each with how many bytes it has now."""
+    found = {path.name: _size(path) for path in spool_files(folder)}
+    return {name: size for name, size in found.items() if size is not None}
+
+
 def delete(path: Path) -> None:
     """Remove a file of which everything was taken. Raises OSError where it cannot be."""
     path.unlink(missing_ok=True)
@@ -42,3 +48,10 @@ def _age(path: Path) -> tuple[float, str]:
         return path.stat().st_mtime, path.name
     except FileNotFoundError:
         return 0.0, path.name
+
+
+def _size(path: Path) -> int | None:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return None

@@ -67,6 +67,11 @@ class SpoolFile:
             self._heard = time.monotonic()
         return batch
 
+    def has_more(self) -> bool:
+        """Whether there is anything new after `position`."""
+        with _reading():
+            return self._reader.read(self.position, max_records=1) is not None
+
     def taken(self, batch: SpoolBatch) -> None:
         """The store has it."""
         self.position = batch.end

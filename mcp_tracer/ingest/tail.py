@@ -3,40 +3,39 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass, field
+import time
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Final
 
 import anyio
 import anyio.to_thread
 
-from mcp_tracer.ingest.folder import delete, set_aside, spool_files
+from mcp_tracer.ingest.folder import sizes, spool_files
 from mcp_tracer.ingest.lease import Lease
-from mcp_tracer.ingest.passed_over import PassedOver, Why, reason_of
-from mcp_tracer.ingest.reader import MAX_RECORDS, DamagedSpool
-from mcp_tracer.ingest.spool_file import SpoolFile, UnreadableSpool, reached
+from mcp_tracer.ingest.passed_over import PassedOver
+from mcp_tracer.ingest.reader import MAX_RECORDS
+from mcp_tracer.ingest.spool_file import reached
+from mcp_tracer.ingest.taking import Taker
+from mcp_tracer.ingest.turn import Turn
 from mcp_tracer.model.batch import SpoolBatch, SpoolPosition
 from mcp_tracer.model.errors import TracerError, UserError
 from mcp_tracer.storage.port import SpanWriter
+
+Progress = Callable[[int, int, str], Awaitable[None]]
 
 _log: Final = logging.getLogger(__name__)
 
 BUSY_S: Final = 0.2
 IDLE_S: Final = 0.5  # well below a reader's patience: what another process follows late, a reader would not see
 _READER_PATIENCE_S: Final = 2.0
+_TURN_S: Final = 0.5
+_BACKLOG: Final = "taking in what programs have recorded"
 _REFUSED: Final = "New recordings cannot be taken in now"
 
 
-@dataclass(slots=True)
-class IngestStatus:
-    """What the ingester has done since it started. `problem` is the last failure's text while it lasts."""
-
-    files: int = 0
-    records: int = 0
-    damaged_chunks: int = 0
-    damaged_files: list[str] = field(default_factory=list[str])
-    problem: str | None = None
+async def _silent(done: int, total: int, message: str) -> None:
+    """Progress that nobody wants to see."""
 
 
 class Ingester:
@@ -55,31 +54,34 @@ class Ingester:
         batch_records: int = MAX_RECORDS,
     ) -> None:
         self._spool, self._store, self._lease = spool, store, lease
-        self._on_batch, self._batch_records = on_batch, batch_records
-        self._files: dict[str, SpoolFile] = {}
-        self._turn = anyio.Lock()
-        self._away: dict[str, Why] = {}
         self._passed_over = PassedOver(spool)
+        self._taker = Taker(spool, store, self._passed_over, on_batch, batch_records)
         self._refused: str | None = None
-        self.status = IngestStatus()
+        self._runs = False
+        self.status = self._taker.status
 
     async def run(self) -> None:
         """Ingest until cancelled. The lease is given back at the end."""
-        pause = BUSY_S
+        pause, self._runs = BUSY_S, True
         try:
             while True:
-                pause = BUSY_S if await self._try_turn() else min(IDLE_S, pause * 1.5)
-                await anyio.sleep(BUSY_S if self._files else pause)
+                turn = await self._try_turn()
+                if turn.behind:
+                    continue  # whoever asks meanwhile comes before the next turn
+                pause = BUSY_S if turn.took else min(IDLE_S, pause * 1.5)
+                await anyio.sleep(BUSY_S if self.status.files else pause)
         finally:
+            self._runs = False
             self.close()
 
-    async def catch_up(self) -> int:
-        """Return when everything is in the store that the files hold now. Where another process ingests, wait for it, 2 s at most.
+    async def catch_up(self, progress: Progress = _silent) -> int:
+        """Return when everything is in the store that the files hold now, after 2 s at the latest; gives how many files hold more then.
 
-        Gives how many files were not taken so far then. What the machine refuses is no failure, `lacking` says it.
+        Where no `run` goes on with it, what ended programs have left is taken however long that takes, and `progress` told of it.
+        What the machine refuses is no failure, `lacking` says it.
         """
         try:
-            left = await self._take_all() if self._lease.acquire() else await self._wait_for_holder()
+            left = await self._take_all(progress) if self._lease.acquire() else await self._wait_for_holder()
             self._refused = None
             return left
         except OSError as error:
@@ -99,136 +101,53 @@ class Ingester:
 
     def close(self) -> None:
         """Close all files and give the lease back."""
-        for file in self._files.values():
-            file.close()
-        self._files.clear()
+        self._taker.close()
         self._lease.release()
 
-    async def _try_turn(self) -> bool:
-        """One turn of the loop; a failure is kept in the status and tried again. True when something was taken."""
+    async def _try_turn(self) -> Turn:
+        """One short turn; a failure is kept in the status and tried again."""
+        turn = Turn(time.monotonic() + _TURN_S)
         try:
-            if not self._lease.acquire():
-                return False
-            took = await self._take_turn()
-            self.status.problem = None
-            return took
+            if self._lease.acquire():
+                await self._taker.take(turn)
+                self.status.problem = None
+            return turn
         except (TracerError, OSError) as error:
             if self.status.problem != str(error):
                 _log.error("ingest stopped for now: %s", error)
             self.status.problem = str(error)
-            self._forget_files()
-            return False
+            return Turn()
 
-    async def _take_turn(self) -> bool:
-        """Take everything that is new; finish the files whose writers are gone. True when something was taken."""
-        async with self._turn:
-            await self._discover()
-            took = False
-            for file in list(self._files.values()):
-                took |= await self._follow_or_set_aside(file)
-            self.status.files = len(self._files)
-            return took
-
-    async def _discover(self) -> None:
-        """Open new files; move aside what isn't a spool file, pass over what cannot be read."""
-        paths = await anyio.to_thread.run_sync(spool_files, self._spool)
-        self._keep_known({path.name for path in paths})
-        for path in paths:
-            if path.name in self._away:
-                await self._take_away(path, self._away[path.name])
-            elif path.name not in self._files:
-                await self._open(path, await self._store.position(path.name))
-
-    def _keep_known(self, names: set[str]) -> None:
-        """Others have cleared away what isn't there."""
-        self._passed_over.are_there(names)
-        self._away = {name: why for name, why in self._away.items() if name in names}
-
-    async def _open(self, path: Path, position: SpoolPosition) -> None:
+    async def _take_all(self, progress: Progress) -> int:
+        goals = await anyio.to_thread.run_sync(sizes, self._spool)
         try:
-            self._files[path.name] = await anyio.to_thread.run_sync(SpoolFile, path, position)
-            self._passed_over.is_well(path.name)
-        except FileNotFoundError:
-            pass  # another ingester has finished it meanwhile
-        except UnreadableSpool as problem:
-            self._passed_over.note(path.name, Why.UNREADABLE, str(problem))
-        except DamagedSpool as damage:
-            await self._set_aside(path, str(damage))
-
-    async def _set_aside(self, path: Path, reason: str) -> None:
-        _log.error("%s It is moved away.", reason)
-        self.status.damaged_files.append(path.name)
-        await self._take_away(path, Why.UNMOVABLE)
-
-    async def _take_away(self, path: Path, why: Why) -> None:
-        """Delete or move what is done with; where that fails it is tried again at later looks, and the file not opened again."""
-        try:
-            await anyio.to_thread.run_sync(delete if why is Why.UNDELETABLE else set_aside, path)
-            self._away.pop(path.name, None)
-            self._passed_over.is_well(path.name)
-        except OSError as error:
-            self._away[path.name] = why
-            self._passed_over.note(path.name, why, reason_of(error))
-
-    async def _follow_or_set_aside(self, file: SpoolFile) -> bool:
-        """One file that cannot be taken must not keep the others from being taken."""
-        try:
-            return await self._follow(file)
-        except UnreadableSpool as problem:
-            self._files.pop(file.name).close()
-            self._passed_over.note(file.name, Why.UNREADABLE, str(problem))
-            return False
-        except (TracerError, OSError):
-            raise  # the store's or the machine's state, not the file's
-        except Exception as error:
-            _log.exception("%s cannot be taken", file.name)
-            self._files.pop(file.name).close()
-            await self._set_aside(file.path, f"{file.name}: {error!r}.")
-            await self._store.finish(file.name, killed=not file.ended)
-            return True
-
-    async def _follow(self, file: SpoolFile) -> bool:
-        gone = await anyio.to_thread.run_sync(file.writer_is_gone)
-        took = await self._take(file, final=False)
-        if not gone or not file.is_settled():
-            return took
-        await self._take(file, final=True)
-        await self._store.finish(file.name, killed=not file.ended)
-        self._files.pop(file.name).close()
-        await self._take_away(file.path, Why.UNDELETABLE)
-        return True
-
-    async def _take(self, file: SpoolFile, final: bool) -> bool:
-        took = False
-        while (batch := await anyio.to_thread.run_sync(file.next_batch, final, self._batch_records)) is not None:
-            await self._store.append([batch])
-            file.taken(batch)
-            self._count(batch)
-            took = True
-        return took
-
-    def _count(self, batch: SpoolBatch) -> None:
-        self.status.records += len(batch.records)
-        self.status.damaged_chunks += batch.damaged
-        if batch.damaged:
-            _log.warning("%s: passed over %d damaged chunks", batch.source.name, batch.damaged)
-        if self._on_batch is not None:
-            self._on_batch(batch)
-
-    def _forget_files(self) -> None:
-        """Open them again next time, at the positions that the store says."""
-        for file in self._files.values():
-            file.close()
-        self._files.clear()
-
-    async def _take_all(self) -> int:
-        try:
-            await self._take_turn()
+            return await self._take_in_time(goals, progress)
         except UserError:  # the store is at other places than the files: it may have set a damaged part aside
-            async with self._turn:
-                self._forget_files()
-            await self._take_turn()
-        return 0
+            return await self._take_in_time(goals, progress)
+
+    async def _take_in_time(self, goals: Mapping[str, int], progress: Progress) -> int:
+        left = await self._take_for(_READER_PATIENCE_S, goals)
+        if left and not self._runs:
+            left -= await self._take_from_the_dead(goals, left, progress)
+        return len(left)
+
+    async def _take_for(self, seconds: float, goals: Mapping[str, int]) -> set[str]:
+        """Take files up to their goals while there is time, in short turns, so that each comes into its own. Gives those that hold more."""
+        until = time.monotonic() + seconds
+        while True:
+            turn = Turn(min(until, time.monotonic() + _TURN_S), goals)
+            await self._taker.take(turn, until)
+            if not turn.behind or time.monotonic() >= until:
+                return turn.behind
+
+    async def _take_from_the_dead(self, goals: Mapping[str, int], names: set[str], progress: Progress) -> set[str]:
+        """Take wholly what ended programs have left: they write no more. Gives which that were."""
+        files = await self._taker.left_by_the_dead(names)
+        left, total = set(files), sum(goals[name] for name in files)
+        while left:
+            await progress(sum(file.position.slot_offset for file in files.values()), total, _BACKLOG)
+            left = await self._take_for(_TURN_S, {name: goals[name] for name in left})
+        return set(files)
 
     async def _wait_for_holder(self) -> int:
         """What the holder of the lease has not taken of what is there now, when patience ends."""

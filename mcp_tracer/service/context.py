@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from mcp_tracer.memory.port import Memory
 from mcp_tracer.service.approvals import Approvals
@@ -28,6 +28,14 @@ class Caller:
     via: str = "mcp"
 
 
+class CatchUp(Protocol):
+    """Takes in what programs have recorded by now, as far as that is done soon; gives how many recordings hold more."""
+
+    def __call__(self, progress: Progress = ..., /) -> Awaitable[int]:
+        """`progress` is told where it takes long."""
+        ...
+
+
 @dataclass(slots=True)
 class Tools:
     """The adapters that `app.py` composed for one project. `settings` and `overrides` read what is on disk now.
@@ -42,7 +50,7 @@ class Tools:
     approvals: Approvals
     settings: Callable[[], LoadedSettings]
     overrides: Callable[[], Overrides]
-    catch_up: Callable[[], Awaitable[int]]
+    catch_up: CatchUp
     not_taken_in: Callable[[], tuple[str, ...]]
     left_lying: Callable[[], tuple[str, ...]]
     ingesting: Callable[[], bool]

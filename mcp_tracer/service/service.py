@@ -31,21 +31,23 @@ async def no_progress(done: int, total: int, message: str) -> None:
 class _Reading:
     """Notes what an answer lacks of what programs have recorded."""
 
-    def __init__(self, tools: Tools) -> None:
-        self._tools, self._left, self._has_read = tools, 0, False
+    def __init__(self, tools: Tools, progress: Progress) -> None:
+        self._tools, self._progress = tools, progress
+        self._left, self._has_read = 0, False
 
-    async def catch_up(self) -> int:
+    async def catch_up(self, progress: Progress | None = None) -> int:
         self._has_read = True
-        self._left = await self._tools.catch_up()
+        self._left = await self._tools.catch_up(progress or self._progress)
         return self._left
 
     async def note(self) -> str:
-        """Lines about files that another server is still taking in or that cannot be taken in, and one for each damaged part of the store;
-        nothing where the answer lacks nothing."""
+        """Lines about files that are not wholly taken in yet or cannot be, and one for each damaged part of the store; nothing where the
+        answer lacks nothing."""
         lines: list[str] = []
         if self._left:
+            behind = f"{self._left} recording(s) hold more than could be taken in so far"
             server = f"another mcp-tracer server is still taking in {self._left} recording(s)"
-            lines.append(f"Not all is in yet: {server}. Ask again for the newest calls.")
+            lines.append(f"Not all is in yet: {behind if self._tools.ingesting() else server}. Ask again for the newest calls.")
         lines += (*self._tools.not_taken_in(), *await self._tools.store.lacking()) if self._has_read else ()
         return "".join(f"\n{line}" for line in lines)
 
@@ -61,7 +63,7 @@ class Service:
         """Run one operation. Raises UserError, Refused (Pending among them) or Unavailable; all of them are recorded first."""
         operation = self._operation(name)
         params = validate(operation.params, arguments)
-        reading = _Reading(self.tools)
+        reading = _Reading(self.tools, progress)
         tools = replace(self.tools, catch_up=reading.catch_up)
         call: Call[Any] = Call(params=params, caller=caller, tools=tools, progress=progress)
         try:

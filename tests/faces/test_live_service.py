@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,20 @@ async def test_an_answer_that_lacks_what_another_server_has_yet_to_take_says_so(
         assert early.text.endswith("another mcp-tracer server is still taking in 1 recording(s). Ask again for the newest calls.")
         await busy.tools.catch_up()
         assert "Not all is in yet" not in (await reader.call("list_runs", {}, CALLER)).text
+
+
+async def test_an_answer_that_lacks_what_could_not_be_taken_in_soon_says_so(project: Project) -> None:
+    async with open_service(project, ingest=False) as service:
+        catch_up = service.tools.catch_up
+
+        async def late(progress: Any = None) -> int:
+            return 2 + await catch_up()
+
+        service.tools = replace(service.tools, catch_up=late)
+        answer = await service.call("list_runs", {}, CALLER)
+    assert answer.text.endswith(
+        "\nNot all is in yet: 2 recording(s) hold more than could be taken in so far. Ask again for the newest calls."
+    )
 
 
 async def test_a_recording_that_cannot_be_read_costs_no_answer_and_is_said(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:

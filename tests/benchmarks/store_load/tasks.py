@@ -80,7 +80,7 @@ async def _each(project: Project, asked: dict[str, Any], measure: Callable[[Serv
         return {question.name: p95(await measure(service, question)) for question in found}
 
 
-async def _nothing() -> int:
+async def _nothing(progress: object = None) -> int:
     """Instead of catching up."""
     return 0
 
