@@ -21,6 +21,10 @@ class Why(Enum):
         "{} recording(s) cannot be read and are left out of this answer: {which}. Let the user of this process read what is named "
         "(chmod, chown), or delete it; it is taken in as soon as it can be read."
     )
+    NEWER = (
+        "{} recording(s) were written by a newer mcp-tracer and are left out of this answer: {which}. "
+        "Update this mcp-tracer and restart its servers; they are taken in then."
+    )
     UNDELETABLE = (
         "{} recording(s) are taken in, nothing of them is missing, but they cannot be deleted: {which}. "
         "Let the user of this process write to the folder, or delete what is named."
@@ -52,7 +56,7 @@ class PassedOver:
 
     def lacking(self) -> tuple[str, ...]:
         """What answers lack because of such files, a sentence a reason."""
-        return tuple(self._sentences({Why.UNREADABLE}))
+        return tuple(self._sentences({Why.UNREADABLE, Why.NEWER}))
 
     def left_lying(self) -> tuple[str, ...]:
         """What answers lack nothing by, but a person should clear away."""

@@ -28,6 +28,10 @@ class DamagedSpool(Exception):
     """The file is no spool file that this version can read: foreign, or its header is torn. `str()` says why."""
 
 
+class NewerSpool(DamagedSpool):
+    """A newer version of this server can read the file. `str()` says which version of the format it has."""
+
+
 @dataclass(slots=True)
 class _Taken:
     """What has been collected for one batch."""
@@ -193,11 +197,16 @@ def _payload(body: bytes, end: int, length: int) -> bytes:
 def _read_header(name: str, raw: bytes) -> SpoolSource:
     if not raw.startswith(spool.MAGIC):
         raise DamagedSpool(f"{name} is not a spool file: it starts with {raw[:8]!r}.")
+    version = int.from_bytes(raw[len(spool.MAGIC) : len(spool.MAGIC) + 2], "little")
+    if version > spool.VERSION:
+        raise NewerSpool(f"spool version {version}, this mcp-tracer reads {spool.VERSION}")
     if len(raw) < spool.HEADER_SIZE:
         raise DamagedSpool(f"{name} ends inside its header, after {len(raw)} bytes.")
     header: Any = np.frombuffer(raw, spool.HEADER, 1)[0]
-    if int(header["version"]) != spool.VERSION or int(header["slot_size"]) != spool.SLOT_SIZE:
-        raise DamagedSpool(f"{name} has spool version {int(header['version'])}; this server reads version {spool.VERSION}: update it.")
+    if version != spool.VERSION or int(header["slot_size"]) != spool.SLOT_SIZE:
+        raise DamagedSpool(
+            f"{name} has spool version {version} with slots of {int(header['slot_size'])} bytes: no program writes such files."
+        )
     scale = float(header["ns_per_tick"])
     if not 0 < scale < 1e9:
         raise DamagedSpool(f"{name} has a clock of {scale} ns a tick.")

@@ -11,7 +11,7 @@ from typing import Final
 
 from mcp_tracer.ingest import process
 from mcp_tracer.ingest.passed_over import Why, reason_of
-from mcp_tracer.ingest.reader import MAX_RECORDS, DamagedSpool, SpoolReader
+from mcp_tracer.ingest.reader import MAX_RECORDS, DamagedSpool, NewerSpool, SpoolReader
 from mcp_tracer.model.batch import SpoolBatch, SpoolPosition
 
 FOREIGN_HOST_S: Final = 3600.0
@@ -108,6 +108,8 @@ def reached(positions: Sequence[tuple[Path, SpoolPosition]]) -> tuple[dict[Path,
                 found[path] = reader.reached(position)
         except UnreadableSpool as problem:
             unread[path.name] = Why.UNREADABLE, str(problem)
+        except NewerSpool as problem:
+            unread[path.name] = Why.NEWER, str(problem)
         except (FileNotFoundError, DamagedSpool):
             continue
     return found, unread

@@ -16,7 +16,7 @@ import anyio.to_thread
 
 from mcp_tracer.ingest.folder import delete, set_aside, spool_files
 from mcp_tracer.ingest.passed_over import PassedOver, Why, reason_of
-from mcp_tracer.ingest.reader import DamagedSpool
+from mcp_tracer.ingest.reader import DamagedSpool, NewerSpool
 from mcp_tracer.ingest.spool_file import SpoolFile, UnreadableSpool
 from mcp_tracer.ingest.turn import Turn
 from mcp_tracer.model.batch import SpoolBatch, SpoolPosition
@@ -122,6 +122,8 @@ class Taker:
             pass  # another ingester has finished it meanwhile
         except UnreadableSpool as problem:
             self._passed_over.note(path.name, Why.UNREADABLE, str(problem))
+        except NewerSpool as problem:
+            self._passed_over.note(path.name, Why.NEWER, str(problem))
         except DamagedSpool as damage:
             await self._set_aside(path, str(damage))
 

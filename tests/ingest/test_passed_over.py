@@ -9,6 +9,7 @@ import pytest
 
 from mcp_tracer.ingest import reader
 from mcp_tracer.ingest.lease import Lease
+from mcp_tracer.model import spool
 from mcp_tracer.storage.sqlite import SqliteSpanStore
 
 from .test_tail import ingester_of, living, program
@@ -127,6 +128,44 @@ async def test_a_foreign_file_that_cannot_be_moved_keeps_nobody_waiting(
     assert ingester.left_lying() == (
         f"1 file(s) were no whole recordings and lie in {tmp_path / 'spool' / 'damaged'}: bad.1.spool. Delete them to end this note.",
     )
+
+
+async def test_a_file_of_a_newer_version_stays_and_is_taken_after_an_update(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It may be of a program that runs."""
+    store = SqliteSpanStore(tmp_path / "traces")
+    living(3).write(tmp_path / "spool")
+    newer = living(4, number=2)
+    path = tmp_path / "spool" / newer.name
+    path.write_bytes(with_version(newer.to_bytes(), 2))
+    ingester, other = ingester_of(tmp_path, store), ingester_of(tmp_path, store)
+    for _ in range(3):
+        await ingester.catch_up()
+    assert (path.exists(), (await store.size())[1], ingester.left_lying()) == (True, 3, ())
+    (said,) = ingester.lacking()
+    assert said.startswith("1 recording(s) were written by a newer mcp-tracer and are left out of this answer: ")
+    assert f": {path} (spool version 2, this mcp-tracer reads 1). Update this mcp-tracer" in said
+    assert caplog.text.count("newer mcp-tracer") == 1
+    await other.catch_up()
+    assert other.lacking() == (said,)
+    monkeypatch.setattr(spool, "VERSION", 2)  # the update
+    await ingester.catch_up()
+    assert ((await store.size())[1], ingester.lacking()) == (7, ())
+
+
+async def test_a_file_of_no_version_is_moved_away(tmp_path: Path) -> None:
+    path = tmp_path / "spool" / "a.1.spool"
+    path.parent.mkdir()
+    path.write_bytes(with_version(living(4).to_bytes(), 0))
+    ingester = ingester_of(tmp_path, SqliteSpanStore(tmp_path / "traces"))
+    await ingester.catch_up()
+    assert (path.exists(), ingester.lacking(), len(ingester.left_lying())) == (False, (), 1)
+
+
+def with_version(raw: bytes, version: int) -> bytes:
+    """A file as another version of the format has it."""
+    return raw[:8] + version.to_bytes(2, "little") + raw[10:]
 
 
 async def test_a_lease_that_the_machine_refuses_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
