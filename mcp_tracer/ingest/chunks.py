@@ -112,9 +112,18 @@ class ChunkFile:
     def is_cut(self) -> bool:
         """Whether a gone writer's file lost its end between two chunks: all keep a slot behind a sealed chunk until the run has ended."""
         last = self._last_chunk(self.end)
-        if last is None or not last.complete or last.damaged or os.fstat(self._descriptor).st_size != last.next_offset:
+        if last is None:
+            return self._is_cut_in_table()
+        if not last.complete or last.damaged or os.fstat(self._descriptor).st_size != last.next_offset:
             return False
         return not (_has_end(last) or any(isinstance(one, Chunk) and _has_end(one) for one in self._all()))
+
+    def _is_cut_in_table(self) -> bool:
+        """A file with a table of open spans has a slot for records behind it before it can be seen."""
+        first = self._look(spool.HEADER_SIZE)
+        if not isinstance(first, Chunk) or not first.complete or len(first.records):
+            return False
+        return os.fstat(self._descriptor).st_size <= first.next_offset
 
     def _last_chunk(self, before: int) -> Chunk | None:
         """The last chunk with records that starts before an offset."""

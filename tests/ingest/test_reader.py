@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import struct
 from pathlib import Path
 
 import pytest
@@ -235,6 +236,31 @@ def test_what_a_killed_program_leaves_is_no_damage(tmp_path: Path, spare: bytes)
     assert damaged(tmp_path / "a.spool", builder.to_bytes(per_chunk=60) + spare) == (200, 0)
     if spare:
         assert damaged(tmp_path / "b.spool", builder.to_bytes(per_chunk=60, seal_last=True) + spare) == (200, 0)
+
+
+@pytest.mark.parametrize(
+    "length", [spool.HEADER_SIZE + 33, 50_000, spool.HEADER_SIZE + spool.SLOT_SIZE, spool.HEADER_SIZE + spool.SLOT_SIZE + 500]
+)
+def test_a_file_that_was_cut_before_its_first_record_lacks_something(tmp_path: Path, length: int) -> None:
+    builder = program(200)
+    raw = builder.header() + table_of_open_spans() + b"".join(builder.chunks())
+    assert damaged(tmp_path / "a.spool", raw) == (200, 0)
+    path = tmp_path / "b.spool"
+    path.write_bytes(raw[:length])
+    batches = everything(path, final=True)
+    assert (seqs(batches), sum(batch.damaged for batch in batches) > 0) == ([], True)
+    assert everything(path, final=True, start=batches[-1].end) == []
+
+
+def test_a_program_that_was_killed_before_its_first_record_lacks_nothing(tmp_path: Path) -> None:
+    raw = SpoolBuilder().header() + table_of_open_spans() + bytes(2 * spool.SLOT_SIZE)
+    assert damaged(tmp_path / "a.spool", raw) == (0, 0)
+
+
+def table_of_open_spans(entries: bytes = b"") -> bytes:
+    """The chunk, in its slot."""
+    head = struct.pack("<IBBHIIIIQ", spool.CHUNK_MAGIC, spool.STATE_OPEN, spool.CHUNK_OPEN_SPANS, 1, 341, 0, 0, 0, 0)
+    return (head + entries).ljust(spool.SLOT_SIZE, b"\0")
 
 
 def test_slots_that_are_gone_are_counted_one_by_one(tmp_path: Path) -> None:
