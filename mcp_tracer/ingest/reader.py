@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mcp_tracer.ingest.chunks import Chunk, ChunkFile, Gap, read_at
-from mcp_tracer.ingest.open_table import open_spans
+from mcp_tracer.ingest.open_table import Defined, open_spans
 from mcp_tracer.model import spool
 from mcp_tracer.model.batch import SpoolBatch, SpoolPosition, SpoolSource
 
@@ -57,6 +57,7 @@ class SpoolReader:
             self.close()
             raise
         self._chunks = ChunkFile(self._descriptor)
+        self._defined = Defined()
 
     def __enter__(self) -> SpoolReader:
         return self
@@ -76,16 +77,17 @@ class SpoolReader:
         `final`: the writer is gone, so a torn tail is given up instead of waited for.
         """
         taken = _Taken()
-        at = SpoolPosition(max(position.slot_offset, spool.HEADER_SIZE), position.records)
+        start = at = SpoolPosition(max(position.slot_offset, spool.HEADER_SIZE), position.records)
         while taken.count < max_records and taken.payload_bytes < MAX_PAYLOAD_BYTES:
             step = self._step(at, taken, final, max_records)
             if step is None:
+                self._defined.learn(start, at, taken.definitions, taken.damaged)
                 at = self._end(at, taken) if final else at
                 break
             at = step
-        if at.slot_offset == max(position.slot_offset, spool.HEADER_SIZE) and at.records == position.records:
-            return None
-        return self._batch(position, at, taken)
+        else:
+            self._defined.learn(start, at, taken.definitions, taken.damaged)
+        return None if at == start else self._batch(position, at, taken)
 
     def reached(self, position: SpoolPosition) -> SpoolPosition:
         """The place behind everything that can be read now, from `position` on."""
@@ -129,7 +131,10 @@ class SpoolReader:
         end = self._chunks.end
         if at.slot_offset > end:
             return at
-        records, payloads = open_spans(self._descriptor, self._chunks.last_records(end))
+        records, payloads = open_spans(self._descriptor, self._chunks.last_records(end), self.source.origin_tick)
+        known = self._defined.are_known(records, at)
+        payloads = [payload for payload, is_known in zip(payloads, known.tolist(), strict=True) if is_known]
+        records = records[known]
         cut = self._chunks.is_cut()
         if not len(records) and not cut:
             return at

@@ -257,6 +257,27 @@ def test_a_program_that_was_killed_before_its_first_record_lacks_nothing(tmp_pat
     assert damaged(tmp_path / "a.spool", raw) == (0, 0)
 
 
+@pytest.mark.parametrize("step", [32_768, 7])
+def test_what_no_writer_writes_into_the_table_of_open_spans_is_left_out(tmp_path: Path, step: int) -> None:
+    builder = program(20)
+    good = {"kind": spool.KIND_OPEN, "flags": spool.FLAG_OPEN, "seq": 30, "parent": 3, "trace": 1, "fn": 1, "at": 7}
+    wrong: list[dict[str, int]] = [{"fn": 9}, {"trace": 9}, {"fn": 0}, {"parent": 30}, {"at": -1}, {"flags": 0}, {"kind": 1}]
+    entries = b""
+    for fields in ({}, *wrong):
+        builder.record(**{**good, **fields})
+        entries += builder.items.pop()[0].ljust(spool.OPEN_SPAN.itemsize, b"\0")
+    path = tmp_path / "a.spool"
+    path.write_bytes(builder.header() + table_of_open_spans(entries) + b"".join(builder.chunks()))
+    with SpoolReader(path) as reader:
+        reader.run_definition()
+        position, batches = SpoolPosition(), list[SpoolBatch]()
+        while (batch := reader.read(position, final=True, max_records=step)) is not None:
+            batches.append(batch)
+            position = batch.end
+    assert seqs(batches) == [*range(1, 21), 30]
+    assert sum(len(batch.payloads) for batch in batches) == 21
+
+
 def table_of_open_spans(entries: bytes = b"") -> bytes:
     """The chunk, in its slot."""
     head = struct.pack("<IBBHIIIIQ", spool.CHUNK_MAGIC, spool.STATE_OPEN, spool.CHUNK_OPEN_SPANS, 1, 341, 0, 0, 0, 0)
