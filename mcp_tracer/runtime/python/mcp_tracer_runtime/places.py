@@ -1,5 +1,5 @@
-"""What attributes and items are now that a statement has changed them (routes.py), read from where they lie, without a line of the program's
-code: no property, no `__getattr__`, no `__getitem__`."""
+"""What attributes and items are now that a statement has changed them (routes.py), read from where they lie, without a line of the
+program's code: no property, no `__getattr__`, no `__getitem__`."""
 
 from . import kinds
 
