@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 
 import anyio
 
@@ -14,6 +15,7 @@ from mcp_tracer.model.errors import TracerError
 from mcp_tracer.model.patterns import TAGS, Finding, Thresholds
 from mcp_tracer.model.query import SpanQuery
 from mcp_tracer.model.span import Run
+from mcp_tracer.service.operations.levels import level_of
 from mcp_tracer.settings.file import LoadedSettings
 from mcp_tracer.storage.port import PatternStore
 
@@ -21,6 +23,7 @@ _log = logging.getLogger(__name__)
 
 EVERY_S = 1.0
 RUNS_COMPARED = 20
+LEVELS_COMPARED = 5
 MOST_REGRESSIONS = 10
 
 
@@ -67,24 +70,32 @@ class PatternWatcher:
             await self._memory.record_pattern(self._project_name, one.kind, one.sentence, TAGS[one.kind], ", ".join(one.span_ids))
 
     async def _compare(self, compared: frozenset[str], thresholds: Thresholds) -> None:
-        """Compare each run that has ended with the one before it of the same command, once."""
+        """Compare each run that has ended with the one before it of the same command, traced at the same level, once."""
         runs = (await self._store.runs(limit=RUNS_COMPARED)).rows
         for at, run in enumerate(runs):
             if run.state == "running" or run.run_id in compared:
                 continue
-            before = next((one for one in runs[at + 1 :] if one.argv == run.argv and one.state == "ended"), None)
+            before = await self._alike(run, [one for one in runs[at + 1 :] if one.argv == run.argv and one.state == "ended"])
             found = [] if before is None else await self._regressions(before, run, thresholds)
             await self._keep(found, compared=(run.run_id,))
+
+    async def _alike(self, run: Run, earlier: list[Run]) -> Run | None:
+        """The first of the runs that was traced at the level of this one: recording takes the more time, the more it records."""
+        level = await level_of(self._store, SpanQuery(run_id=run.run_id)) if earlier else None
+        for one in earlier[:LEVELS_COMPARED] if level else []:
+            if await level_of(self._store, SpanQuery(run_id=one.run_id)) == level:
+                return one
+        return None
 
     async def _regressions(self, before: Run, run: Run, thresholds: Thresholds) -> list[Finding]:
         then = await self._store.function_stats(run_id=before.run_id)
         now = await self._store.function_stats(run_id=run.run_id)
         found: list[Finding] = []
         for stats, sentence in list(regressions(then, now, thresholds))[:MOST_REGRESSIONS]:
-            slowest = SpanQuery(
-                file=stats.file or None, function=stats.function, run_id=run.run_id, order="duration", limit=3, values=False
-            )
-            spans = (await self._store.search(slowest)).rows
+            calls = SpanQuery(file=stats.file or None, function=stats.function, run_id=run.run_id)
+            if await level_of(self._store, calls) != await level_of(self._store, replace(calls, run_id=before.run_id)):
+                continue
+            spans = (await self._store.search(replace(calls, order="duration", limit=3, values=False))).rows
             ids, subject = tuple(span.span_id for span in spans), f"{stats.function} ({stats.file}:{stats.line})"
             end = run.end_ns or run.start_ns
             found.append(Finding("function-regression", subject, run.run_id, sentence, ids, stats.calls, run.start_ns, end))

@@ -233,6 +233,13 @@ def test_noise_is_no_regression(before: FunctionStats, after: FunctionStats) -> 
     assert list(regressions([before], [after], LIMITS)) == []
 
 
+def test_nothing_is_claimed_from_estimated_times() -> None:
+    sides = stats(10, 12), stats(30, 40)
+    for estimated, expected in ((2, 1), (20, 0)):
+        assert len(list(regressions([sides[0]], [replace(sides[1], estimated=estimated)], LIMITS))) == expected
+        assert len(list(regressions([replace(sides[0], estimated=estimated)], [sides[1]], LIMITS))) == expected
+
+
 def measured(name: str, durations: Sequence[float]) -> FunctionStats:
     """Statistics of calls that took so many ns."""
     whole = sorted(map(round, durations))

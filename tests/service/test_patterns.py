@@ -107,3 +107,16 @@ async def test_a_function_that_became_slower_is_found_when_its_run_has_ended(hou
     answer = await house.ask("find_patterns", kind="function-regression")
     (one,) = [row for row in answer.result.patterns if row.sentence.startswith("load (app.py:5) became ")]
     assert one.count == 12 and len(one.span_ids) == 3
+
+
+async def test_a_run_is_compared_with_one_of_its_own_level(house: House) -> None:
+    await recorded(house, SLOWER, times=0)
+    for level, seconds in ((2, "0.001"), (5, "0.02"), (2, "0.02")):
+        (house.project.root / "seconds").write_text(seconds)
+        await house.ask("uninstrument", all=True)
+        await house.ask("instrument", paths=["app.py"], level=level)
+        subprocess.run([sys.executable, "app.py"], cwd=house.project.root, check=True, capture_output=True)
+        found = (await house.ask("find_patterns", kind="function-regression")).result.patterns
+        assert [row.sentence.split(" became ")[0] for row in found if "load" in row.sentence] == (
+            ["load (app.py:5)"] if (level, seconds) == (2, "0.02") else []
+        )

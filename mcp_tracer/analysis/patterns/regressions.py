@@ -13,17 +13,19 @@ CERTAIN: Final = 0.003
 """How often chance alone may make something look like a regression: once in so many comparisons of two runs, over all their functions."""
 _ENOUGH: Final = 200
 """More calls of a side than these make nothing surer that counts."""
+_ESTIMATES: Final = 0.05
+"""Of a function with more calls of estimated time than this share nothing is claimed."""
 
 
 def regressions(
     before: Iterable[FunctionStats], after: Iterable[FunctionStats], thresholds: Thresholds
 ) -> Iterator[tuple[FunctionStats, str]]:
     """(the function now, sentence), the costliest first. Its median must lie above what 95 % of the calls took before: no mere noise."""
-    known = {(one.file, one.function, one.kind): one for one in before if one.function and one.calls >= thresholds.regression_calls}
+    known = {(one.file, one.function, one.kind): one for one in before if one.function and _is_measured(one, thresholds)}
     pairs = [
         (known[one.file, one.function, one.kind], one)
         for one in sorted(after, key=lambda one: -one.total_ns)
-        if one.calls >= thresholds.regression_calls and (one.file, one.function, one.kind) in known
+        if (one.file, one.function, one.kind) in known and _is_measured(one, thresholds)
     ]
     for then, now in pairs:
         slower = now.p50_ns >= thresholds.regression_times * then.p50_ns and now.p50_ns > then.p95_ns
@@ -32,6 +34,11 @@ def regressions(
             medians = f"{now.p50_ns / 1e6:.3g} ms in {now.calls} calls, {then.p50_ns / 1e6:.3g} ms in {then.calls} calls of the run before"
             times = now.p50_ns / max(then.p50_ns, 1)
             yield now, f"{now.function}{where} became {times:.3g} times as slow: median {medians} (95 % within {then.p95_ns / 1e6:.3g} ms)."
+
+
+def _is_measured(one: FunctionStats, thresholds: Thresholds) -> bool:
+    """Whether enough calls were timed, and so nearly all of them that estimates do not move the median."""
+    return one.calls - one.estimated >= thresholds.regression_calls and one.estimated <= one.calls * _ESTIMATES
 
 
 def _chance(then: FunctionStats, now: FunctionStats) -> float:

@@ -19,11 +19,13 @@ MOST_S = 0.5
 async def levels_of(store: SpanStore, side: Side) -> set[Level]:
     """The highest level of each run of the side; nothing of what recorded no call."""
     queries = [SpanQuery(trace_id=side.trace.trace_id)] if side.trace else [SpanQuery(run_id=run.run_id) for run in side.runs]
-    found = [await _level(store, replace(query, limit=MOST)) for query in queries]
+    found = [await level_of(store, query) for query in queries]
     return {level for level in found if level is not None}
 
 
-async def _level(store: SpanStore, query: SpanQuery) -> Level | None:
+async def level_of(store: SpanStore, asked: SpanQuery) -> Level | None:
+    """The highest level of what was asked for; None where that recorded no call."""
+    query = replace(asked, limit=MOST)
     kinds = {event.kind for event in (await store.find_events(query, seconds=MOST_S)).rows}
     if kinds:
         return Level.EXTREME if "line" in kinds else Level.VERBOSE
