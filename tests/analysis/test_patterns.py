@@ -140,6 +140,15 @@ def test_failures_between_successes_are_no_retry_storm_and_a_success_after_one_i
     assert one.span_ids[:2] == (f"{1:016x}", f"{5:016x}")
 
 
+@pytest.mark.parametrize(
+    ("outcomes", "times"), [("." * 250 + "x" * 30 + ".", "30 times"), ("xx" + "." * 250 + "x" * 400, "200 times or more")]
+)
+def test_failures_behind_many_successes_are_a_retry_storm(outcomes: str, times: str) -> None:
+    (one,) = found(polled(outcomes), "retry-storm", replace(LIMITS, errors=1000))
+    assert f"called poll (src/shop.py:7) {times} with the same" in one.sentence
+    assert one.sentence.endswith("find what they wait for.") is (times == "30 times")
+
+
 def deep(names: list[str], error: str | None = None) -> list[Span]:
     """A chain of calls."""
     calls = [call(at + 1, name, at or None, at, at, 1000 - at) for at, name in enumerate(names)]

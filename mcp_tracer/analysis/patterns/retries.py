@@ -24,8 +24,19 @@ def retry_storms(calls: Calls, thresholds: Thresholds) -> list[Finding]:
     found: list[Finding] = []
     for attempts in groups(np.flatnonzero(failing), thresholds.retries, callers, rows["fn"]):
         if int(np.count_nonzero(failed[attempts])) >= thresholds.retries:
-            found += _of_caller(calls, attempts[:MOST_DECODED], thresholds.retries)
+            found += _of_caller(calls, _around_failures(calls, attempts), thresholds.retries)
     return found
+
+
+def _around_failures(calls: Calls, attempts: list[int]) -> list[int]:
+    """As many attempts, one after another, as are decoded: those among which most failed, and what came after these."""
+    if len(attempts) <= MOST_DECODED:
+        return attempts
+    rows = np.array(attempts)[np.argsort(calls.rows["start"][attempts], kind="stable")]
+    failed = np.concatenate(([0], np.cumsum(calls.rows["err"][rows] > 0)))
+    among = failed[MOST_DECODED:] - failed[:-MOST_DECODED]
+    first = int(np.flatnonzero(among == among.max())[-1])
+    return rows[first : first + MOST_DECODED].tolist()
 
 
 def _of_caller(calls: Calls, attempts: list[int], least: int) -> list[Finding]:
@@ -60,10 +71,11 @@ def _finding(calls: Calls, caller: int, rows: list[int], after: int | None) -> F
     name, error = calls.name(rows[0]), calls.errors[int(calls.rows["err"][rows[-1]])]
     starts = calls.rows["start"][rows]
     took = (int(starts.max()) - int(starts.min())) / 1e6
+    more = " or more" if len(rows) == MOST_DECODED else ""
     succeeded = "the next succeeded; pause longer between attempts, or find what they wait for"
     ended = "retry less often, or not at all where it cannot succeed" if after is None else succeeded
     sentence = (
-        f"{calls.name(caller)} called {name} {len(rows)} times with the same arguments in one call, and each failed ({error}), "
+        f"{calls.name(caller)} called {name} {len(rows)} times{more} with the same arguments in one call, and each failed ({error}), "
         f"within {took:.3g} ms: {ended}."
     )
     return finding(calls, "retry-storm", f"{calls.name(caller)} {name}", sentence, rows, [caller, *rows])
