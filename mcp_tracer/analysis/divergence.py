@@ -3,51 +3,38 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from mcp_tracer.analysis.alignment import Met, met
 from mcp_tracer.analysis.alike import key, same, without_addresses
 from mcp_tracer.analysis.comparison import Key, is_steady, key_of
+from mcp_tracer.analysis.difference import Divergence
+from mcp_tracer.analysis.noise import judged
 from mcp_tracer.analysis.text import label
 from mcp_tracer.analysis.tree import SITES, build
 from mcp_tracer.model.span import Span
 from mcp_tracer.model.values import Value, preview
 
 _SHORT = 80
-_SELF = ("self", "cls", "this")
 OFTEN = 4
 """What an unsteady function gives is noise where at least every so many-th call gave something else than on the other side."""
 
 
-@dataclass(frozen=True, slots=True)
-class Divergence:
-    """Where they part: `kind` structure, parameter, return or exception; what each side had there. A side that had ended has no span.
-
-    `is_sure` is False for a value that may be noise: what a function gave that was given nothing, or what came of such.
-    """
-
-    kind: str
-    name: str
-    before: str
-    after: str
-    span_before: Span | None
-    span_after: Span | None
-    is_sure: bool = True
-
-    @property
-    def spans(self) -> tuple[Span, ...]:
-        """The calls that it is about."""
-        return tuple(span for span in (self.span_before, self.span_after) if span)
-
-
 def divergences(
-    before: Sequence[Span], after: Sequence[Span], most: int = 50, partly: Collection[Key] = (), known: Collection[Key] = ()
+    before: Sequence[Span],
+    after: Sequence[Span],
+    most: int = 50,
+    partly: Collection[Key] = (),
+    known: Collection[Key] = (),
+    *,
+    is_same: bool = True,
 ) -> list[Divergence]:
-    """Differences in the order of execution, each function's first of a kind, and behind them those that may be noise.
+    """Differences in the order of execution, each function's first of a kind; behind them what follows, and what may be noise.
 
     Functions in `partly`, of which not every call has a span, are passed over: which calls have one is chance. So is what functions gave
-    that give something else for the same arguments within one side; those `known` to be such, too.
+    that give something else for the same arguments within one side; those `known` to be such, too. `is_same` is False where it is a guess
+    that the traces belong together: then roots may have been given something else by chance.
     """
     first, second = _comparable(before, after, {*partly, *sampled_functions(before, after)})
     raw: list[Divergence] = []
@@ -57,15 +44,15 @@ def divergences(
         ended.update([key_of(step.after)] if step.kind == "left" and step.after else [])
     noisy = _noisy(raw, ended, (before, after), known)
     found: dict[tuple[object, ...], Divergence] = {}
-    for one in _judged(raw, second, noisy):
+    for one in judged(raw, {span.span_id: span.parent_span_id for span in second}, noisy, is_same=is_same):
         found.setdefault(_same_for(one), one)
-    return sorted(found.values(), key=lambda one: not one.is_sure)[:most]
+    return sorted(found.values(), key=lambda one: one.rank)[:most]
 
 
 def _same_for(one: Divergence) -> tuple[object, ...]:
     """What is the same of a difference that repeats: one of them is told."""
     texts = (one.before, one.after) if one.kind == "structure" else ()
-    return (one.kind, one.name, one.is_sure, *texts, *(key_of(span) for span in one.spans))
+    return (one.kind, one.name, *one.rank, *texts, *(key_of(span) for span in one.spans))
 
 
 def _noisy(raw: Sequence[Divergence], ended: Counter[Key], sides: Iterable[Iterable[Span]], known: Collection[Key]) -> set[Key]:
@@ -88,36 +75,6 @@ def _unsteady(side: Iterable[Span], functions: Collection[Key]) -> Iterator[Key]
     for (function, _), same_calls in calls.items():
         if not is_steady(same_calls):
             yield function
-
-
-def _judged(raw: Sequence[Divergence], after: Sequence[Span], noisy: Collection[Key]) -> Iterator[Divergence]:
-    """All but what noisy functions gave; not sure where noise lies at or below the call, or where it was given something else."""
-    above = {span.span_id: span.parent_span_id for span in after}
-    noise = [one.spans[-1] for one in raw if one.kind == "return" and (key_of(one.spans[-1]) in noisy or _is_of_nothing(one))]
-    doubtful = _with_callers(noise, above) | {one.spans[-1].span_id for one in raw if one.kind == "parameter"}
-    for one in raw:
-        span = one.spans[-1]
-        if one.kind == "return" and key_of(span) in noisy:
-            continue
-        decides = above.get(span.span_id) if one.kind == "parameter" else span.span_id
-        is_sure = decides is not None and decides not in doubtful and not _is_of_nothing(one)
-        yield replace(one, is_sure=one.kind == "structure" or is_sure)
-
-
-def _with_callers(spans: Iterable[Span], above: Mapping[str, str | None]) -> set[str]:
-    found: set[str] = set()
-    for span in spans:
-        at: str | None = span.span_id
-        while at is not None and at not in found:
-            found.add(at)
-            at = above.get(at)
-    return found
-
-
-def _is_of_nothing(one: Divergence) -> bool:
-    """Whether the function was given nothing that its result could be told by."""
-    values = one.spans[-1].values
-    return one.kind != "parameter" and not (values and values.params and any(name not in _SELF for name in values.params))
 
 
 def sampled_functions(before: Sequence[Span], after: Sequence[Span]) -> set[Key]:

@@ -194,6 +194,48 @@ def test_what_depends_on_what_was_done_before_is_no_noise() -> None:
     assert [(one.spans[0].function, one.before, one.after) for one in divergences(cart(5), cart(50))] == [("size", "5", "50")]
 
 
+def run_with(arg: Any, *more: tuple[Any, ...]) -> list[Span]:
+    """A program that hands its argument down, and calls more."""
+    spans = tree(("main", 0, 99, [("parse", 1, 9, [("term", 2, 1, [])]), *more]))
+    return with_values(spans, main=gave(0, arg=arg), parse=gave([arg], text=arg), term=gave(arg, text=arg), rnd=gave(arg))
+
+
+def ranked(before: list[Span], after: list[Span], *, is_same: bool = True) -> list[tuple[str, str, str]]:
+    """Kind, function, and what it is, of each difference."""
+    found = divergences(before, after, is_same=is_same)
+    return [(one.kind, one.spans[-1].function, "chance" if not one.is_sure else "follows" if one.follows else "sure") for one in found]
+
+
+def test_what_a_root_was_given_comes_first_and_what_follows_is_told_as_such() -> None:
+    assert ranked(run_with("3"), run_with("4", ("broken", 20, 1, []))) == [
+        ("parameter", "main", "sure"), ("structure", "broken", "sure"), ("parameter", "parse", "follows"),
+        ("parameter", "term", "follows"), ("return", "term", "follows"), ("return", "parse", "follows"),
+    ]  # fmt: skip
+
+
+def test_what_a_call_of_nothing_came_to_follows_from_what_was_done_otherwise_in_it() -> None:
+    before, after = (with_values(tree(("check", 0, 9, [("tax", 1, 1, [])])), check=gave(tax), tax=gave(tax, price=1)) for tax in (1, 2))
+    assert ranked(before, after) == [("return", "tax", "sure"), ("return", "check", "follows")]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("id 0b54cbd2-9a3f-4d5e-8f0a-1c2d3e4f5a6b", "id 77e1cbd2-1111-4d5e-8f0a-1c2d3e4f5a6c"), (1763949012.25, 1763949999.5),
+        ("/tmp/pytest-1/x", "/tmp/pytest-22/x"), ({"at": "2026-11-24T01:02:03Z"}, {"at": "2026-11-25T09:08:07Z"}),
+        (0.1234567890123456, 0.65432109876543),
+    ],
+)  # fmt: skip
+def test_clocks_and_ids_that_a_root_was_given_may_be_chance(one: Any, other: Any) -> None:
+    assert {rank for *_, rank in ranked(run_with(one), run_with(other))} == {"chance"}
+
+
+def test_what_a_root_was_given_may_be_chance_where_traces_are_paired_by_guess_or_noise_came_before() -> None:
+    assert {rank for *_, rank in ranked(run_with("3"), run_with("4"), is_same=False)} == {"chance"}
+    before, after = ([*with_values([span(99, "rnd", 0, 1)], rnd=gave(arg)), *run_with(arg)] for arg in ("3", "4"))
+    assert {rank for *_, rank in ranked(before, after)} == {"chance"}
+
+
 def test_calls_that_have_nothing_in_common_are_told_by_what_each_side_did() -> None:
     before, after = (tree(("main", 0, 99, [(name, at, 1, []) for at, name in enumerate(names)])) for names in ("xaabc", "xddddbe"))
     assert [(one.before, one.after) for one in divergences(before, after)] == [

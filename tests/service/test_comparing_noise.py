@@ -142,3 +142,14 @@ async def test_a_run_that_called_nothing_is_of_no_other_level(house: House) -> N
     for calls in ("order(1)", "pass"):
         await recorded(house, "shop.py", SHOP.replace("\n\nmain()", f"\n\n{calls}"), sys.executable, "shop.py")
     assert "different levels" not in (await house.ask("compare")).text
+
+
+async def test_a_root_with_another_argument_is_told_first_and_roots_paired_by_guess_are_not(house: House) -> None:
+    for arg, drawn in (("a", 3), ("b", 4)):
+        program = SHOP.replace("\n\nmain()\n", f"\n\ndef start(arg):\n    return stamp(1) and tax(arg)\n\n\nstart('{arg}')\n")
+        await recorded(house, "shop.py", program + f"for i in range(3):\n    tax({drawn} * 100 + i)\n", sys.executable, "shop.py")
+    answer = await house.ask("compare", section="divergence")
+    first = answer.result.divergence[0]
+    assert (first.what, first.doubtful) == ("start got arg =", False)
+    assert {row.doubtful for row in answer.result.divergence if row.trace == "tax"} == {True}
+    assert "may be chance" not in answer.text.splitlines()[3]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from typing import Literal
 
 from pydantic import Field
@@ -181,12 +182,15 @@ async def _part(tools: Tools, before: Side, after: Side, made: Material) -> None
     pairs = await pairs_of(tools.store, before.runs[0], after.runs[0], made.shares)
     deadline, looked = time.monotonic() + PAIRS_S, 0
     known = unsteady(made.spans, made.counts[0].keys() | made.counts[1].keys())
+    names = Counter((theirs.type, theirs.name, theirs.attributes.get("testId")) for _, theirs in pairs)
     for ours, theirs in pairs[:MOST_PAIRS]:
         if time.monotonic() > deadline:
             break
         looked += 1
-        made.parted += [(theirs, one) for one in divergences(*await _both(tools, ours, theirs), partly=made.shares, known=known)]
-    made.parted.sort(key=lambda pair: not pair[1].is_sure)
+        is_same = names[theirs.type, theirs.name, theirs.attributes.get("testId")] == 1
+        found = divergences(*await _both(tools, ours, theirs), partly=made.shares, known=known, is_same=is_same)
+        made.parted += [(theirs, one) for one in found]
+    made.parted.sort(key=lambda pair: pair[1].rank)
     made.paired = (looked, len(pairs))
 
 

@@ -6,7 +6,8 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from mcp_tracer.analysis.comparison import Counts, Key
-from mcp_tracer.analysis.divergence import Divergence, sampled_functions
+from mcp_tracer.analysis.difference import Divergence
+from mcp_tracer.analysis.divergence import sampled_functions
 from mcp_tracer.analysis.text import counted
 from mcp_tracer.analysis.times import NO_TIMES, Times
 from mcp_tracer.analysis.tree import SITES

@@ -13,7 +13,7 @@ from mcp_tracer.service.operation import Result
 class ChangeRow(Result):
     """One difference. `before` and `after` are what each side had; span ids where a call shows it.
 
-    `doubtful`: values that may differ by chance, as clocks and random numbers do.
+    `doubtful`: values that may differ by chance, as clocks and random numbers do. `follows`: from a difference that is told before it.
     """
 
     what: str
@@ -25,6 +25,7 @@ class ChangeRow(Result):
     span_before: str | None = None
     span_after: str | None = None
     doubtful: bool = Field(default=False, exclude_if=lambda doubtful: not doubtful)
+    follows: bool = Field(default=False, exclude_if=lambda follows: not follows)
 
     @property
     def key(self) -> str:

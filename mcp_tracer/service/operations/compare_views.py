@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import Field
 
 from mcp_tracer.analysis.comparison import CallChange, ResultChange
-from mcp_tracer.analysis.divergence import Divergence
+from mcp_tracer.analysis.difference import Divergence
 from mcp_tracer.analysis.failures import ErrorChange
 from mcp_tracer.analysis.text import arguments, duration, label, message, outcome
 from mcp_tracer.analysis.times import TimeChange, Times
@@ -88,6 +88,7 @@ def _parted(trace: TraceSummary, one: Divergence, lacking: Lacking) -> ChangeRow
     return ChangeRow(
         what=what.get(one.kind, f"{_name(span)} got {one.name} ="),
         doubtful=not one.is_sure,
+        follows=one.follows,
         file=span.file if span else "",
         line=span.line if span else 0,
         before=one.before,
@@ -184,12 +185,12 @@ def _row(row: ChangeRow) -> str:
     place = f" {row.file}:{row.line}" if row.file and row.line else f" {row.file}" if row.file else ""
     ids = [f"before #{row.span_before}" if row.span_before else "", f"after #{row.span_after}" if row.span_after else ""]
     trace = f"[{row.trace}] " if row.trace else ""
-    doubt = " (may be chance)" if row.doubtful else ""
+    doubt = " (may be chance)" if row.doubtful else " (follows from earlier)" if row.follows else ""
     return " ".join(part for part in (f"{trace}{row.what}: {row.before} | {row.after}{doubt}{place}", *ids) if part)
 
 
 def _next(result: CompareResult) -> list[str]:
     """The first call that went otherwise is where to look."""
     rows = [row for name in SECTIONS for row in result.rows(name) if row.span_after]
-    named = min(rows, key=lambda row: row.doubtful, default=None)
+    named = min(rows, key=lambda row: (row.doubtful, row.follows), default=None)
     return [f'Next: inspect_span span_id="{named.span_after}".'] if named else []
