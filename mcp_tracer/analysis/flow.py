@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from mcp_tracer.analysis.text import duration, label, place
@@ -25,6 +25,7 @@ class Frame:
     self_ns: int = 0
     errors: int = 0
     site: bool = False
+    estimated: bool = False
     children: dict[tuple[str, str], Frame] = field(default_factory=dict[tuple[str, str], "Frame"])
     above: Frame | None = field(default=None, repr=False, compare=False)
 
@@ -86,6 +87,7 @@ def _add(frame: Frame, span: Span, *, outermost: bool) -> None:
     frame.total_ns += span.duration_ns * span.count if outermost else 0
     frame.self_ns += span.self_ns * span.count
     frame.errors += span.error is not None
+    frame.estimated |= span.estimated
 
 
 def timeline(spans: Sequence[Span]) -> list[Bar]:
@@ -94,31 +96,6 @@ def timeline(spans: Sequence[Span]) -> list[Bar]:
         return []
     origin = min(span.start_ns for span in spans)
     return [Bar(span, span.start_ns - origin) for span in sorted(spans, key=lambda span: (span.start_ns, span.depth))]
-
-
-def draw_flame_graph(whole: Frame, lines: int = 60, share: float = 0.005) -> list[str]:
-    """An indented flame graph: share of the whole, total, self, calls; frames below `share` of the whole are joined."""
-    drawn: list[str] = []
-    for depth, frame in _preorder(whole):
-        part = frame.total_ns / whole.total_ns if whole.total_ns else 0
-        if depth and part < share:
-            continue
-        bar = "█" * max(1, round(part * 20))
-        calls = f" ×{frame.calls}" if frame.calls > 1 else ""
-        drawn.append(
-            "  " * depth
-            + f"{part:.0%} {bar} {frame.name}{calls} {duration(frame.total_ns)} (self {duration(frame.self_ns)}) {frame.file}".rstrip()
-        )
-    return drawn[:lines] + ([f"… {len(drawn) - lines} more frames: raise max_lines to see them"] if len(drawn) > lines else [])
-
-
-def _preorder(whole: Frame) -> Iterator[tuple[int, Frame]]:
-    stack = [(0, whole)]
-    while stack:
-        depth, frame = stack.pop()
-        yield depth, frame
-        below = sorted(frame.children.values(), key=lambda child: child.total_ns)
-        stack.extend((depth + 1, child) for child in below)
 
 
 def draw_timeline(bars: Sequence[Bar], width: int = 40, lines: int = 60) -> list[str]:

@@ -1,7 +1,14 @@
+from dataclasses import replace
+
 from span_factory import span, tree
 
-from mcp_tracer.analysis.flow import draw_flame_graph, draw_timeline, flame_graph, flame_graph_of_paths, timeline
+from mcp_tracer.analysis.flame import BESIDE, LeftOut, draw_flame_graph, left_by_store, prune
+from mcp_tracer.analysis.flow import Frame, draw_timeline, flame_graph, flame_graph_of_paths, timeline
 from mcp_tracer.model.span import CallPath
+
+
+def drawn_whole(whole: Frame) -> list[str]:
+    return draw_flame_graph(whole, LeftOut(0, 0))
 
 
 def test_a_flame_graph_sums_calls_of_one_path() -> None:
@@ -19,8 +26,34 @@ def test_the_same_function_under_another_caller_is_another_frame() -> None:
 
 
 def test_a_flame_graph_is_drawn_with_shares() -> None:
-    drawn = draw_flame_graph(flame_graph(tree(("a", 0, 10, [("b", 1, 5, [])]))))
+    drawn = drawn_whole(flame_graph(tree(("a", 0, 10, [("b", 1, 5, [])]))))
     assert drawn[2].strip().startswith("50% ██████████ b 5ms")
+
+
+def test_a_flame_graph_says_how_much_it_leaves_out_and_keeps_what_failed() -> None:
+    small = [("s", at, 0.01, [("t", at, 0.004, [])]) for at in range(3)]
+    failing = ("f", 5, 0.01, [("g", 5, 0.004, [], "ValueError")])
+    whole = flame_graph(tree(("a", 0, 10, [*small, failing, ("tiny", 7, 0.015, []), ("b", 8, 0.02, [])])))
+    assert draw_flame_graph(whole, prune(whole))[2:] == [
+        "    0% █ s ×3 30µs (self 30µs) src/shop.py", "    0% █ b 20µs (self 20µs) src/shop.py",
+        "    0% █ f 10µs (self 10µs) src/shop.py", "      0% █ g 4µs (self 4µs) ✗1 src/shop.py",
+        "2 paths of less than 0.2% of the time left out: 27µs (0.3%) in all.",
+    ]  # fmt: skip
+
+
+def test_the_time_of_paths_that_a_store_left_out_is_told() -> None:
+    whole = flame_graph_of_paths([CallPath(-1, "a.py", "main", 1, "function", 1, 0, 10_000_000, 9_900_000)])
+    assert draw_flame_graph(whole, left_by_store(whole))[-1] == "Paths of less than 0.2% of the time left out: 100µs (1.0%) in all."
+
+
+def test_work_side_by_side_is_told_and_its_bar_is_no_wider_than_the_whole() -> None:
+    whole = flame_graph(tree(("a", 0, 10, [("b", 0, 9, []), ("b", 0, 9, [])])))
+    assert drawn_whole(whole)[2:] == ["    180%* " + "█" * 20 + " b ×2 18ms (self 18ms) src/shop.py", BESIDE]
+
+
+def test_estimated_times_are_marked() -> None:
+    drawn = drawn_whole(flame_graph([replace(one, estimated=True) for one in tree(("a", 0, 10, []))]))
+    assert drawn[1] == "  100% " + "█" * 20 + " a ≈10ms (self ≈10ms) src/shop.py"
 
 
 def test_a_timeline_starts_at_the_first_span() -> None:
@@ -67,4 +100,4 @@ def test_paths_that_a_store_added_up_give_the_same_graph() -> None:
         CallPath(parent, one.file, name, one.line, one.kind, 1, 0, one.duration_ns, one.self_ns)
         for parent, name, one in zip(above.values(), names, by_depth, strict=True)
     ]
-    assert draw_flame_graph(flame_graph_of_paths(paths)) == draw_flame_graph(flame_graph(spans))
+    assert drawn_whole(flame_graph_of_paths(paths)) == drawn_whole(flame_graph(spans))

@@ -6,7 +6,8 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from mcp_tracer.analysis.flow import Frame, draw_flame_graph, draw_timeline, flame_graph, flame_graph_of_paths, timeline
+from mcp_tracer.analysis.flame import LEAST_SHARE, LeftOut, draw_flame_graph, left_by_store, prune
+from mcp_tracer.analysis.flow import Frame, draw_timeline, flame_graph, flame_graph_of_paths, timeline
 from mcp_tracer.analysis.story import tell
 from mcp_tracer.analysis.tree import Node, build
 from mcp_tracer.model.errors import UserError
@@ -18,9 +19,9 @@ from mcp_tracer.service.operations.get_trace import heading
 from mcp_tracer.service.operations.traces import MOST_SPANS, Fetched, fetch
 from mcp_tracer.service.operations.views import asked, ms
 
-LEAST_SHARE = 0.002
-"""Of a run, or a trace with too many spans, a flame graph holds the paths with at least this share of the time."""
 MOST_SUMMED = 3_000_000
+MOST_WHOLE = 100_000
+"""Of a run with more spans the store leaves the small paths out itself, also those that failed."""
 
 
 class FlowParams(Params):
@@ -44,27 +45,27 @@ class FlowResult(Result):
     flow: Any
     note: str | None = Field(default=None, exclude_if=lambda note: note is None)
     _fetched: Fetched | None = None
-    _whole: Frame | None = None
+    _graph: tuple[Frame, LeftOut] | None = None
 
     @classmethod
-    def of(cls, fetched: Fetched, format: str, flow: Any, whole: Frame | None = None) -> FlowResult:
+    def of(cls, fetched: Fetched, format: str, flow: Any, graph: tuple[Frame, LeftOut] | None = None) -> FlowResult:
         """The result, which keeps what it was made of for its text: spans, and the flame graph's frames."""
         made = cls(trace_id=fetched.trace.trace_id, run_id=fetched.trace.run_id, format=format, flow=flow)
-        made._fetched, made._whole = fetched, whole
+        made._fetched, made._graph = fetched, graph
         return made
 
     @classmethod
-    def of_run(cls, run_id: str, flow: Any, whole: Frame) -> FlowResult:
+    def of_run(cls, run_id: str, flow: Any, graph: tuple[Frame, LeftOut]) -> FlowResult:
         """The flame graph of a run."""
         made = cls(trace_id=None, run_id=run_id, format="flamegraph", flow=flow)
-        made._whole = whole
+        made._graph = graph
         return made
 
     @property
-    def whole(self) -> Frame:
-        """The flame graph that the result was made of."""
-        assert self._whole is not None
-        return self._whole
+    def graph(self) -> tuple[Frame, LeftOut]:
+        """The frames of the flame graph that are drawn, and what was left out."""
+        assert self._graph is not None
+        return self._graph
 
     @property
     def fetched(self) -> Fetched:
@@ -96,14 +97,20 @@ async def _laid_out(call: Call[FlowParams]) -> FlowResult:
 
 async def _flow_of_run(call: Call[FlowParams], run_id: str) -> FlowResult:
     """What the store has added up of all traces of a run."""
-    if call.params.format not in (None, "flamegraph") or call.params.max_depth is not None:
-        raise UserError('A run is shown as format="flamegraph", whole: leave max_depth out, or name one trace with trace_id.')
+    if call.params.format not in (None, "flamegraph"):
+        raise UserError(
+            f'A run is shown as format="flamegraph" only: ask so, or name one trace with trace_id for its {call.params.format}.'
+        )
+    if call.params.max_depth is not None:
+        raise UserError("A run is shown whole: leave max_depth out, or name one trace with trace_id.")
     await call.tools.catch_up()
     found = await call.tools.store.run(run_id)
     if found.spans > MOST_SUMMED:
         raise UserError(f"Run {found.run_id} has {found.spans:,} spans, more than {MOST_SUMMED:,}: name one trace, or ask get_hotspots.")
-    whole = flame_graph_of_paths(await call.tools.store.call_paths_of_run(found.run_id, LEAST_SHARE))
-    return FlowResult.of_run(found.run_id, _flame_graph(whole), whole)
+    share = 0.0 if found.spans <= MOST_WHOLE else LEAST_SHARE
+    whole = flame_graph_of_paths(await call.tools.store.call_paths_of_run(found.run_id, share))
+    left = left_by_store(whole) if share else prune(whole)
+    return FlowResult.of_run(found.run_id, _flame_graph(whole), (whole, left))
 
 
 async def _flame_graph_of_trace(call: Call[FlowParams]) -> FlowResult:
@@ -114,10 +121,10 @@ async def _flame_graph_of_trace(call: Call[FlowParams]) -> FlowResult:
     if trace.spans > MOST_SPANS and params.max_depth is None:
         fetched = Fetched(trace, (), 0)
         whole = flame_graph_of_paths(await store.call_paths(trace.trace_id, LEAST_SHARE))
-    else:
-        fetched = await fetch(call.tools, trace.trace_id, max_depth=params.max_depth)
-        whole = flame_graph(fetched.spans)
-    return FlowResult.of(fetched, "flamegraph", _flame_graph(whole), whole)
+        return FlowResult.of(fetched, "flamegraph", _flame_graph(whole), (whole, left_by_store(whole)))
+    fetched = await fetch(call.tools, trace.trace_id, max_depth=params.max_depth)
+    whole = flame_graph(fetched.spans)
+    return FlowResult.of(fetched, "flamegraph", _flame_graph(whole), (whole, prune(whole)))
 
 
 def _tree(fetched: Fetched) -> list[dict[str, Any]]:
@@ -192,15 +199,11 @@ def render(result: FlowResult, params: FlowParams) -> str:
 
 def _drawn(result: FlowResult, params: FlowParams) -> str:
     if result.trace_id is None:
-        least = f"{LEAST_SHARE:.1%}"
-        return "\n".join([
-            f"run {result.run_id}, all traces summed by call path; paths of less than {least} of the time are left out",
-            *draw_flame_graph(result.whole, params.max_lines),
-        ])  # fmt: skip
+        return "\n".join([f"run {result.run_id}, all traces summed by call path", *draw_flame_graph(*result.graph, params.max_lines)])
     fetched = result.fetched
     partial = fetched.total > len(fetched.spans)
     if result.format == "flamegraph":
-        lines = draw_flame_graph(result.whole, params.max_lines)
+        lines = draw_flame_graph(*result.graph, params.max_lines)
     elif result.format == "timeline":
         lines = draw_timeline(timeline(fetched.spans), lines=params.max_lines)
     else:
