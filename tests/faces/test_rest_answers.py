@@ -50,6 +50,9 @@ async def test_an_infinite_duration_is_as_long_as_any(recorded: httpx2.AsyncClie
         answer = await recorded.get(f"/api/tracing/{ask}")
         assert (answer.status_code, answer.json()["spans"]) == (200, []), ask
     assert len((await recorded.get("/api/tracing/search?maxDuration=inf")).json()["spans"]) == 1
+    for names in ("minDuration=5&maxDuration=2", "min_duration=5&max_duration=2"):
+        said = (await recorded.get(f"/api/tracing/search?{names}")).text
+        assert "minDuration is above maxDuration: write minDuration=2 and maxDuration=5." in said
     assert (await recorded.get("/api/tracing/trace/last?minDuration=inf")).status_code == 200
 
 

@@ -141,6 +141,8 @@ async def test_what_is_not_there_is_said_with_what_could_be_meant(house: House) 
     await recorded(house)
     text = (await house.ask("find_value", value="4711", function="chrge")).text
     assert text.startswith("4711 was not recorded as a parameter, return or variable in run last. Did you mean charge?")
+    assert "Did you mean" not in (await house.ask("find_value", value="4711000", function="charge")).text
+    assert "Objects and lists are not sought whole: give one number or text" in (await house.ask("find_value", value='{"c": 5}')).text
     with pytest.raises(UserError, match=r"path = '\.\.' is no path"):
         await house.ask("find_value", value="1", path="..")
     with pytest.raises(NotFound):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any, get_args
 
 import pytest
 from pydantic.alias_generators import to_camel
+from recording import recorded
 from shop_house import House
 
 from mcp_tracer.model.errors import Unavailable, UserError
@@ -73,6 +75,26 @@ async def test_the_beginning_of_an_id_that_is_too_short_is_told_from_an_unknown_
     with pytest.raises(UserError, match=f"{trace[:4]}' is too short for a trace's id: write at least 6 digits, as of "):
         await traced.ask("get_trace", trace_id=trace[:4])
     assert (await traced.ask("search_traces", run=run[:6])).result.spans
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"function": "totl"}, "No span matches. Did you mean Cart.total?"),
+        ({"query": "zzzz"}, "No span matches. `list_runs` shows what was recorded; a shorter `query` may find more."),
+        ({"end": "2001-01-01T00:00:00Z"}, "No span matches. `list_runs` shows what was recorded; no time limits may find more."),
+        ({"function": "zz*"}, "No span matches. `list_runs` shows what was recorded."),
+    ],
+)
+async def test_a_search_that_finds_nothing_says_what_may_be_meant(traced: House, arguments: dict[str, Any], said: str) -> None:
+    assert (await traced.ask("search_traces", **arguments)).text == said
+
+
+async def test_an_unknown_type_of_error_is_told_from_those_that_there_are(house: House) -> None:
+    source = "def fails():\n    raise ValueError\n\n\nfails()\n"
+    await recorded(house, "fails.py", source, sys.executable, "fails.py")
+    for given, said in (("ValueErorr", "Did you mean ValueError?"), ("Quux", "The newest failed calls have ValueError.")):
+        assert (await house.ask("search_traces", error_type=given)).text == f"No span matches. {said}"
 
 
 async def test_a_filter_that_leaves_no_call_says_so(traced: House) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import sys
 import time
@@ -142,6 +143,7 @@ def test_the_engine_itself_only_reads() -> None:
         ("SELECT exit FROM runs", "There is no column exit. Did you mean exit_code? runs has run,"),
         ("SELECT * FROM span", "There is no view span. Did you mean spans? The views are spans, errors,"),
         ("SELECT cuont(*) FROM spans", "There is no function cuont. Did you mean count?"),
+        ("BEGIN", "BEGIN, COMMIT and ROLLBACK are not allowed: query_sql reads the views, with one SELECT. The views are"),
         ("PRAGMA table_info(spans)", "PRAGMA is not allowed: query_sql reads the views, with one SELECT. The views are"),
         ("SELECT load_extension('x')", "The function load_extension is not available:"),
         ("SELECT 1; SELECT 2", "Only one statement at a time: send one SELECT."),
@@ -155,6 +157,16 @@ async def test_errors_name_what_there_is(tmp_path: Path, sql: str, said: str) ->
     with pytest.raises(UserError) as raised:
         await store.sql(SqlQuery(sql))
     assert str(raised.value).startswith(said)
+
+
+async def test_a_function_that_this_sqlite_lacks_is_not_suggested(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = await filled(tmp_path, program())
+    monkeypatch.setattr(guard, "FUNCTIONS", guard.FUNCTIONS | {"medean"})
+    version = re.escape(sqlite3.sqlite_version)
+    with pytest.raises(UserError, match=rf"^This SQLite \({version}\) has no function medean\.$"):
+        await store.sql(SqlQuery("SELECT medean(duration_ms) FROM spans"))
+    with pytest.raises(UserError, match=r"^There is no function medeann\.(?! Did you mean medean)"):
+        await store.sql(SqlQuery("SELECT medeann(duration_ms) FROM spans"))
 
 
 @pytest.mark.parametrize("sql", [FOREVER, "SELECT count(*) FROM spans a, spans b, spans c, spans d, spans e, spans f, spans g, spans h"])

@@ -131,9 +131,14 @@ async def _nothing(tools: Tools, params: ValueParams, sought: Wanted, found: Fou
     path = f" at {params.path}" if params.path else ""
     unseen = None if params.run in ANY or params.trace_id else await counted.of_run(tools, params.run)
     looked = "" if found.complete else f" {_looked(params, sought, found, resume)}"
+    parts = (
+        ""
+        if params.value.strip()[:1] not in ("{", "[")
+        else (" Objects and lists are not sought whole: give one number or text in it, with its place, such as value=5 path=$.id.")
+    )
     note = (
         f"{params.value} was not recorded{path} as a parameter, return or variable in {where}{'' if found.complete else ' so far'}."
-        f"{''.join(hints)}{looked}{wider} Variables need level 4, parameters and returns level 2; "
+        f"{parts}{''.join(hints)}{looked}{wider} Variables need level 4, parameters and returns level 2; "
         "long texts, lists and deep values are recorded cut, secrets not at all."
         f"{f' {unseen}' if unseen else ''}"
     )

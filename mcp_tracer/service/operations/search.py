@@ -10,6 +10,7 @@ from mcp_tracer.model.errors import UserError
 from mcp_tracer.model.query import SpanQuery
 from mcp_tracer.service.context import Call
 from mcp_tracer.service.operation import READ, READING, Command, Operation, Params, Route
+from mcp_tracer.service.operations.similar import near, similar
 from mcp_tracer.service.operations.spans import SpansResult, find, known_kind, render_spans, seconds_field
 from mcp_tracer.service.operations.times import window_ns
 from mcp_tracer.service.operations.views import asked, ns
@@ -57,8 +58,9 @@ async def run(call: Call[SearchParams]) -> SpansResult:
     start_ns, end_ns = window_ns(params.start, params.end)
     if params.min_duration is not None and params.max_duration is not None and params.min_duration > params.max_duration:
         least, most = params.max_duration, params.min_duration
-        raise UserError(f"min_duration is above max_duration: write min_duration={least:g} and max_duration={most:g}.")
-    return await find(
+        low, high = ("minDuration", "maxDuration") if call.caller.via == "rest" else ("min_duration", "max_duration")
+        raise UserError(f"{low} is above {high}: write {low}={least:g} and {high}={most:g}.")
+    found = await find(
         call.tools,
         SpanQuery(
             text=params.query,
@@ -80,11 +82,35 @@ async def run(call: Call[SearchParams]) -> SpansResult:
             seconds=params.seconds,
         ),
     )
+    if not found.spans and found.complete:
+        found.note = await _nothing(call)
+    return found
+
+
+async def _nothing(call: Call[SearchParams]) -> str:
+    """Which of the names that were given may be meant otherwise, and which limit to try without."""
+    params, tools = call.params, call.tools
+    hints = [await similar(tools, kind, name) for kind, name in (("function", params.function), ("file", params.file)) if name]
+    hints += [await _error_type(call, params.error_type)] if params.error_type else []
+    if any(hints):
+        return f"No span matches.{''.join(hints)}"
+    others = ["a shorter `query`"] if params.query else []
+    others += ["no time limits"] if params.start or params.end else []
+    more = f"; {' or '.join(others)} may find more" if others else ""
+    return f"No span matches. `list_runs` shows what was recorded{more}."
+
+
+async def _error_type(call: Call[SearchParams], name: str) -> str:
+    """What of the newest failed calls has nearly this type."""
+    failed = await call.tools.store.search(SpanQuery(has_error=True, limit=200, seconds=1, values=False))
+    known = {span.error for span in failed.rows if span.error}
+    there = f" The newest failed calls have {', '.join(sorted(known)[:5])}." if known and name not in known else ""
+    return near("error", name, known) or there
 
 
 def render(result: SpansResult, params: SearchParams) -> str:
     """One line a span: duration, call, outcome, place, ids."""
-    nothing = "No span matches. `list_runs` shows what was recorded; a shorter `query` or no time limits may find more."
+    nothing = result.note
     if (params.query or "").lower() in NO_TEXT:
         nothing += f" Values that are {params.query} are no text: `find_value` finds them."
     return render_spans(result, nothing, params.seconds)

@@ -118,7 +118,7 @@ def _sentence(message: str, sql: str) -> str:
     if name and name[1] == "column":
         return _no_column(name[2], [view for view in VIEWS if re.search(rf"\b{view.name}\b", sql)] or [BY_NAME["spans"]])
     if name:
-        return f"There is no function {name[2]}.{_near(name[2], guard.FUNCTIONS)}"
+        return _no_function(name[2])
     if "one statement" in message:
         return "Only one statement at a time: send one SELECT."
     if "bindings" in message:
@@ -126,6 +126,14 @@ def _sentence(message: str, sql: str) -> str:
     if "too big" in message or "too long" in message or "too large" in message:
         return f"A value or the statement is too long (at most {measured.LONGEST_VALUE:,} and {guard.LONGEST_SQL:,} characters)."
     return f"SQLite says: {message}. {known_views()}"
+
+
+def _no_function(name: str) -> str:
+    """A near name of those that are there; of one that only other versions of SQLite have, the version."""
+    if name.lower() in guard.FUNCTIONS:
+        percentiles = " The view functions has p50_ms and p95_ms." if name.lower().startswith(("median", "percentile")) else ""
+        return f"This SQLite ({sqlite3.sqlite_version}) has no function {name}.{percentiles}"
+    return f"There is no function {name}.{_near(name, guard.available())}"
 
 
 def _no_column(name: str, views: Sequence[View]) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlite3
 import sys
 import time
+from contextlib import closing
+from functools import lru_cache
 from threading import Event
 from typing import Final
 
@@ -30,6 +32,19 @@ _NAMES: Final = """
     unhex unicode unixepoch unistr unistr_quote unlikely upper strftime
 """
 FUNCTIONS: Final = frozenset(_NAMES.split())
+
+
+@lru_cache(maxsize=1)
+def available() -> frozenset[str]:
+    """Those of the functions that this SQLite has, by its own list."""
+    with closing(sqlite3.connect(":memory:")) as db:
+        try:
+            there = {str(name) for (name,) in db.execute("SELECT DISTINCT name FROM pragma_function_list")}
+        except sqlite3.Error:  # built without its lists
+            return FUNCTIONS
+    return FUNCTIONS & there
+
+
 TABLE_FUNCTIONS: Final = ("json_each", "json_tree")
 
 _DENIED: Final = {
@@ -66,7 +81,8 @@ class Authorizer:
         if action == sqlite3.SQLITE_FUNCTION:
             return self._function(second or "")
         what = "This" if (first or "").startswith("sqlite_") else _DENIED.get(action, "This")
-        return self.refuse(f"{what} is not allowed: query_sql reads the views, with one SELECT. {known_views()}")
+        verb = "are" if " and " in what else "is"
+        return self.refuse(f"{what} {verb} not allowed: query_sql reads the views, with one SELECT. {known_views()}")
 
     def _read(self, table: str, column: str) -> int:
         """Views, and the names that a statement gives itself. Nothing else is there: virtual tables cannot be opened any more."""
