@@ -140,6 +140,16 @@ async def test_two_traces_and_runs_by_commit(house: House) -> None:
         await house.ask("compare", before="commit:abc")
 
 
+async def test_a_run_on_both_sides_is_refused_and_one_named_twice_counts_once(house: House) -> None:
+    for _ in range(2):
+        await recorded(house, "pricing.py", PRICING + "\n\ntotal([1, 2])\n", sys.executable, "pricing.py")
+    newer, older = [run.run_id for run in (await house.ask("list_runs")).result.runs]
+    with pytest.raises(UserError, match=rf"^run {newer} is on both sides: leave it out of one"):
+        await house.ask("compare", before=f"{older},{newer}", after=newer)
+    result = (await house.ask("compare", before=f"{older},{older}", after=newer)).result
+    assert (result.before.startswith(f"run {older} ("), result.calls) == (True, [])
+
+
 async def test_wrong_sides_are_answered_with_what_to_write(house: House) -> None:
     await two_test_runs(house)
     with pytest.raises(UserError, match=r"both sides are run .* name two, such as before=previous and after=last"):

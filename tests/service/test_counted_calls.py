@@ -73,6 +73,10 @@ async def test_a_runs_flame_graph_sums_its_traces(house: House) -> None:
     assert answer.text.startswith("run ") and "all traces summed by call path" in answer.text
     with pytest.raises(UserError, match='format="flamegraph"'):
         await house.ask("get_flow", run="last", format="timeline")
+    with pytest.raises(UserError, match=r"^A run is shown as format=\"flamegraph\" only: name one trace with trace_id for its tree\.$"):
+        await house.ask("get_flow", run="last", format="tree")
+    with pytest.raises(UserError, match="leave max_depth out"):
+        await house.ask("get_flow", run="last", max_depth=3)
     with pytest.raises(UserError, match="trace_id and run cannot both"):
         await house.ask("get_flow", run="last", trace_id="last")
 

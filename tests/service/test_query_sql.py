@@ -34,6 +34,12 @@ async def test_an_answer_says_what_it_left_out_and_how_to_get_it(traced: House) 
     assert answer.text == "function\nNo rows."
 
 
+async def test_a_bar_or_a_line_break_in_a_cell_or_a_name_breaks_no_row(traced: House) -> None:
+    answer = await traced.ask("query_sql", sql="SELECT 'a|b' AS \"x\ny\", 'c' || char(10) || 'd' AS \"p|q\"")
+    assert answer.text.splitlines() == ["x y | p\\|q", "a\\|b | c d", "1 row."]
+    assert (answer.result.columns, answer.result.rows) == (["x\ny", "p|q"], [["a|b", "c\nd"]])
+
+
 async def test_without_sql_it_tells_the_views(house: House) -> None:
     answer = await house.ask("query_sql")
     assert [line.partition(":")[0] for line in answer.text.splitlines()] == [view.name for view in VIEWS]

@@ -57,6 +57,9 @@ async def run(call: Call[CompareParams]) -> CompareResult:
     before, after = [await side_of(tools, one, test) for one in words]
     if before.identity == after.identity:
         raise UserError(f"both sides are {after.title}: name two, such as before=previous and after=last.")
+    twice = [run.run_id for run in before.runs if run in after.runs]
+    if twice:
+        raise UserError(f"run {twice[0]} is on both sides: leave it out of one, so that each side has runs of its own.")
     if (before.trace is None) != (after.trace is None):
         raise UserError("one side is a trace and the other a run: name two traces or two runs.")
     material = await (_of_runs if after.trace is None else _of_traces)(tools, before, after, params)

@@ -153,7 +153,8 @@ def heading(trace: TraceSummary, spans: Sequence[Span] = ()) -> str:
         latest = max(trace.end_ns, *(span.end_ns for span in spans)) - trace.start_ns
         took = f"not finished, at least {duration(latest)}" if latest > 0 else "not finished"
     what = f"{trace.type} {trace.name}{status}".strip()
-    return f"trace {trace.trace_id} {what} {took}, {trace.spans} spans{errors}, {clock(trace.start_ns)}, run {trace.run_id}"
+    number = "1 span" if trace.spans == 1 else f"{trace.spans} spans"
+    return f"trace {trace.trace_id} {what} {took}, {number}{errors}, {clock(trace.start_ns)}, run {trace.run_id}"
 
 
 def _nothing_left(fetched: Fetched, params: TraceParams) -> str:

@@ -97,7 +97,7 @@ def render(result: SqlResult, params: SqlParams) -> str:
     """A table without padding, as long as the budget allows, and what is not in it."""
     if result.views:
         return "\n".join(_described(view) for view in result.views)
-    header = " | ".join(result.columns)
+    header = " | ".join(_shown(name) for name in result.columns)
     lines: list[str] = []
     room = params.max_tokens * CHARACTERS_A_TOKEN - len(header)
     for row in result.rows:
@@ -134,11 +134,12 @@ def _described(view: ViewView) -> str:
 
 
 def _shown(cell: Cell) -> str:
+    """On one line, and with no bar that would look like the next cell's."""
     if cell is None:
         return "NULL"
     if isinstance(cell, float):
         return f"{cell:.6g}"
-    text = " ".join(str(cell).split())
+    text = " ".join(str(cell).split()).replace("|", "\\|")
     return text if len(text) <= LONGEST_CELL else f"{text[:LONGEST_CELL]}…{len(text):,}"
 
 

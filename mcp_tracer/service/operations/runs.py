@@ -120,7 +120,8 @@ def run_line(row: RunView) -> str:
     stopped += " — calls may be in the damaged part of the store" if row.may_lack else ""
     errors = f", {row.errors} with errors" if row.errors else ""
     started = clock_of(row.start_time)
-    return f"{row.run_id} {started} {ended}{took}: {row.spans} spans{errors}{lost}{stopped} | {row.language} {row.version} | {command}"
+    recorded = f"{counted(row.spans, 'span')}{errors}{lost}{stopped}"
+    return f"{row.run_id} {started} {ended}{took}: {recorded} | {row.language} {row.version} | {command}"
 
 
 def clock_of(start_time: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from mcp_tracer.analysis.text import counted
 from mcp_tracer.model.errors import NotFound, UserError
 from mcp_tracer.model.query import SpanQuery
 from mcp_tracer.model.span import FunctionStats, Run, Span, TraceSummary
@@ -33,7 +34,7 @@ class Side:
         if self.trace is not None:
             return f"trace {self.trace.trace_id} {self.trace.type} {self.trace.name}".strip()
         first = self.runs[0]
-        more = f" and {len(self.runs) - 1} more runs" if len(self.runs) > 1 else ""
+        more = f" and {counted(len(self.runs) - 1, 'more run')}" if len(self.runs) > 1 else ""
         ended = first.state if first.exit_code is None else f"exit {first.exit_code}"
         commit = f", commit {first.git_commit[:10]}" if first.git_commit else ""
         return f"run {first.run_id}{more} ({' '.join(first.argv)[:80]}, {ended}{commit})"
@@ -60,7 +61,7 @@ async def side_of(tools: Tools, words: str, test: str | None) -> Side:
         names = [name.strip().lower() for name in words.removeprefix("run:").split(",") if name.strip()]
         if len(names) == 1 and word(names[0], RUNS) is None and test is None and kind != "run":
             return await _run_or_trace(tools.store, words, names[0])
-        runs = tuple([await tools.store.run(name) for name in names])
+        runs = tuple({run.run_id: run for run in [await tools.store.run(name) for name in names]}.values())
     if not runs:
         raise UserError("name two sides: run ids, last, previous, last-failed, trace:ID or commit:SHA.")
     return Side(words, runs) if test is None else Side(words, trace=await _trace_of_test(tools.store, runs[0], test))

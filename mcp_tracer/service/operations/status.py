@@ -121,7 +121,8 @@ def render(result: StatusResult, params: StatusParams) -> str:
             f"{counted(len(result.strays), 'more file')} with probes that the manifest does not know: {', '.join(result.strays[:5])}"
         )
         lines.append("  (renamed or checked out while instrumented; `uninstrument all=true` cleans them too)")
-    lines.append(f"{result.spans:,} spans in {result.runs if result.runs is not None else 'some'} runs, {result.store_bytes / 1e6:.1f} MB")
+    runs = "some runs" if result.runs is None else counted(result.runs, "run")
+    lines.append(f"{counted(result.spans, 'span')} in {runs}, {result.store_bytes / 1e6:.1f} MB")
     if not result.ingesting:
         lines.append("another server of this project takes the recordings in; answers here are the same")
     if result.last_run:

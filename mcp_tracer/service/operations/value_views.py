@@ -102,10 +102,9 @@ def render(result: ValueResult, value: str, seconds: float) -> str:
     if result.has_more_steps:
         lines += left_out(len(result.steps), result.total, f'cursor="{result.cursor}" gives the next.')
     if result.other_traces:
-        more = "" if result.complete else "+"
-        lines.append(
-            f"Also in {len(result.other_traces)}{more} other traces, such as {', '.join(result.other_traces[:2])}: ask with trace_id."
-        )
+        number, least = len(result.other_traces), "" if result.complete else " at least"
+        such = f", such as {', '.join(result.other_traces[:2])}" if number > 1 else f", {result.other_traces[0]}"
+        lines.append(f"Also in{least} {counted(number, 'other trace')}{such}: ask with trace_id.")
     if not result.complete:
         further = f'cursor="{result.cursor}" looks further' if result.cursor and not result.has_more_steps else "raise `seconds`"
         lines.append(f"Not everything was seen within {seconds:g} s: narrow it, or {further}.")

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
+import pytest
+
+RUNTIME = Path(__file__).parents[3] / "mcp_tracer" / "runtime" / "python"
 SOURCE = '''"""Orders."""
 def price(n):
     return n * 2
@@ -113,6 +119,15 @@ def test_self_time_leaves_out_children(project: Any) -> None:
     parent, child = run.one("parent"), run.one("child")
     assert parent.duration - parent.self == child.duration
     assert child.self == child.duration
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="/proc")
+def test_the_command_is_known_where_python_does_not_tell_it() -> None:
+    told = "import sys; sys.path.insert(0, sys.argv[1]); sys.__dict__.pop('orig_argv', None)"
+    program = f"{told}; from mcp_tracer_runtime import run; print(run._command_line())"
+    command = [sys.executable, "-c", program, str(RUNTIME), "a b"]
+    answer = subprocess.run(command, check=True, capture_output=True, text=True, timeout=30)
+    assert answer.stdout == f"{command}\n"
 
 
 def test_the_run_says_how_it_was_started_and_ended(project: Any) -> None:

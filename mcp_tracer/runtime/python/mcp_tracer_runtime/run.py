@@ -48,7 +48,7 @@ def _arguments():
     from .redact import rules
 
     shown, hide_next = [], False
-    for argument in list(getattr(sys, "orig_argv", None) or sys.argv)[:100]:
+    for argument in _command_line()[:100]:
         name, equals, _ = argument.lstrip("-").partition("=")
         secret = argument.startswith("-") and rules.secret_name(name)
         if secret and equals:
@@ -57,6 +57,18 @@ def _arguments():
             shown.append("[redacted]" if hide_next or rules.shape(argument) else argument[:2000])
         hide_next = secret and not equals
     return shown
+
+
+def _command_line():
+    """As it was written: before Python 3.10 the system tells what `sys.argv` lacks, the interpreter and its options."""
+    known = getattr(sys, "orig_argv", None)
+    if known:
+        return list(known)
+    try:
+        with open("/proc/self/cmdline", "rb") as file:
+            return [os.fsdecode(part) for part in file.read().split(b"\0")[:-1]]
+    except OSError:  # not Linux
+        return ["python", *getattr(sys, "argv", ())]
 
 
 def _git():
