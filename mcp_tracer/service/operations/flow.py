@@ -98,9 +98,7 @@ async def _laid_out(call: Call[FlowParams]) -> FlowResult:
 async def _flow_of_run(call: Call[FlowParams], run_id: str) -> FlowResult:
     """What the store has added up of all traces of a run."""
     if call.params.format not in (None, "flamegraph"):
-        raise UserError(
-            f'A run is shown as format="flamegraph" only: name one trace with trace_id for its {call.params.format}.'
-        )
+        raise UserError(f'A run is shown as format="flamegraph" only: name one trace with trace_id for its {call.params.format}.')
     if call.params.max_depth is not None:
         raise UserError("A run is shown whole: leave max_depth out, or name one trace with trace_id.")
     await call.tools.catch_up()
