@@ -94,6 +94,7 @@ def inspect(
     for called in calls:
         (lines[called.line].called if called.line in lines else elsewhere).append(called)
     has_lines = any(event.kind == "line" for event in events)
+    hits |= _by_source(events, lines) if span.file.endswith((".py", ".pyi")) else {}
     for number, line in lines.items():
         line.hits = hits.get(number, 0) if has_lines else None
         line.taken = taken.get(number, [])
@@ -127,6 +128,28 @@ def hits_of(events: Iterable[Event]) -> dict[int, int]:
     for (line, _, _), count in statements.items():
         found[line] = max(found.get(line, 0), count)
     return found
+
+
+def _by_source(events: Iterable[Event], lines: Mapping[int, Line]) -> dict[int, int]:
+    """Hits that only Python's source tells: `while` runs as often as what it begins, and `:=` may take several values in one run."""
+    ran = hits_of(event for event in events if event.kind == "line")
+    found: dict[int, int] = {}
+    for number, line in lines.items():
+        words = line.text.split(None, 1)
+        if number in ran and words and words[0] == "while":
+            found[number] = max(ran[number], ran.get(_begun(lines, number), 0))
+        elif number in ran and ":=" in line.text and words[0] not in ("for", "async"):
+            found[number] = ran[number]
+    return found
+
+
+def _begun(lines: Mapping[int, Line], head: int) -> int:
+    """The first line of the block that the line `head` begins."""
+    for number in range(head + 1, max(lines) + 1):
+        text = lines[number].text if number in lines else ""
+        if text.strip() and not text.lstrip().startswith("#"):
+            return number
+    return head
 
 
 def values_of(events: Iterable[Event]) -> dict[int, list[Taken]]:

@@ -45,6 +45,16 @@ def test_lines_have_their_hits_and_the_values_taken_there() -> None:
     ]  # fmt: skip
 
 
+def test_a_while_runs_as_often_as_what_it_begins_and_a_walrus_takes_values_within_one_run() -> None:
+    source = ["def f(x):", "    while x < 3:  # up", "        # more", "        x += 1", "    a = [y := n for n in [1, 2, x]]"]
+    rows: list[tuple[str, int, dict[str, Any]]] = [("line", 2, {})]
+    for number in range(3):
+        rows += [("line", 4, {}), ("variable", 4, {"x": number + 1})]
+    rows += [("line", 5, {}), *(("variable", 5, {"y": number}) for number in (1, 2, 3))]
+    lines = inspect(span(1, "f", 0, 9), events(*rows), [], source, (1, 5)).lines
+    assert [line.hits for line in lines] == [0, 3, 0, 3, 1]
+
+
 def test_calls_stand_at_the_line_of_their_expression_as_what_was_called() -> None:
     sites = [span(number, "price", number, 1, parent=1, depth=1, kind="call") for number in (4, 104)]
     calls = [
