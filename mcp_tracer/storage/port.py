@@ -129,13 +129,16 @@ class SpanStore(Protocol):
     async def function_stats(
         self, file: str | None = None, function: str | None = None, run_id: str | None = None
     ) -> tuple[FunctionStats, ...]:
-        """Statistics of every function that matches (file path or glob, function name or glob), largest total first."""
+        """Statistics of every function that matches (file path or glob, function name or glob), largest total first; for '' of files.
+
+        Versions of a function are added up, and the line is the newest's. Equal ones come by file, function and kind.
+        """
         ...
 
     async def hotspots(
         self, *, by: str = "self", run_id: str | None = None, start_ns: int | None = None, end_ns: int | None = None, limit: int = 20
     ) -> tuple[FunctionStats, ...]:
-        """The functions that cost most, by `self` or `total` time; for the whole store, a run or a time window."""
+        """The functions that cost most, by `self` or `total` time; for the whole store, a run or a time window. Equal ones as above."""
         ...
 
     async def self_time(self, run_id: str | None = None) -> int:

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 from mcp_tracer.model.query import SpanQuery
-from mcp_tracer.model.span import FunctionStats, Span
+from mcp_tracer.model.span import Event, FunctionStats, Span
 from mcp_tracer.storage.port import SpanStore
-from tests.contracts.reference import FIELDS, Reference, Row
+from tests.contracts.recording import FIELDS, Happened, Row
+from tests.contracts.reference import Reference
+from tests.contracts.statistics import Stats
 
 HISTOGRAM_ERROR = 0.046
 
 
 def shown(span: Span | Row) -> tuple[object, ...]:
-    """A span's own facts, without keys that a store chooses."""
-    return tuple(getattr(span, name) for name in FIELDS)
+    """A span's own facts and what it captured, without keys that a store chooses. As text, so that `1`, `1.0` and `True` differ."""
+    return *(getattr(span, name) for name in FIELDS), repr(span.values)
+
+
+def happened(event: Event | Happened) -> tuple[object, ...]:
+    """An event's facts and values."""
+    return event.span_id, event.number, event.at_ns, event.kind, event.line, event.column, repr(event.values)
 
 
 async def all_found(store: SpanStore, query: SpanQuery) -> list[Span]:
     """All pages of a search, checked for totals and repeated rows."""
-    from dataclasses import replace
-
     spans: list[Span] = []
     cursor: str | None = None
     while True:
@@ -52,16 +60,22 @@ async def check_trace(
         if (cursor := page.cursor) is None:
             break
     assert found == expected
+    bare = await store.trace_spans(trace_id, max_depth=max_depth, start_ns=start_ns, values=False)
+    assert [shown(span) for span in bare.rows] == [(*row[:-1], "None") for row in expected]
     whole = await store.trace_spans(trace_id, max_depth=max_depth, start_ns=start_ns, limit=7, whole=True)
     assert ([shown(span) for span in whole.rows], whole.total) == (expected if len(expected) <= 7 else [], len(expected))
 
 
-def check_stats(rows: tuple[FunctionStats, ...], expected: dict[tuple[str, str, str], tuple[object, ...]]) -> None:
-    """Exact counts, totals and bounds; percentiles within the sketch's error."""
-    found = {(r.file, r.function, r.kind): (r.calls, r.errors, r.total_ns, r.self_ns, r.min_ns, r.max_ns) for r in rows}
-    assert found == {key: row[:6] for key, row in expected.items()}
-    for row in rows:
-        durations = sorted(expected[row.file, row.function, row.kind][6])  # type: ignore[call-overload]
-        for fraction, value in ((0.5, row.p50_ns), (0.95, row.p95_ns), (0.99, row.p99_ns)):
-            index = max(0, -(-len(durations) * round(fraction * 100) // 100) - 1)
-            assert abs(value - durations[index]) <= HISTOGRAM_ERROR * durations[index] + 1
+def check_stats(rows: Sequence[FunctionStats], expected: Sequence[Stats]) -> None:
+    """The same in the same order: exact counts, totals and bounds; percentiles within the sketch's error."""
+    names = ("line", "calls", "errors", "total_ns", "self_ns", "min_ns", "max_ns", "estimated")
+    found = [((row.file, row.function, row.kind), *(getattr(row, name) for name in names)) for row in rows]
+    assert found == [(one.key, *(getattr(one, name) for name in names)) for one in expected]
+    for row, one in zip(rows, expected, strict=True):
+        for percent, value in ((50, row.p50_ns), (95, row.p95_ns), (99, row.p99_ns)):
+            assert is_near(value, one.percentile(percent))
+
+
+def is_near(found_ns: float, exact_ns: int) -> bool:
+    """Whether a percentile is within the sketch's error."""
+    return abs(found_ns - exact_ns) <= HISTOGRAM_ERROR * exact_ns + 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from unittest.mock import patch
 
@@ -21,8 +22,10 @@ from mcp_tracer.service.operations.value_search import look
 from mcp_tracer.storage.sqlite import SqliteSpanStore, dense
 from mcp_tracer.storage.sqlite.writer import Limits
 from tests.contracts.programs import RUNS, START, TEXTS, TRACES, programs
-from tests.contracts.reference import Reference, Row
-from tests.contracts.span_store import check_search, check_stats, check_trace, shown
+from tests.contracts.recording import Row
+from tests.contracts.reference import Reference
+from tests.contracts.span_store import check_search, check_stats, check_trace, happened, shown
+from tests.contracts.statistics import ranked
 from tests.spool_builder import SpoolBuilder
 
 some = settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
@@ -30,7 +33,8 @@ HOUR = 3600 * 10**9
 
 queries = st.builds(
     SpanQuery,
-    text=st.none() | st.sampled_from([*(text[:6] for text in TEXTS if text), "LoAd", "éclair", "sel", "ï", "zzz", "users WHERE"]),
+    text=st.none()
+    | st.sampled_from([*(text[:6] for text in TEXTS if text), "LoAd", "éclair", "sel", "ï", "zzz", "users WHERE", "7", "2.5", "no al"]),
     file=st.sampled_from([None, None, "src/*", "store.py", "app.py"]),
     function=st.sampled_from([None, None, "save", "Store.*", "l*", "nothing"]),
     named=st.sampled_from([None, None, None, "AV", "app.", "src"]),
@@ -113,8 +117,6 @@ def test_traces_have_the_spans_that_were_recorded(builders: list[SpoolBuilder], 
 @given(programs, shapes, st.lists(queries, min_size=4, max_size=8))
 @some
 def test_searches_find_what_matches(builders: list[SpoolBuilder], shape: tuple[int, Limits, bool], asked: list[SpanQuery]) -> None:
-    from dataclasses import replace
-
     async def check(store: SqliteSpanStore, reference: Reference) -> None:
         known = {row.trace_id for row in reference.rows}
         for query in asked:
@@ -133,21 +135,42 @@ near = st.integers(START, START + 3000)  # within what one program recorded
     st.none() | near | st.integers(START - HOUR, START + 3 * HOUR),
     st.none() | near | st.integers(START, START + 4 * HOUR),
     st.sampled_from([2, 5, dense.LEAST]),
+    st.integers(1, 5),
 )
 @some
-def test_statistics_are_exact(
-    builders: list[SpoolBuilder], shape: tuple[int, Limits, bool], start: int | None, end: int | None, least: int
+def test_statistics_are_exact_and_ranked(
+    builders: list[SpoolBuilder], shape: tuple[int, Limits, bool], start: int | None, end: int | None, least: int, few: int
 ) -> None:
     """Whatever windows cut, and however many calls of an hour are added up at ingest."""
 
     async def check(store: SqliteSpanStore, reference: Reference) -> None:
-        check_stats(await store.function_stats(), reference.stats())
-        check_stats(await store.function_stats(run_id=RUNS[0]), reference.stats(RUNS[0]))
-        check_stats(await store.hotspots(start_ns=start, end_ns=end, limit=100), reference.stats(None, start, end))
-        check_stats(await store.hotspots(run_id=RUNS[0], start_ns=start, limit=100), reference.stats(RUNS[0], start))
+        check_stats(await store.function_stats(), ranked(reference.stats()))
+        check_stats(await store.function_stats(run_id=RUNS[0]), ranked(reference.stats(RUNS[0])))
+        for by, limit in (("self", 100), ("total", 100), ("self", few), ("total", few)):
+            check_stats(
+                await store.hotspots(by=by, start_ns=start, end_ns=end, limit=limit), ranked(reference.stats(None, start, end), by, limit)
+            )
+        check_stats(await store.hotspots(run_id=RUNS[0], start_ns=start, limit=few), ranked(reference.stats(RUNS[0], start), "self", few))
 
     with patch.object(dense, "LEAST", least), patch.object(dense, "_MOST", 3 * least):
         compare(builders, shape, check)
+
+
+@given(
+    programs,
+    shapes,
+    st.sampled_from([None, "src/*", "store.py", "app.py", "*", "", "nothing.py"]),
+    st.sampled_from([None, None, "", "save", "Store.*", "l*", "*Éclair", "nothing"]),
+    st.sampled_from([None, RUNS[0]]),
+)
+@some
+def test_statistics_of_a_file_and_of_a_function_are_of_what_matches(
+    builders: list[SpoolBuilder], shape: tuple[int, Limits, bool], file: str | None, function: str | None, run: str | None
+) -> None:
+    async def check(store: SqliteSpanStore, reference: Reference) -> None:
+        check_stats(await store.function_stats(file, function, run), reference.function_stats(file, function, run))
+
+    compare(builders, shape, check)
 
 
 def path_of(row: Row, rows: dict[str, Row]) -> tuple[str, ...]:
@@ -193,7 +216,7 @@ def test_call_paths_add_up_a_trace(builders: list[SpoolBuilder], shape: tuple[in
 def test_open_spans_of_gone_writers_become_unfinished_calls(builders: list[SpoolBuilder], shape: tuple[int, Limits, bool]) -> None:
     async def check(store: SqliteSpanStore, reference: Reference) -> None:
         await check_search(store, reference, SpanQuery(limit=50))
-        check_stats(await store.function_stats(), reference.stats())
+        check_stats(await store.function_stats(), ranked(reference.stats()))
         assert (await store.size())[1] == len(reference.rows)
 
     compare(builders, shape, check, gone=True)
@@ -204,8 +227,6 @@ def test_open_spans_of_gone_writers_become_unfinished_calls(builders: list[Spool
 def test_a_search_whose_time_is_over_says_so_and_goes_on_to_the_same_end(
     builders: list[SpoolBuilder], shape: tuple[int, Limits, bool], query: SpanQuery
 ) -> None:
-    from dataclasses import replace
-
     async def check(store: SqliteSpanStore, reference: Reference) -> None:
         whole = await store.search(replace(query, trace_id=None))
         patient = await store.search(replace(query, trace_id=None, seconds=60))
@@ -239,16 +260,14 @@ event_queries = st.builds(
 @given(programs, shapes, st.lists(event_queries, min_size=3, max_size=6))
 @some
 def test_events_are_found_by_their_values(builders: list[SpoolBuilder], shape: tuple[int, Limits, bool], asked: list[SpanQuery]) -> None:
-    from dataclasses import replace
-
     async def check(store: SqliteSpanStore, reference: Reference) -> None:
         known = {row.trace_id for row in reference.rows}
         for one in asked:
             query = replace(one, trace_id=TRACES[0] if one.trace_id and TRACES[0] in known else None)
             scan = await store.find_events(query, seconds=30)
             assert scan.complete
-            found = [(event.span_id, event.number, event.at_ns, event.line) for event in scan.rows]
-            assert found == [(event.span_id, event.number, event.at_ns, event.line) for event in reference.find_events(query)]
+            found = [happened(event) for event in scan.rows]
+            assert found == [happened(event) for event in reference.find_events(query)]
             few = await store.find_events(replace(query, limit=1), seconds=30)
             assert len(few.rows) == min(1, len(found))
             assert few.complete is False or len(found) <= 1
@@ -292,7 +311,7 @@ def test_a_comparison_sees_every_span_and_every_count_of_a_run(builders: list[Sp
             rows = [row for row in reference.rows if row.run_id == run.run_id]
             assert (sorted(span.span_id for span in spans), whole) == (sorted(row.span_id for row in rows), True)
             counts = counts_of(await stats_of(store, side, None, None))
-            expected = {key: (row[0], row[1]) for key, row in reference.stats(run.run_id).items()}
+            expected = {key: (one.calls, one.errors) for key, one in reference.stats(run.run_id).items()}
             assert {key: (one.calls, one.errors) for key, one in counts.items()} == expected
             found = {span.span_id for span in await failed(store, side, SpanQuery())}
             assert found == {row.span_id for row in rows if row.error}
@@ -305,11 +324,11 @@ def test_a_comparison_sees_every_span_and_every_count_of_a_run(builders: list[Sp
 def test_every_span_is_found_by_its_id(builders: list[SpoolBuilder], shape: tuple[int, Limits, bool]) -> None:
     async def check(store: SqliteSpanStore, reference: Reference) -> None:
         for row in reference.rows[:20]:
-            span = await store.span(row.span_id)
-            assert (span.span_id, span.start_ns, span.function, span.finished) == (row.span_id, row.start_ns, row.function, row.finished)
+            assert shown(await store.span(row.span_id)) == shown(row)
             assert await store.source_hashes(row.span_id) == reference.source_hashes(row)
         assert await store.source_hashes() == reference.source_hashes()
-        ids = [row.span_id for row in reversed(reference.rows[:20])]
-        assert [span.span_id for span in await store.spans(["0" * 16, *ids])] == ids
+        rows = reference.rows[:20][::-1]
+        found = await store.spans(["0" * 16, *(row.span_id for row in rows)])
+        assert [shown(span) for span in found] == [shown(row) for row in rows]
 
     compare(builders, shape, check)

@@ -92,7 +92,8 @@ def test_statistics_in_sql_are_those_of_the_store(builders: list[SpoolBuilder], 
         sql = f"SELECT file, function, kind, {sums} FROM functions GROUP BY 1, 2, 3"
         found = {row[:3]: row[3:] for row in (await store.sql(SqlQuery(sql, timeout_s=60))).rows}
         assert found == {
-            key: (row[0], row[1], round(row[2] / 1e6, 6), row[4] / 1e6, row[5] / 1e6) for key, row in reference.stats().items()
+            key: (one.calls, one.errors, round(one.total_ns / 1e6, 6), one.min_ns / 1e6, one.max_ns / 1e6)
+            for key, one in reference.stats().items()
         }
         hours = (await store.sql(SqlQuery("SELECT sum(calls), sum(errors) FROM hours", timeout_s=60))).rows
         assert hours == (

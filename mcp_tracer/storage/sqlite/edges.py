@@ -115,6 +115,6 @@ def _aggregates(segment: Segment, edge: Edge) -> list[Rollup]:
     parts: list[Rollup] = []
     for own, fn, at, calls, errors, *times in segment.db.execute(query, (edge.low, edge.high)):
         if edge.run in (None, own) and edge.functions[fn]:
-            numbers = (calls, max(errors, 0), *times, calls if errors < 0 else 0)
+            numbers = (calls, errors if errors >= 0 else -1 - errors, *times, calls if errors < 0 else 0)
             parts.append(rollup.of_aggregates(own, np.array([fn]), np.array([at]), np.array([numbers], SUMS)))
     return parts

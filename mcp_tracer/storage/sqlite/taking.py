@@ -103,7 +103,8 @@ def _add_rollup(db: sqlite3.Connection, part: Rollup) -> None:
 
 def _add_aggregates(db: sqlite3.Connection, run: int, counted: transform.Aggregates) -> Rollup:
     sums: Array = np.array(counted.sums)
-    sums["errors"][counted.estimated] = -1
+    # Below 0: of calls whose times are estimates.
+    sums["errors"][counted.estimated] = -1 - sums["errors"][counted.estimated]
     columns: list[list[int]] = [sums[name].tolist() for name in rollup.SUM_NAMES[:-1]]
     rows = zip(counted.at.tolist(), [run] * len(counted.at), counted.fn.tolist(), *columns, strict=True)
     db.executemany("INSERT INTO aggregate VALUES(?,?,?,?,?,?,?,?,?)", rows)
