@@ -8,9 +8,10 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp_tracer.model.sql import Cell, Scope, SqlQuery
+from mcp_tracer.model.sql import VIEWS, Cell, Scope, SqlQuery
 from mcp_tracer.storage.sqlite import SqliteSpanStore
 from mcp_tracer.storage.sqlite.writer import Limits
+from tests.contracts import views
 from tests.contracts.programs import RUNS, START, TRACES, programs
 from tests.contracts.reference import Reference
 from tests.contracts.test_span_store import HOUR, compare, shapes, some
@@ -48,12 +49,7 @@ def plain(reference: Reference, scope: Scope) -> sqlite3.Connection:
     db = sqlite3.connect(":memory:")
     db.execute(f"CREATE TABLE spans({COLUMNS})")
     for row in reference.rows:
-        if (
-            scope.run_id in (None, row.run_id)
-            and scope.trace_id in (None, row.trace_id)
-            and (scope.start_ns is None or row.start_ns >= scope.start_ns)
-            and (scope.end_ns is None or row.start_ns < scope.end_ns)
-        ):
+        if views.fits(row, scope):
             cells = (
                 row.span_id, row.trace_id, row.parent_span_id, row.run_id, row.function, row.file, row.line, row.kind, row.start_ns,
                 row.duration_ns / 1e6, row.self_ns / 1e6, row.depth, row.thread, row.error, int(row.finished), row.count,
@@ -84,20 +80,20 @@ def test_sql_says_what_a_plain_table_says(
     compare(builders, shape, check)
 
 
-@given(programs, shapes)
+@given(programs, shapes, scopes, st.booleans())
 @some
-def test_statistics_in_sql_are_those_of_the_store(builders: list[SpoolBuilder], shape: tuple[int, Limits, bool]) -> None:
+def test_every_view_says_what_the_reference_says(
+    builders: list[SpoolBuilder], shape: tuple[int, Limits, bool], scope: Scope, gone: bool
+) -> None:
     async def check(store: SqliteSpanStore, reference: Reference) -> None:
-        sums = "sum(calls), sum(errors), round(sum(total_ms), 6), min(min_ms), max(max_ms)"
-        sql = f"SELECT file, function, kind, {sums} FROM functions GROUP BY 1, 2, 3"
-        found = {row[:3]: row[3:] for row in (await store.sql(SqlQuery(sql, timeout_s=60))).rows}
-        assert found == {
-            key: (one.calls, one.errors, round(one.total_ns / 1e6, 6), one.min_ns / 1e6, one.max_ns / 1e6)
-            for key, one in reference.stats().items()
-        }
-        hours = (await store.sql(SqlQuery("SELECT sum(calls), sum(errors) FROM hours", timeout_s=60))).rows
-        assert hours == (
-            (sum(row[0] for row in found.values()) if found else None, sum(row[1] for row in found.values()) if found else None),
-        )
+        known = scope if scope.trace_id in {row.trace_id for row in reference.rows} else replace(scope, trace_id=None)
+        for view in VIEWS:
+            answer = await store.sql(SqlQuery(f"SELECT * FROM {view.name}", known, limit=10_000, timeout_s=60))
+            assert answer.columns == tuple(column.name for column in view.columns)
+            found = views.in_order(view.name, answer.rows)
+            expected = views.in_order(view.name, views.rows_of(view.name, reference, known))
+            assert len(found) == len(expected), view.name
+            for row, wanted in zip(found, expected, strict=True):
+                assert all(map(views.is_same, row, wanted)), (view.name, row, wanted)
 
-    compare(builders, shape, check)
+    compare(builders, shape, check, gone)

@@ -62,7 +62,7 @@ def _collected(snapshot: Snapshot, scope: Scope, hourly: bool) -> tuple[Rollup, 
     if hourly and scope.start_ns is not None:
         keep &= part.keys["hour"] >= scope.start_ns // HOUR_NS
     if hourly and scope.end_ns is not None:
-        keep &= part.keys["hour"] * HOUR_NS < scope.end_ns
+        keep &= part.keys["hour"] < -(-scope.end_ns // HOUR_NS)
     part = rollup.kept(part, keep)
     groups, functions = _groups(snapshot.names.functions)
     keys = np.zeros(len(part.keys), rollup.KEYS)
