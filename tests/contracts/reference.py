@@ -124,6 +124,10 @@ class Reference:
         known = self._defined(spool.DEF_FUNCTION)
         return {one["name"] for one in known if one["file"] and one["kind"] not in ("call", "await", "variable", "line")}
 
+    def files(self) -> set[str]:
+        """Of all functions and sites that are known."""
+        return {one["file"] for one in self._defined(spool.DEF_FUNCTION) if one["file"]}
+
     def _defined(self, class_: int) -> list[dict[str, Any]]:
         return [content for one in self.recordings for (kind, _), content in one.definitions.items() if kind == class_]
 

@@ -1,34 +1,30 @@
-"""The contract suite: random programs, and a store that must say the same as the reference."""
+"""The contract suite: random programs, and stores that must say the same as the pure functions of the reference."""
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from unittest.mock import patch
 
-import anyio
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mcp_tracer.analysis import provenance
 from mcp_tracer.analysis.comparison import counts_of
-from mcp_tracer.ingest.reader import SpoolReader
 from mcp_tracer.model.query import SpanQuery
 from mcp_tracer.service.operations.sides import Side, failed, sampled, stats_of
 from mcp_tracer.service.operations.value_search import look
-from mcp_tracer.storage.sqlite import SqliteSpanStore, dense
-from mcp_tracer.storage.sqlite.writer import Limits
+from mcp_tracer.storage.port import SpanStore
+from mcp_tracer.storage.sqlite import dense
 from tests.contracts.programs import RUNS, START, TEXTS, TRACES, programs
 from tests.contracts.recording import Row
 from tests.contracts.reference import Reference
 from tests.contracts.span_store import check_search, check_stats, check_trace, happened, shown
 from tests.contracts.statistics import ranked
+from tests.contracts.stores import Shape, compare, shapes, some
 from tests.spool_builder import SpoolBuilder
 
-some = settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 HOUR = 3600 * 10**9
 
 queries = st.builds(
@@ -56,53 +52,10 @@ queries = st.builds(
 )
 
 
-async def filled(folder: Path, builders: list[SpoolBuilder], step: int, limits: Limits) -> SqliteSpanStore:
-    """A store that has taken the files, `step` records at a time, one file after the other in turns."""
-    store = SqliteSpanStore(folder / "traces", limits=limits)
-    readers = [SpoolReader(builder.write(folder / "spool")) for builder in builders]
-    for reader in readers:  # in order, so that processes are numbered as in the reference
-        batch = reader.read(await store.position(reader.source.name), max_records=step)
-        assert batch is not None
-        await store.append([batch])
-    waiting = list(readers)
-    while waiting:
-        for reader in list(waiting):
-            batch = reader.read(await store.position(reader.source.name), max_records=step)
-            if batch is None:
-                waiting.remove(reader)
-            else:
-                await store.append([batch])
-    for reader in readers:
-        reader.close()
-    return store
-
-
-shapes = st.tuples(st.sampled_from([1, 7, 1000]), st.sampled_from([Limits(), Limits(spans=25)]), st.booleans())
-
-
-def compare(builders: list[SpoolBuilder], shape: tuple[int, Limits, bool], check: object, gone: bool = False) -> None:
-    """Fill a store, seal what is full if the shape says so, and run a check on it."""
-    step, limits, sealed = shape
-
-    async def work() -> None:
-        with tempfile.TemporaryDirectory() as name:
-            store = await filled(Path(name), builders, step, limits)
-            try:
-                if sealed:
-                    await store.seal()
-                for builder in builders if gone else []:
-                    await store.finish(builder.name, killed=True)
-                await check(store, Reference(builders, gone))  # type: ignore[operator]
-            finally:
-                await store.aclose()
-
-    anyio.run(work)
-
-
 @given(programs, shapes, st.sampled_from([None, 0, 2]))
 @some
-def test_traces_have_the_spans_that_were_recorded(builders: list[SpoolBuilder], shape: tuple[int, Limits, bool], depth: int | None) -> None:
-    async def check(store: SqliteSpanStore, reference: Reference) -> None:
+def test_traces_have_the_spans_that_were_recorded(builders: list[SpoolBuilder], shape: Shape, depth: int | None) -> None:
+    async def check(store: SpanStore, reference: Reference) -> None:
         for trace_id in {row.trace_id for row in reference.rows}:
             await check_trace(store, reference, trace_id, depth)
             spans = reference.trace_spans(trace_id)
@@ -116,8 +69,8 @@ def test_traces_have_the_spans_that_were_recorded(builders: list[SpoolBuilder], 
 
 @given(programs, shapes, st.lists(queries, min_size=4, max_size=8))
 @some
-def test_searches_find_what_matches(builders: list[SpoolBuilder], shape: tuple[int, Limits, bool], asked: list[SpanQuery]) -> None:
-    async def check(store: SqliteSpanStore, reference: Reference) -> None:
+def test_searches_find_what_matches(builders: list[SpoolBuilder], shape: Shape, asked: list[SpanQuery]) -> None:
+    async def check(store: SpanStore, reference: Reference) -> None:
         known = {row.trace_id for row in reference.rows}
         for query in asked:
             trace = TRACES[0] if query.trace_id and TRACES[0] in known else None
@@ -139,11 +92,11 @@ near = st.integers(START, START + 3000)  # within what one program recorded
 )
 @some
 def test_statistics_are_exact_and_ranked(
-    builders: list[SpoolBuilder], shape: tuple[int, Limits, bool], start: int | None, end: int | None, least: int, few: int
+    builders: list[SpoolBuilder], shape: Shape, start: int | None, end: int | None, least: int, few: int
 ) -> None:
     """Whatever windows cut, and however many calls of an hour are added up at ingest."""
 
-    async def check(store: SqliteSpanStore, reference: Reference) -> None:
+    async def check(store: SpanStore, reference: Reference) -> None:
         check_stats(await store.function_stats(), ranked(reference.stats()))
         check_stats(await store.function_stats(run_id=RUNS[0]), ranked(reference.stats(RUNS[0])))
         for by, limit in (("self", 100), ("total", 100), ("self", few), ("total", few)):
@@ -165,9 +118,9 @@ def test_statistics_are_exact_and_ranked(
 )
 @some
 def test_statistics_of_a_file_and_of_a_function_are_of_what_matches(
-    builders: list[SpoolBuilder], shape: tuple[int, Limits, bool], file: str | None, function: str | None, run: str | None
+    builders: list[SpoolBuilder], shape: Shape, file: str | None, function: str | None, run: str | None
 ) -> None:
-    async def check(store: SqliteSpanStore, reference: Reference) -> None:
+    async def check(store: SpanStore, reference: Reference) -> None:
         check_stats(await store.function_stats(file, function, run), reference.function_stats(file, function, run))
 
     compare(builders, shape, check)
@@ -190,8 +143,8 @@ def add_up(sums: dict[tuple[str, ...], list[int]], key: tuple[str, ...], numbers
 
 @given(programs, shapes)
 @some
-def test_call_paths_add_up_a_trace(builders: list[SpoolBuilder], shape: tuple[int, Limits, bool]) -> None:
-    async def check(store: SqliteSpanStore, reference: Reference) -> None:
+def test_call_paths_add_up_a_trace(builders: list[SpoolBuilder], shape: Shape) -> None:
+    async def check(store: SpanStore, reference: Reference) -> None:
         for trace in {row.trace_id for row in reference.rows}:
             rows = {row.span_id: row for row in reference.trace_spans(trace)}
             expected: dict[tuple[str, ...], list[int]] = {}
@@ -213,8 +166,8 @@ def test_call_paths_add_up_a_trace(builders: list[SpoolBuilder], shape: tuple[in
 
 @given(programs, shapes)
 @some
-def test_open_spans_of_gone_writers_become_unfinished_calls(builders: list[SpoolBuilder], shape: tuple[int, Limits, bool]) -> None:
-    async def check(store: SqliteSpanStore, reference: Reference) -> None:
+def test_open_spans_of_gone_writers_become_unfinished_calls(builders: list[SpoolBuilder], shape: Shape) -> None:
+    async def check(store: SpanStore, reference: Reference) -> None:
         await check_search(store, reference, SpanQuery(limit=50))
         check_stats(await store.function_stats(), ranked(reference.stats()))
         assert (await store.size())[1] == len(reference.rows)
@@ -225,9 +178,9 @@ def test_open_spans_of_gone_writers_become_unfinished_calls(builders: list[Spool
 @given(programs, shapes, queries)
 @some
 def test_a_search_whose_time_is_over_says_so_and_goes_on_to_the_same_end(
-    builders: list[SpoolBuilder], shape: tuple[int, Limits, bool], query: SpanQuery
+    builders: list[SpoolBuilder], shape: Shape, query: SpanQuery
 ) -> None:
-    async def check(store: SqliteSpanStore, reference: Reference) -> None:
+    async def check(store: SpanStore, reference: Reference) -> None:
         whole = await store.search(replace(query, trace_id=None))
         patient = await store.search(replace(query, trace_id=None, seconds=60))
         assert (patient.rows, patient.cursor, patient.cut) == (whole.rows, whole.cursor, False)
@@ -259,8 +212,8 @@ event_queries = st.builds(
 
 @given(programs, shapes, st.lists(event_queries, min_size=3, max_size=6))
 @some
-def test_events_are_found_by_their_values(builders: list[SpoolBuilder], shape: tuple[int, Limits, bool], asked: list[SpanQuery]) -> None:
-    async def check(store: SqliteSpanStore, reference: Reference) -> None:
+def test_events_are_found_by_their_values(builders: list[SpoolBuilder], shape: Shape, asked: list[SpanQuery]) -> None:
+    async def check(store: SpanStore, reference: Reference) -> None:
         known = {row.trace_id for row in reference.rows}
         for one in asked:
             query = replace(one, trace_id=TRACES[0] if one.trace_id and TRACES[0] in known else None)
@@ -279,12 +232,10 @@ def test_events_are_found_by_their_values(builders: list[SpoolBuilder], shape: t
     programs, shapes, st.sampled_from(["alpha", "7", "3.0", "1.5", "true", "null", "naïve", '"SELECT"']), st.sampled_from([None, "k", "x"])
 )
 @some
-def test_values_are_found_where_they_appear(
-    builders: list[SpoolBuilder], shape: tuple[int, Limits, bool], text: str, path: str | None
-) -> None:
+def test_values_are_found_where_they_appear(builders: list[SpoolBuilder], shape: Shape, text: str, path: str | None) -> None:
     """What the store's indexes and scans find is what the pure function finds in all spans and events."""
 
-    async def check(store: SqliteSpanStore, reference: Reference) -> None:
+    async def check(store: SpanStore, reference: Reference) -> None:
         sought = provenance.wanted(text, path)
         for trace_id in {row.trace_id for row in reference.rows}:
             spans = (await store.trace_spans(trace_id)).rows
@@ -303,8 +254,8 @@ def _told(one: provenance.Appearance) -> tuple[object, ...]:
 
 @given(programs, shapes)
 @some
-def test_a_comparison_sees_every_span_and_every_count_of_a_run(builders: list[SpoolBuilder], shape: tuple[int, Limits, bool]) -> None:
-    async def check(store: SqliteSpanStore, reference: Reference) -> None:
+def test_a_comparison_sees_every_span_and_every_count_of_a_run(builders: list[SpoolBuilder], shape: Shape) -> None:
+    async def check(store: SpanStore, reference: Reference) -> None:
         for run in (await store.runs()).rows:
             side = Side(run.run_id, (run,))
             spans, whole = await sampled(store, side, SpanQuery(), [])
@@ -321,8 +272,8 @@ def test_a_comparison_sees_every_span_and_every_count_of_a_run(builders: list[Sp
 
 @given(programs, shapes)
 @some
-def test_every_span_is_found_by_its_id(builders: list[SpoolBuilder], shape: tuple[int, Limits, bool]) -> None:
-    async def check(store: SqliteSpanStore, reference: Reference) -> None:
+def test_every_span_is_found_by_its_id(builders: list[SpoolBuilder], shape: Shape) -> None:
+    async def check(store: SpanStore, reference: Reference) -> None:
         for row in reference.rows[:20]:
             assert shown(await store.span(row.span_id)) == shown(row)
             assert await store.source_hashes(row.span_id) == reference.source_hashes(row)

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from mcp_tracer.model.sql import VIEWS, Cell, Scope, SqlQuery
 from mcp_tracer.storage.sqlite import SqliteSpanStore
-from mcp_tracer.storage.sqlite.writer import Limits
 from tests.contracts import views
 from tests.contracts.programs import RUNS, START, TRACES, programs
 from tests.contracts.reference import Reference
-from tests.contracts.test_span_store import HOUR, compare, shapes, some
+from tests.contracts.statistics import HOUR_NS
+from tests.contracts.stores import Shape, compare, in_sqlite, shapes, some
 from tests.spool_builder import SpoolBuilder
 
 COLUMNS = (
@@ -39,8 +39,8 @@ scopes = st.builds(
     Scope,
     run_id=st.sampled_from([None, None, RUNS[0]]),
     trace_id=st.sampled_from([None, None, TRACES[0]]),
-    start_ns=st.none() | st.integers(START, START + 2 * HOUR),
-    end_ns=st.none() | st.integers(START, START + 3 * HOUR),
+    start_ns=st.none() | st.integers(START, START + 2 * HOUR_NS),
+    end_ns=st.none() | st.integers(START, START + 3 * HOUR_NS),
 )
 
 
@@ -66,9 +66,7 @@ def in_order(rows: list[tuple[Cell, ...]]) -> list[tuple[str, ...]]:
 
 @given(programs, shapes, scopes, st.lists(st.sampled_from(QUERIES), min_size=3, max_size=6, unique=True))
 @some
-def test_sql_says_what_a_plain_table_says(
-    builders: list[SpoolBuilder], shape: tuple[int, Limits, bool], scope: Scope, asked: list[str]
-) -> None:
+def test_sql_says_what_a_plain_table_says(builders: list[SpoolBuilder], shape: Shape, scope: Scope, asked: list[str]) -> None:
     async def check(store: SqliteSpanStore, reference: Reference) -> None:
         known = scope if scope.trace_id in {row.trace_id for row in reference.rows} else replace(scope, trace_id=None)
         expected = plain(reference, known)
@@ -77,14 +75,12 @@ def test_sql_says_what_a_plain_table_says(
             assert in_order(list(answer.rows)) == in_order(expected.execute(sql).fetchall()), sql
             assert answer.total == len(answer.rows)
 
-    compare(builders, shape, check)
+    compare(builders, shape, check, stores=[in_sqlite])
 
 
 @given(programs, shapes, scopes, st.booleans())
 @some
-def test_every_view_says_what_the_reference_says(
-    builders: list[SpoolBuilder], shape: tuple[int, Limits, bool], scope: Scope, gone: bool
-) -> None:
+def test_every_view_says_what_the_reference_says(builders: list[SpoolBuilder], shape: Shape, scope: Scope, gone: bool) -> None:
     async def check(store: SqliteSpanStore, reference: Reference) -> None:
         known = scope if scope.trace_id in {row.trace_id for row in reference.rows} else replace(scope, trace_id=None)
         for view in VIEWS:
@@ -96,4 +92,4 @@ def test_every_view_says_what_the_reference_says(
             for row, wanted in zip(found, expected, strict=True):
                 assert all(map(views.is_same, row, wanted)), (view.name, row, wanted)
 
-    compare(builders, shape, check, gone)
+    compare(builders, shape, check, gone, [in_sqlite])

@@ -17,8 +17,7 @@ from mcp_tracer.storage.sqlite import SqliteSpanStore, scan
 from mcp_tracer.storage.sqlite.writer import Limits
 from tests.contracts.programs import programs
 from tests.contracts.reference import Reference
-from tests.contracts.test_span_store import filled as filled_by_turns
-from tests.contracts.test_span_store import shapes, some
+from tests.contracts.stores import Shape, fill, shapes, some
 from tests.spool_builder import SpoolBuilder
 from tests.storage.test_sqlite_store import filled, program
 
@@ -29,13 +28,12 @@ FOUND = Finding("error-burst", "load KeyError", "01" * 16, "load failed 12 times
 
 @given(programs, shapes, st.integers(1, 40), st.integers(0, 30))
 @some
-def test_every_finished_span_is_looked_at(builders: list[SpoolBuilder], shape: tuple[int, Limits, bool], limit: int, overlap: int) -> None:
-    step, limits, sealed = shape
-
+def test_every_finished_span_is_looked_at(builders: list[SpoolBuilder], shape: Shape, limit: int, overlap: int) -> None:
     async def work() -> None:
         with tempfile.TemporaryDirectory() as name:
-            store = await filled_by_turns(Path(name), builders, step, limits)
-            if sealed:
+            store = SqliteSpanStore(Path(name) / "traces", limits=shape.limits, compress=shape.compressed)
+            await fill(store, Path(name), builders, shape.step)
+            if shape.sealed:
                 await store.seal()
             seen: dict[str, tuple[object, ...]] = {}
             place = None
