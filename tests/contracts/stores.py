@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, note, settings
 from hypothesis import strategies as st
 
 from mcp_tracer.ingest.reader import SpoolReader
+from mcp_tracer.model.batch import SpoolBatch, SpoolPosition
 from mcp_tracer.storage.sqlite import SqliteSpanStore
 from mcp_tracer.storage.sqlite.writer import Limits
 from tests.contracts.in_memory import InMemorySpanStore
@@ -64,6 +65,16 @@ async def fill(store: Store, folder: Path, builders: Sequence[SpoolBuilder], ste
                 await store.append([batch])
     for reader in readers:
         reader.close()
+
+
+def batches_of(builder: SpoolBuilder, step: int) -> list[SpoolBatch]:
+    """A file from its beginning."""
+    with tempfile.TemporaryDirectory() as name, SpoolReader(builder.write(Path(name))) as reader:
+        batches, position = list[SpoolBatch](), SpoolPosition()
+        while (batch := reader.read(position, max_records=step)) is not None:
+            batches.append(batch)
+            position = batch.end
+        return batches
 
 
 def compare(
