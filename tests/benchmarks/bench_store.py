@@ -49,7 +49,7 @@ def main() -> int:
             _make(project, load)
             seen["ingest"] = _task("ingest", project, {})
         seen["size"] = _task("size", project, {})
-        about = {"load": asdict(load), **_traces(load), "times": asked.times}
+        about = {"load": asdict(load), "places": _task("places", project, _traces(load)), "times": asked.times}
         seen["warm"] = _task("warm", project, about)
         if not asked.only_warm:
             seen["cold"] = _cold(project, about, load)
@@ -128,7 +128,7 @@ def _environment() -> dict[str, str]:
 def _cold(project: Project, about: dict[str, Any], load: spools.Load) -> dict[str, float]:
     """Each question to a process of its own."""
     answers: dict[str, float] = {}
-    for question in questions(load, "", ""):
+    for question in questions(load):
         _put_out_of_cache(project.traces_dir)
         answers |= _task("cold", project, {**about, "only": question.name})
     return answers

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,10 +11,11 @@ from typing import Any, Final
 
 from mcp_tracer.service.context import Caller
 from mcp_tracer.service.service import Service
-from store_load.spools import FILES, Load
+from store_load.spools import FILES, Load, rare_text
 
 CALLER: Final = Caller("bench", "1", "mcp")
 COLD_MS: Final = 1000
+_SPAN: Final = re.compile(r"#([0-9a-f]{16})")
 Arguments = Callable[[int], dict[str, Any]]
 
 
@@ -27,8 +29,20 @@ class Question:
     limit_ms: float
 
 
-def questions(load: Load, trace: str, largest: str) -> list[Question]:
-    """`trace` is an ordinary trace's id, `largest` that of the million."""
+@dataclass(frozen=True)
+class Places:
+    """What is asked for by name: an ordinary trace, the one of a million, cursors of pages in its middle, and spans that its skeleton
+    names for what it folds. Without them the questions can be named, not asked."""
+
+    trace: str = ""
+    largest: str = ""
+    cursors: Sequence[str] = ()
+    spans: Sequence[str] = ()
+
+
+def questions(load: Load, places: Places = Places()) -> list[Question]:
+    """What is asked of a load."""
+    trace, largest = places.trace, places.largest
 
     def window(hours: float) -> dict[str, str]:
         start, end = load.end_ns / 1e9 - 6 * 86_400, load.end_ns / 1e9 - 6 * 86_400 + hours * 3600
@@ -40,13 +54,21 @@ def questions(load: Load, trace: str, largest: str) -> list[Question]:
     def hot(number: int) -> dict[str, Any]:
         return {"function": "step_2", "orderBy": "duration"}
 
+    def page(number: int) -> dict[str, Any]:
+        return {"trace": largest, "cursor": places.cursors[number % len(places.cursors)]}
+
+    def folded(number: int) -> dict[str, Any]:
+        return {"traceId": largest, "spanId": places.spans[number % len(places.spans)]}
+
     return [
         Question("search: file, function, duration, two days", "search_traces", place, 50),
         Question("search: common text", "search_traces", lambda n: {"query": ("berlin", "pending", "SELECT id")[n % 3]}, 50),
-        Question("search: rare text", "search_traces", lambda n: {"query": f"parcel{7 * n + 1000}@"}, 50),
+        Question("search: rare text", "search_traces", lambda n: {"query": rare_text(load, n)}, 50),
         Question("search: absent text", "search_traces", lambda n: {"query": f"nowhere{n}"}, 50),
         Question("trace", "get_trace", lambda n: {"traceId": trace}, 50),
         Question("the largest trace, its skeleton", "get_trace", lambda n: {"traceId": largest, "maxDepth": 3}, 50),
+        Question("a page of the largest trace, by a cursor in its middle", "search_traces", page, 50),
+        Question("what the largest trace's skeleton folds, by its id", "get_trace", folded, 50),
         Question("calls of a hot function", "get_function_traces", lambda n: {"function": "step_1", "limit": 20}, 50),
         Question("calls of a hot function, slowest first", "get_function_traces", hot, 50),
         Question("slow", "find_slow_executions", lambda n: {"threshold": 50 + n}, 50),
@@ -58,6 +80,22 @@ def questions(load: Load, trace: str, largest: str) -> list[Question]:
         Question("percentiles of a function", "get_stats", lambda n: {"function": f"Part{n + 1}.step_{n + 1}"}, 100),
         Question("flame graph of the largest trace", "get_flow", lambda n: {"traceId": largest, "format": "flamegraph"}, 300),
     ]
+
+
+async def in_the_middle(service: Service, trace: str, largest: str) -> Places:
+    """Goes to the middle of the largest trace by time, and on from there page by page."""
+    summary = await service.tools.store.trace(largest)
+    asked: dict[str, Any] = {"trace": largest, "end": _iso((summary.start_ns + summary.end_ns) / 2e9)}
+    cursors: list[str] = []
+    for _ in range(20):
+        found = await service.call("search_traces", asked, CALLER)
+        cursor: str | None = getattr(found.result, "cursor")  # noqa: B009
+        if cursor is None:
+            break
+        cursors.append(cursor)
+        asked = {"trace": largest, "cursor": cursor}
+    skeleton = await service.call("get_trace", {"traceId": largest, "maxDepth": 3}, CALLER)
+    return Places(trace, largest, cursors, sorted(set(_SPAN.findall(skeleton.text))))
 
 
 async def ask(service: Service, question: Question, times: int) -> list[float]:

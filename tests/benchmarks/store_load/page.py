@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from store_load.asking import COLD_MS, questions
-from store_load.spools import Load
+from store_load.spools import RARE_EVERY, Load
 from store_load.tasks import FEW
 
 SPANS_PER_S, PEAK_MB, BYTES, COMMIT_MS = 150_000, 300, 45, 3
@@ -37,7 +37,7 @@ def page(seen: dict[str, Any], commit: str, machine: str) -> tuple[str, int]:
             (f"a commit of {FEW} records, ms on average", _held(seen["small"]["mean"], COMMIT_MS), f"≤ {COMMIT_MS}"),
             ("the same, 95th percentile: where small frames are merged", f"{seen['small']['p95']:.1f}", ""),
         ]
-    asked = questions(load, "", "")
+    asked = questions(load)
     answers = [
         (
             question.name,
@@ -53,6 +53,8 @@ def page(seen: dict[str, Any], commit: str, machine: str) -> tuple[str, int]:
         "",
         f"- commit {commit}; {machine}",
         f"- made up: {load.spans:,} spans in ten days, one trace of {load.largest:,}",
+        f"- values: a pool of 60,000 different calls, drawn from again and again, and in every {RARE_EVERY:,}th call that does not fail a "
+        "text that no other call has: the rare texts are these",
         "- ms are a whole answer's, its text included, at the 95th percentile",
         "- cold: a process each, the store's files put out of the system's cache; limit 1 s",
         "- busy: while another process takes in more, without waiting for what it has yet to take; limit doubled",

@@ -20,6 +20,11 @@ def pool(seed: int, size: int = 60_000) -> list[bytes]:
     return [b"P" + _encode([_value(chance), chance.randint(1, 10**6)]) + b"R" + _encode(_value(chance)) for _ in range(size)]
 
 
+def call_with(text: str) -> bytes:
+    """Sections P and R of a call with a text of its own."""
+    return b"P" + _encode([text, 1]) + b"R" + _encode(None)
+
+
 def failures(seed: int, size: int = 2_000) -> list[tuple[int, bytes]]:
     """(number of the error's type, sections P and E) of failing calls."""
     chance = random.Random(seed + 1)

@@ -23,6 +23,7 @@ from store_load import payloads, trees
 DAYS: Final = 10
 FILES: Final = 300
 RUN_SPANS: Final = 250_000
+RARE_EVERY: Final = 1_000  # so often a call, if it doesn't fail, captures a text that no other has
 GONE_PID: Final = 2**22 + 1  # above what Linux gives: nobody has it
 _FREE: Final = spool.SLOT_SIZE - spool.CHUNK_HEADER_SIZE
 _encode = msgspec.msgpack.Encoder().encode
@@ -37,6 +38,16 @@ class Load:
     seed: int = 1
     end_ns: int = 1_790_000_000_000_000_000
     first_run: int = 1
+
+
+def rare_text(load: Load, number: int) -> str:
+    """A text that one call of the load has captured: `number` counts through the runs, and then through their such calls."""
+    runs = -(-(load.spans - load.largest) // RUN_SPANS) + 1
+    return _rare(load.first_run + number % runs, number // runs)
+
+
+def _rare(run: int, number: int) -> str:
+    return f"shipment {run:05}-{number:05} of one"
 
 
 @dataclass
@@ -74,7 +85,7 @@ class _Run:
     """One process's recordings."""
 
     def __init__(self, number: int, origin_wall_ns: int, supply: Supply) -> None:
-        self.run_id = f"{number:032x}"
+        self.number, self.run_id = number, f"{number:032x}"
         self.origin_wall_ns, self.supply = origin_wall_ns, supply
         self.salt = number << 40
         self.taken = self.traces_made = 0
@@ -122,6 +133,8 @@ class _Run:
         records["trace"], records["fn"], records["depth"] = self.traces_made, tree.function, tree.depth
         records["kind"], records["count"], records["flags"] = spool.KIND_SPAN, 1, tree.failed * spool.FLAG_ERROR
         texts = self.supply.chance.choices(self.supply.calls, k=size)
+        for index in range(-self.taken % RARE_EVERY, size, RARE_EVERY):
+            texts[index] = payloads.call_with(_rare(self.number, (self.taken + index) // RARE_EVERY))
         for index in np.flatnonzero(tree.failed).tolist():
             records["err"][index], texts[index] = self.supply.chance.choice(self.supply.failures)
         for index in np.flatnonzero(times[0] >= spool.WIDE).tolist():

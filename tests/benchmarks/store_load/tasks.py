@@ -11,7 +11,7 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from mcp_tracer.service.service import Service
 from mcp_tracer.storage.sqlite import SqliteSpanStore
 from mcp_tracer.workspace.project import Project
 from store_load import spools
-from store_load.asking import ask, p95, questions
+from store_load.asking import Places, ask, in_the_middle, p95, questions
 from store_load.spools import Load
 
 FEW = 20
@@ -56,6 +56,12 @@ def _values(segment: Path) -> int:
         return opened.execute("SELECT coalesce(sum(length(z)), 0) FROM payload").fetchone()[0]
 
 
+async def places(project: Project, asked: dict[str, Any]) -> dict[str, Any]:
+    """What the questions name, found once, so that a process that is asked for the first time has not looked before."""
+    async with open_service(project, ingest=False) as service:
+        return asdict(await in_the_middle(service, asked["trace"], asked["largest"]))
+
+
 async def warm(project: Project, asked: dict[str, Any]) -> dict[str, Any]:
     """95th percentile of each question's answers in ms, after a first answer that does not count."""
     return await _each(project, asked, lambda service, question: _warm(service, question, asked["times"]))
@@ -76,7 +82,7 @@ async def _each(project: Project, asked: dict[str, Any], measure: Callable[[Serv
     async with open_service(project, ingest=False) as service:
         if asked.get("at_once"):  # as the store is, without waiting for what the other process has yet to take in
             service.tools = replace(service.tools, catch_up=_nothing)
-        found = [one for one in questions(load, asked["trace"], asked["largest"]) if asked.get("only") in (None, one.name)]
+        found = [one for one in questions(load, Places(**asked["places"])) if asked.get("only") in (None, one.name)]
         return {question.name: p95(await measure(service, question)) for question in found}
 
 
@@ -107,7 +113,7 @@ def _batches(path: Path) -> Iterator[SpoolBatch]:
             position = batch.end
 
 
-TASKS = {task.__name__: task for task in (ingest, size, warm, cold, small)}
+TASKS = {task.__name__: task for task in (ingest, size, places, warm, cold, small)}
 
 
 def main() -> None:
