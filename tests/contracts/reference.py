@@ -28,8 +28,8 @@ class Reference:
             rows = {row.seq: row for row in one.rows()}
             self.rows += rows.values()
             self.events += [(event, rows[seq]) for seq, event in one.events if seq in rows]
-        self.calls: list[Counted] = [count for one in self.recordings for count in one.counted]
-        self.calls += [statistics.as_counted(row) for row in self.rows if row.counted]
+        self.counted: list[Counted] = [count for one in self.recordings for count in one.counted]
+        self.calls: list[Counted] = [*self.counted, *(statistics.as_counted(row) for row in self.rows if row.counted)]
         self._tests = {content["traceId"]: content["testId"] for content in self._defined(spool.DEF_TRACE) if "testId" in content}
         self._sources = {
             (one.run_id, one.number, content["path"], content["sha256"])

@@ -104,8 +104,8 @@ def test_paths_below_a_share_are_left_out_with_all_below_them(builders: list[Spo
             asked.append((await store.call_paths_of_run(run, least), [row for row in reference.rows if row.run_id == run]))
         for found, rows in asked:
             assert all(path.above < at for at, path in enumerate(found))
-            assert unfolded(found) == unfolded(paths_of(rows, least))
-            assert least or len(found) == len(added_up(rows))
+            assert unfolded(found) == unfolded(paths_of(rows, reference.counted, least))
+            assert least or len(found) == len(added_up(rows, reference.counted))
 
     compare(builders, shape, check)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from dataclasses import replace
 from unittest.mock import patch
 
@@ -18,7 +17,6 @@ from mcp_tracer.service.operations.value_search import look
 from mcp_tracer.storage.port import SpanStore
 from mcp_tracer.storage.sqlite import dense
 from tests.contracts.programs import RUNS, START, TEXTS, TRACES, programs
-from tests.contracts.recording import Row
 from tests.contracts.reference import Reference
 from tests.contracts.span_store import check_search, check_stats, check_trace, happened, shown
 from tests.contracts.statistics import ranked
@@ -122,44 +120,6 @@ def test_statistics_of_a_file_and_of_a_function_are_of_what_matches(
 ) -> None:
     async def check(store: SpanStore, reference: Reference) -> None:
         check_stats(await store.function_stats(file, function, run), reference.function_stats(file, function, run))
-
-    compare(builders, shape, check)
-
-
-def path_of(row: Row, rows: dict[str, Row]) -> tuple[str, ...]:
-    """The callers of a span and itself, from the outermost on in its process."""
-    found: list[str] = []
-    above: Row | None = row
-    while above is not None:
-        found.append(f"{above.file} {above.function} {above.line} {above.kind}")
-        parent = rows.get(above.parent_span_id or "")
-        above = parent if parent is not None and parent.source == above.source else None
-    return tuple(reversed(found))
-
-
-def add_up(sums: dict[tuple[str, ...], list[int]], key: tuple[str, ...], numbers: Sequence[int]) -> None:
-    sums[key] = [one + more for one, more in zip(sums.get(key, [0] * len(numbers)), numbers, strict=True)]
-
-
-@given(programs, shapes)
-@some
-def test_call_paths_add_up_a_trace(builders: list[SpoolBuilder], shape: Shape) -> None:
-    async def check(store: SpanStore, reference: Reference) -> None:
-        for trace in {row.trace_id for row in reference.rows}:
-            rows = {row.span_id: row for row in reference.trace_spans(trace)}
-            expected: dict[tuple[str, ...], list[int]] = {}
-            for row in rows.values():
-                numbers = (row.count, row.error is not None, row.duration_ns * row.count, row.self_ns * row.count)
-                add_up(expected, path_of(row, rows), numbers)
-            full: list[tuple[str, ...]] = []
-            found: dict[tuple[str, ...], list[int]] = {}
-            for path in await store.call_paths(trace):
-                full.append(((*full[path.above],) if path.above >= 0 else ()) + (f"{path.file} {path.function} {path.line} {path.kind}",))
-                add_up(found, full[-1], (path.calls, path.errors, path.total_ns, path.self_ns))
-            assert found == expected
-        for run in {row.run_id for row in reference.rows}:
-            of_run = [row for row in reference.rows if row.run_id == run]
-            assert sum(path.calls for path in await store.call_paths_of_run(run)) == sum(row.count for row in of_run)
 
     compare(builders, shape, check)
 

@@ -19,6 +19,7 @@ from mcp_tracer.storage.sqlite.snapshot import OPEN_FRAME, Segment, Snapshot
 from mcp_tracer.storage.sqlite.spans import Place, SpanMaker
 
 _SHOWN: Final = 5
+_Newest = tuple[int, bytes, TraceSummary]
 _WORDS: Final = {"last": "", "last-failed": " AND errs>0"}
 
 
@@ -43,15 +44,46 @@ def _total(snapshot: Snapshot, sources: list[int] | None) -> int | None:
 
 
 def newest_first(snapshot: Snapshot, sources: list[int] | None, start: int, trace_id: bytes, condition: str) -> Iterator[TraceSummary]:
-    """Summaries after (start, trace_id), newest first; a trace counts where it started."""
-    parts = [_rows(segment, sources, start, trace_id, condition) for segment in snapshot.segments]
+    """Summaries after (start, trace_id), newest first; a trace counts where it started, and whatever part of it fits."""
+    if sources is None and not condition:
+        found = _all(snapshot, start, trace_id)
+    else:
+        found = (one for one in _chosen(snapshot, sources, condition) if not trace_id or one[:2] > (-start, _inverted(trace_id)))
+    for _, _, summary in found:
+        yield summary
+
+
+def _all(snapshot: Snapshot, start: int, trace_id: bytes) -> Iterator[_Newest]:
+    """(-start, inverted trace id, summary) of each trace after one, in ascending order."""
+    parts = [_rows(segment, None, start, trace_id, "") for segment in snapshot.segments]
     last = b""
     for negative_start, inverted in heapq.merge(*parts):
-        found = bytes(255 - byte for byte in inverted)
-        summary = summary_of(snapshot, found)
-        if summary.start_ns == -negative_start and found != last:
-            last = found
-            yield summary
+        summary = summary_of(snapshot, _inverted(inverted))
+        if summary.start_ns == -negative_start and inverted != last:
+            last = inverted
+            yield negative_start, inverted, summary
+
+
+def _chosen(snapshot: Snapshot, sources: list[int] | None, condition: str) -> Iterator[_Newest]:
+    """The same of traces of which a part fits. It may have started in an earlier segment than that part: it waits until no part that is
+    still to come can be of one that started later."""
+    parts = [_rows(segment, sources, 1 << 62, b"", condition) for segment in snapshot.segments]
+    waiting: list[_Newest] = []
+    known: set[bytes] = set()
+    for negative_start, inverted in heapq.merge(*parts):
+        while waiting and waiting[0][0] < negative_start:
+            yield heapq.heappop(waiting)
+        if inverted not in known:
+            known.add(inverted)
+            summary = summary_of(snapshot, _inverted(inverted))
+            heapq.heappush(waiting, (-summary.start_ns, inverted, summary))
+    while waiting:
+        yield heapq.heappop(waiting)
+
+
+def _inverted(id_: bytes) -> bytes:
+    """An id that is the less the greater this one is, and back."""
+    return bytes(255 - byte for byte in id_)
 
 
 def _rows(segment: Segment, sources: list[int] | None, start: int, trace_id: bytes, condition: str) -> Iterator[tuple[int, bytes]]:
@@ -62,7 +94,7 @@ def _rows(segment: Segment, sources: list[int] | None, start: int, trace_id: byt
     query = f"SELECT start, trace_id FROM trace WHERE start IS NOT NULL{condition}{inside} AND start<=? ORDER BY start DESC, trace_id DESC"
     for found, id_ in segment.db.execute(query, (start,)):
         if found < start or not trace_id or id_ < trace_id:
-            yield -found, bytes(255 - byte for byte in id_)
+            yield -found, _inverted(id_)
 
 
 def trace_by_id(snapshot: Snapshot, trace_id: str) -> bytes:

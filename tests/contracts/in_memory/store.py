@@ -71,11 +71,11 @@ class InMemorySpanStore(InMemoryPatterns, InMemorySpanWriter):
         return _page("trace", [_span(row, values) for row in rows], limit, cursor)
 
     async def call_paths(self, trace_id: str, least_share: float = 0.0) -> tuple[CallPath, ...]:
-        return paths_of(self.reference.trace_spans((await self.trace(trace_id)).trace_id), least_share)
+        return paths_of(self.reference.trace_spans((await self.trace(trace_id)).trace_id), self.reference.counted, least_share)
 
     async def call_paths_of_run(self, run_id: str, least_share: float = 0.0) -> tuple[CallPath, ...]:
         chosen = (await self.run(run_id)).run_id
-        return paths_of([row for row in self.reference.rows if row.run_id == chosen], least_share)
+        return paths_of([row for row in self.reference.rows if row.run_id == chosen], self.reference.counted, least_share)
 
     async def span(self, span_id: str) -> Span:
         return _span(self._row(span_id))
