@@ -8,7 +8,7 @@ from itertools import islice
 from mcp_tracer.model.batch import SpoolPosition
 from mcp_tracer.model.errors import UserError
 from mcp_tracer.storage.sqlite.snapshot import Snapshot
-from mcp_tracer.storage.sqlite.traces import newest_with_prefix
+from mcp_tracer.storage.sqlite.trace_list import newest_with_prefix
 from mcp_tracer.storage.sqlite.writer import position_in
 
 

@@ -31,6 +31,7 @@ from mcp_tracer.storage.sqlite import (
     segments,
     sql,
     stats,
+    trace_list,
     traces,
     volatile,
 )
@@ -112,11 +113,11 @@ class SqliteSpanStore:
 
     async def traces(self, run_id: str | None = None, limit: int = 20, cursor: str | None = None) -> Page[TraceSummary]:
         """Traces, newest first."""
-        return await self._files.read(lambda snapshot: traces.page_of_traces(snapshot, _sources(snapshot, run_id), limit, cursor))
+        return await self._files.read(lambda snapshot: trace_list.page_of_traces(snapshot, _sources(snapshot, run_id), limit, cursor))
 
     async def trace(self, trace_id: str) -> TraceSummary:
         """One trace's summary by id, unique prefix, `last` or `last-failed`."""
-        return await self._files.read(lambda snapshot: traces.summary_of(snapshot, traces.trace_by_id(snapshot, trace_id)))
+        return await self._files.read(lambda snapshot: traces.summary_of(snapshot, trace_list.trace_by_id(snapshot, trace_id)))
 
     async def trace_spans(
         self,
@@ -135,12 +136,14 @@ class SqliteSpanStore:
         """
         part, wanted = traces.Part(max_depth, start_ns), traces.Wanted(limit, cursor, values, whole)
         return await self._files.read(
-            lambda snapshot: traces.spans_of_trace(snapshot, traces.trace_by_id(snapshot, trace_id), part, wanted)
+            lambda snapshot: traces.spans_of_trace(snapshot, trace_list.trace_by_id(snapshot, trace_id), part, wanted)
         )
 
     async def call_paths(self, trace_id: str, least_share: float = 0.0) -> tuple[CallPath, ...]:
         """All spans of a trace added up by call path, callers before what they call; without those below a share of the whole."""
-        return await self._files.read(lambda snapshot: paths.paths_of_trace(snapshot, traces.trace_by_id(snapshot, trace_id), least_share))
+        return await self._files.read(
+            lambda snapshot: paths.paths_of_trace(snapshot, trace_list.trace_by_id(snapshot, trace_id), least_share)
+        )
 
     async def call_paths_of_run(self, run_id: str, least_share: float = 0.0) -> tuple[CallPath, ...]:
         """The same of all spans of a run."""
@@ -161,7 +164,7 @@ class SqliteSpanStore:
     async def births(self, trace_id: str, *, start_ns: int | None = None, limit: int = 20) -> tuple[Span, ...]:
         """Failed calls of a trace that called nothing that failed so: of each type and function the first, then the second, and so on."""
         return await self._files.read(
-            lambda snapshot: failures.births_of_trace(snapshot, traces.trace_by_id(snapshot, trace_id), start_ns, limit)
+            lambda snapshot: failures.births_of_trace(snapshot, trace_list.trace_by_id(snapshot, trace_id), start_ns, limit)
         )
 
     async def events(self, span_id: str, limit: int = 10_000) -> tuple[Event, ...]:
@@ -261,12 +264,12 @@ def _sources(snapshot: Snapshot, run_id: str | None) -> list[int] | None:
 
 
 def _find_events(snapshot: Snapshot, query: SpanQuery, seconds: float) -> Scan[Event]:
-    trace = None if query.trace_id is None else traces.trace_by_id(snapshot, query.trace_id)
+    trace = None if query.trace_id is None else trace_list.trace_by_id(snapshot, query.trace_id)
     return event_search.EventSearch(snapshot, query, _sources(snapshot, query.run_id), trace).found(seconds)
 
 
 def _search(snapshot: Snapshot, query: SpanQuery) -> Page[Span]:
-    found = None if query.trace_id is None else [traces.trace_by_id(snapshot, query.trace_id)]
+    found = None if query.trace_id is None else [trace_list.trace_by_id(snapshot, query.trace_id)]
     if query.test_id is not None:
         of_test = listing.traces_of_test(snapshot, query.test_id)
         found = of_test if found is None else [one for one in found if one in of_test]
