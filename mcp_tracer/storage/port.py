@@ -63,13 +63,13 @@ class SpanStore(Protocol):
         trace_id: str,
         *,
         max_depth: int | None = None,
-        start_ns: int | None = None,
+        under: str | None = None,
         limit: int = 5000,
         cursor: str | None = None,
         values: bool = True,
         whole: bool = False,
     ) -> Page[Span]:
-        """The spans of a trace (that started at `start_ns` or later) by start time (parents before children), `total` exact.
+        """The spans of a trace, or of it the span `under` and all below, by start time (parents before children), `total` exact.
 
         `whole`: none where there are more than the limit.
         """

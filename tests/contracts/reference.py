@@ -45,11 +45,20 @@ class Reference:
             found.setdefault(row.trace_id, []).append(row)
         return found
 
-    def trace_spans(self, trace_id: str, max_depth: int | None = None, start_ns: int | None = None) -> list[Row]:
+    def trace_spans(self, trace_id: str, max_depth: int | None = None, under: str | None = None) -> list[Row]:
         """By (start, depth, process, seq)."""
         rows = [row for row in self.rows if row.trace_id == trace_id and (max_depth is None or row.depth <= max_depth)]
-        rows = [row for row in rows if start_ns is None or row.start_ns >= start_ns]
+        below = None if under is None else self.below(trace_id, under)
+        rows = [row for row in rows if below is None or row.span_id in below]
         return sorted(rows, key=lambda row: (row.start_ns, row.depth, row.source, row.seq))
+
+    def below(self, trace_id: str, top: str) -> set[str]:
+        """The ids of a span and of all that it led to."""
+        found, more = {top}, {top}
+        while more:
+            more = {row.span_id for row in self.rows if row.trace_id == trace_id and row.parent_span_id in more} - found
+            found |= more
+        return found
 
     def source_hashes(self, row: Row | None = None) -> tuple[str, ...]:
         """Versions of the row's file that its process loaded, else its run; of all files without a row."""
@@ -96,7 +105,7 @@ class Reference:
 
     def births(self, trace_id: str, start_ns: int | None) -> list[Row]:
         """Failed calls that called nothing in their process that failed with the same type, one of each kind before the next."""
-        failed = [row for row in self.trace_spans(trace_id, None, start_ns) if row.error]
+        failed = [row for row in self.trace_spans(trace_id) if row.error and (start_ns is None or row.start_ns >= start_ns)]
         passed = {(row.source, row.parent_span_id, row.error) for row in failed}
         times: Counter[tuple[Any, ...]] = Counter()
         found: list[tuple[int, Row]] = []

@@ -47,22 +47,22 @@ async def check_search(store: SpanStore, reference: Reference, query: SpanQuery)
 
 
 async def check_trace(
-    store: SpanStore, reference: Reference, trace_id: str, max_depth: int | None = None, start_ns: int | None = None
+    store: SpanStore, reference: Reference, trace_id: str, max_depth: int | None = None, under: str | None = None
 ) -> None:
     """The same spans over all pages, with an exact total."""
-    expected = [shown(row) for row in reference.trace_spans(trace_id, max_depth, start_ns)]
+    expected = [shown(row) for row in reference.trace_spans(trace_id, max_depth, under)]
     found: list[tuple[object, ...]] = []
     cursor: str | None = None
     while True:
-        page = await store.trace_spans(trace_id, max_depth=max_depth, start_ns=start_ns, limit=7, cursor=cursor)
+        page = await store.trace_spans(trace_id, max_depth=max_depth, under=under, limit=7, cursor=cursor)
         assert page.total == len(expected)
         found += [shown(span) for span in page.rows]
         if (cursor := page.cursor) is None:
             break
     assert found == expected
-    bare = await store.trace_spans(trace_id, max_depth=max_depth, start_ns=start_ns, values=False)
+    bare = await store.trace_spans(trace_id, max_depth=max_depth, under=under, values=False)
     assert [shown(span) for span in bare.rows] == [(*row[:-1], "None") for row in expected]
-    whole = await store.trace_spans(trace_id, max_depth=max_depth, start_ns=start_ns, limit=7, whole=True)
+    whole = await store.trace_spans(trace_id, max_depth=max_depth, under=under, limit=7, whole=True)
     assert ([shown(span) for span in whole.rows], whole.total) == (expected if len(expected) <= 7 else [], len(expected))
 
 

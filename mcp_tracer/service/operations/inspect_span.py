@@ -153,12 +153,8 @@ async def _caller(tools: Tools, span: Span) -> str:
 
 async def _below(tools: Tools, span: Span) -> tuple[Span, ...]:
     """What the call called, and what its call expressions called: two levels."""
-    page = await tools.store.trace_spans(span.trace_id, max_depth=span.depth + 2, start_ns=span.start_ns, limit=MOST_BELOW)
-    found = {span.span_id}
-    for one in page.rows:
-        if one.parent_span_id in found:
-            found.add(one.span_id)
-    return tuple(one for one in page.rows if one.span_id in found and one.span_id != span.span_id)
+    page = await tools.store.trace_spans(span.trace_id, max_depth=span.depth + 2, under=span.span_id, limit=MOST_BELOW)
+    return tuple(one for one in page.rows if one.span_id != span.span_id)
 
 
 def _notes(made: Inspection, source: _Source, events: tuple[Event, ...], below: tuple[Span, ...]) -> list[str]:

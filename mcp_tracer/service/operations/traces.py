@@ -143,19 +143,15 @@ async def _as_deep_as_fits(tools: Tools, trace: TraceSummary, max_depth: int | N
 
 
 async def _below(tools: Tools, trace: TraceSummary, top: Span, values: bool) -> _Part:
-    """The subtree of the span `top`, and others: nothing in it started before it did."""
+    """The subtree of the span `top`, as deep as fits."""
     depths = [None, *(top.depth + each for each in DEPTHS)]
     while True:
         depth = depths.pop(0)
-        page = await tools.store.trace_spans(trace.trace_id, max_depth=depth, start_ns=top.start_ns, limit=MOST_SPANS, values=values)
-        found = below(page.rows, top.span_id)
-        cut = page.cursor is not None and not _is_behind(page.rows[-1], top)
-        if not (depths and cut and any(page.rows[-1] is span for span in found)):
-            return _Part(depth, page.rows, cut, top)
-
-
-def _is_behind(last: Span, top: Span) -> bool:
-    return top.finished and last.start_ns > top.end_ns
+        page = await tools.store.trace_spans(
+            trace.trace_id, max_depth=depth, under=top.span_id, limit=MOST_SPANS, values=values, whole=bool(depths)
+        )
+        if page.rows or not depths:
+            return _Part(depth, page.rows, page.cursor is not None, top)
 
 
 def _of_top(fetched: Fetched, part: _Part) -> Fetched:

@@ -10,9 +10,9 @@ import numpy as np
 
 from mcp_tracer.model.span import Span
 from mcp_tracer.storage.sqlite.columns import Array
+from mcp_tracer.storage.sqlite.frames_of_trace import columns_of, frames_of
 from mcp_tracer.storage.sqlite.snapshot import OPEN_FRAME, Snapshot
 from mcp_tracer.storage.sqlite.spans import Place, SpanMaker
-from mcp_tracer.storage.sqlite.traces import columns_of, frames_of
 
 _COLUMNS: Final = ("start", "fn", "err", "src", "seq", "parent")
 _SEQ_BITS: Final = 33

@@ -18,7 +18,7 @@ _SEQS = 1 << 32
 
 def span_by_id(snapshot: Snapshot, span_id: str) -> Span:
     """One span with its values. Raises NotFound."""
-    _, _, place = _located(snapshot, span_id)
+    _, _, place = located(snapshot, span_id)
     return SpanMaker(snapshot, True).make([place])[0]
 
 
@@ -42,7 +42,7 @@ def callers_of(snapshot: Snapshot, spans: Sequence[Span], known: Collection[str]
 
 def events_of_span(snapshot: Snapshot, span_id: str, limit: int) -> tuple[Event, ...]:
     """The first `limit` events of a span by number. Raises NotFound."""
-    source, seq, _ = _located(snapshot, span_id)
+    source, seq, _ = located(snapshot, span_id)
     rows = [row for segment in snapshot.segments for row in events.of_span(segment.db, source.id, seq)]
     rows.sort(key=lambda row: (int(row[0]["number"]), int(row[0]["at"])))
     return tuple(events.made(snapshot.names, span_id.lower(), *row) for row in rows[:limit])
@@ -52,14 +52,15 @@ def source_hashes(snapshot: Snapshot, span_id: str | None) -> tuple[str, ...]:
     """The versions of the span's file that its process loaded; of what a forked process inherited, those of its run. Raises NotFound."""
     if span_id is None:
         return tuple(row[0] for row in snapshot.all("SELECT DISTINCT sha256 FROM code ORDER BY sha256"))
-    source, _, place = _located(snapshot, span_id)
+    source, _, place = located(snapshot, span_id)
     file = SpanMaker(snapshot, False).make([place])[0].file
     query = "SELECT DISTINCT sha256 FROM code WHERE path=? AND source IN (SELECT id FROM source WHERE {}=?) ORDER BY sha256"
     rows = snapshot.all(query.format("id"), (file, source.id)) or snapshot.all(query.format("run"), (file, source.run))
     return tuple(row[0] for row in rows)
 
 
-def _located(snapshot: Snapshot, span_id: str) -> tuple[Source, int, Place]:
+def located(snapshot: Snapshot, span_id: str) -> tuple[Source, int, Place]:
+    """The process of a span, its number there, and where it lies. Raises NotFound."""
     found = _found(snapshot, span_id)
     if found is not None:
         return found

@@ -124,17 +124,17 @@ class SqliteSpanStore:
         trace_id: str,
         *,
         max_depth: int | None = None,
-        start_ns: int | None = None,
+        under: str | None = None,
         limit: int = 5000,
         cursor: str | None = None,
         values: bool = True,
         whole: bool = False,
     ) -> Page[Span]:
-        """The spans of a trace (that started at `start_ns` or later) by start time (parents before children), `total` exact.
+        """The spans of a trace, or of it the span `under` and all below, by start time (parents before children), `total` exact.
 
         `whole`: none where there are more than the limit.
         """
-        part, wanted = traces.Part(max_depth, start_ns), traces.Wanted(limit, cursor, values, whole)
+        part, wanted = traces.Part(max_depth, under), traces.Wanted(limit, cursor, values, whole)
         return await self._files.read(
             lambda snapshot: traces.spans_of_trace(snapshot, trace_list.trace_by_id(snapshot, trace_id), part, wanted)
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,9 +11,10 @@ import numpy as np
 from mcp_tracer.model import cursor
 from mcp_tracer.model.query import Page
 from mcp_tracer.model.span import Span, TraceSummary
-from mcp_tracer.storage.sqlite import definitions, indexes
+from mcp_tracer.storage.sqlite import definitions, subtree
 from mcp_tracer.storage.sqlite.columns import Array
-from mcp_tracer.storage.sqlite.snapshot import OPEN_FRAME, Snapshot
+from mcp_tracer.storage.sqlite.frames_of_trace import columns_of, frames_of
+from mcp_tracer.storage.sqlite.snapshot import Snapshot
 from mcp_tracer.storage.sqlite.spans import Place, SpanMaker
 
 
@@ -62,14 +63,14 @@ def open_until(snapshot: Snapshot) -> dict[bytes, int]:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Which spans of a trace are wanted: down to a depth, and those that started at `start_ns` or later."""
+    """Which spans of a trace are wanted: down to a depth, and the span `under` with what is below it."""
 
     max_depth: int | None = None
-    start_ns: int | None = None
+    under: str | None = None
 
     def columns(self) -> list[str]:
         """What tells whether a span is in it."""
-        return ["trace", *(["depth"] if self.max_depth is not None else []), *(["start"] if self.start_ns is not None else [])]
+        return ["trace", *(["depth"] if self.max_depth is not None else [])]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,10 +119,7 @@ def _columns(snapshot: Snapshot, trace_id: bytes, part: Part) -> dict[str, Array
     """start, depth, src, seq, and the place of every span of a part of a trace."""
     names = ("start", "depth", "src", "seq")
     parts: dict[str, list[Array]] = {name: [np.zeros(0, np.int64)] for name in (*names, "segment", "frame", "offset")}
-    for index, frame, trace in frames_of(snapshot, trace_id):
-        offsets = np.flatnonzero(_mask(columns_of(snapshot, index, frame, part.columns()), trace, part))
-        if not len(offsets):  # most frames of a large trace hold nothing near its roots
-            continue
+    for index, frame, offsets in _offsets(snapshot, trace_id, part):
         columns = columns_of(snapshot, index, frame, names)
         for name in names:
             parts[name].append(columns[name][offsets].astype(np.int64))
@@ -131,27 +129,23 @@ def _columns(snapshot: Snapshot, trace_id: bytes, part: Part) -> dict[str, Array
     return {name: np.concatenate(arrays) for name, arrays in parts.items()}
 
 
+def _offsets(snapshot: Snapshot, trace_id: bytes, part: Part) -> Iterator[tuple[int, int, Array]]:
+    """(segment, frame, offsets) of the spans of a part: most frames of a large trace hold nothing near its roots."""
+    if part.under is not None:
+        for index, frame, offsets in subtree.places_below(snapshot, trace_id, part.under):
+            depths = columns_of(snapshot, index, frame, ["depth"])["depth"][offsets]
+            kept = offsets if part.max_depth is None else offsets[depths <= part.max_depth]
+            if len(kept):
+                yield index, frame, kept
+        return
+    for index, frame, trace in frames_of(snapshot, trace_id):
+        offsets = np.flatnonzero(_mask(columns_of(snapshot, index, frame, part.columns()), trace, part))
+        if len(offsets):
+            yield index, frame, offsets
+
+
 def _mask(columns: dict[str, Array], trace: int, part: Part) -> Array:
     mask: Array = columns["trace"] == trace
     if part.max_depth is not None:
         mask &= columns["depth"] <= part.max_depth
-    if part.start_ns is not None:
-        mask &= columns["start"] >= part.start_ns
     return mask
-
-
-def columns_of(snapshot: Snapshot, index: int, frame: int, names: Iterable[str]) -> dict[str, Array]:
-    """Columns of a frame, or of the open spans."""
-    return snapshot.open_spans().columns if frame == OPEN_FRAME else snapshot.segments[index].read(frame, names)
-
-
-def frames_of(snapshot: Snapshot, trace_id: bytes) -> Iterator[tuple[int, int, int]]:
-    """(segment, frame, the trace's id there) of every frame that holds spans of the trace."""
-    for index, segment in enumerate(snapshot.segments):
-        row = segment.db.execute("SELECT id FROM trace WHERE trace_id=?", (trace_id,)).fetchone()
-        if row is None:
-            continue
-        for frame in indexes.frames_of_traces(segment, [row[0]]).tolist():
-            yield index, frame, row[0]
-        if index == len(snapshot.segments) - 1:
-            yield index, OPEN_FRAME, row[0]

@@ -59,13 +59,13 @@ class InMemorySpanStore(InMemoryPatterns, InMemorySpanWriter):
         trace_id: str,
         *,
         max_depth: int | None = None,
-        start_ns: int | None = None,
+        under: str | None = None,
         limit: int = 5000,
         cursor: str | None = None,
         values: bool = True,
         whole: bool = False,
     ) -> Page[Span]:
-        rows = self.reference.trace_spans((await self.trace(trace_id)).trace_id, max_depth, start_ns)
+        rows = self.reference.trace_spans((await self.trace(trace_id)).trace_id, max_depth, under)
         if whole and len(rows) > limit:
             return Page((), None, len(rows))
         return _page("trace", [_span(row, values) for row in rows], limit, cursor)
