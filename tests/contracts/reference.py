@@ -48,15 +48,15 @@ class Reference:
     def trace_spans(self, trace_id: str, max_depth: int | None = None, under: str | None = None) -> list[Row]:
         """By (start, depth, process, seq)."""
         rows = [row for row in self.rows if row.trace_id == trace_id and (max_depth is None or row.depth <= max_depth)]
-        below = None if under is None else self.below(trace_id, under)
+        below = None if under is None else self.below(rows, under)
         rows = [row for row in rows if below is None or row.span_id in below]
         return sorted(rows, key=lambda row: (row.start_ns, row.depth, row.source, row.seq))
 
-    def below(self, trace_id: str, top: str) -> set[str]:
-        """The ids of a span and of all that it led to."""
+    def below(self, rows: list[Row], top: str) -> set[str]:
+        """The ids of a span and of all that it led to among some rows."""
         found, more = {top}, {top}
         while more:
-            more = {row.span_id for row in self.rows if row.trace_id == trace_id and row.parent_span_id in more} - found
+            more = {row.span_id for row in rows if row.parent_span_id in more} - found
             found |= more
         return found
 

@@ -135,6 +135,8 @@ async def _as_deep_as_fits(tools: Tools, trace: TraceSummary, max_depth: int | N
     depths = [max_depth, *(each for each in DEPTHS if max_depth is None or each < max_depth)]
     if trace.spans <= MOST_SPANS:
         depths = [max_depth]
+    elif max_depth is None:  # it is known not to fit
+        del depths[0]
     while True:
         depth = depths.pop(0)
         page = await tools.store.trace_spans(trace.trace_id, max_depth=depth, limit=MOST_SPANS, values=values, whole=bool(depths))
@@ -143,7 +145,9 @@ async def _as_deep_as_fits(tools: Tools, trace: TraceSummary, max_depth: int | N
 
 
 async def _below(tools: Tools, trace: TraceSummary, top: Span, values: bool) -> _Part:
-    """The subtree of the span `top`, as deep as fits."""
+    """The subtree of the span `top`, as deep as fits. What is below a root is most of its trace."""
+    if top.parent_span_id is None and trace.spans > MOST_SPANS:
+        return replace(await _as_deep_as_fits(tools, trace, None, values), top=top)
     depths = [None, *(top.depth + each for each in DEPTHS)]
     while True:
         depth = depths.pop(0)

@@ -132,11 +132,7 @@ def _columns(snapshot: Snapshot, trace_id: bytes, part: Part) -> dict[str, Array
 def _offsets(snapshot: Snapshot, trace_id: bytes, part: Part) -> Iterator[tuple[int, int, Array]]:
     """(segment, frame, offsets) of the spans of a part: most frames of a large trace hold nothing near its roots."""
     if part.under is not None:
-        for index, frame, offsets in subtree.places_below(snapshot, trace_id, part.under):
-            depths = columns_of(snapshot, index, frame, ["depth"])["depth"][offsets]
-            kept = offsets if part.max_depth is None else offsets[depths <= part.max_depth]
-            if len(kept):
-                yield index, frame, kept
+        yield from subtree.places_below(snapshot, trace_id, part.under, part.max_depth)
         return
     for index, frame, trace in frames_of(snapshot, trace_id):
         offsets = np.flatnonzero(_mask(columns_of(snapshot, index, frame, part.columns()), trace, part))
