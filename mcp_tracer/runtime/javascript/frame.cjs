@@ -26,9 +26,9 @@ class Root {
   /** Write the trace's definition before its first span, and again where more is known. @param {Recorder} recorder */
   announce(recorder) {
     if (!this.changed) return;
-    this.changed = false;
     if (this.id === 0) this.id = recorder.nextTrace++;
     recorder.define(this.id, CLASS.TRACE, this.map);
+    this.changed = false;
   }
 }
 

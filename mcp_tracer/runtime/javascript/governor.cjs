@@ -8,6 +8,7 @@
 const process = require('node:process');
 const { now } = require('./clock.cjs');
 const { restOf } = require('./gates.cjs');
+const { hasRoom, isOverflow } = require('./room.cjs');
 
 /** @typedef {import('./recorder.cjs').Definition} Definition */
 /** @typedef {import('./gates.cjs').Gate} Gate */
@@ -130,7 +131,7 @@ function look(cpu) {
   governor.firstCalls = isOverdrawn ? 1 : FIRST_CALLS;
   governor.wholeEvents = isOverdrawn ? FEW_EVENTS : WHOLE_EVENTS;
   governor.window = { number: window.number + 1, at, cpu, spent: governor.spent, taken: governor.taken, counted: governor.counted };
-  if (CALIBRATED.has(governor.window.number)) governor.countingCost = governor.calibrate();
+  if (CALIBRATED.has(governor.window.number) && hasRoom()) governor.countingCost = governor.calibrate();
 }
 
 /** What one function or site may record, and its calls that were only counted since the last flush. Times in ms. */
@@ -262,8 +263,8 @@ class Budget {
   /** @param {number} calls that may pass without probes */
   grant(calls) {
     if (this.gate === null || this.callers === null) return;
-    this.granted = calls;
     this.gate.exchange(calls);
+    this.granted = calls;
   }
 
   /** From now on only one call in `period` has probes. */
@@ -322,13 +323,18 @@ class Budget {
     return ++slots[at + 1] <= governor.firstCalls;
   }
 
-  /** It has recorded the calls that it may: let the budget decide about the next. */
+  /** It has recorded the calls that it may: let the budget decide about the next, or, where the stack is full, after the next. */
   review() {
-    if (!governor.isOn) {
-      this.left = this.given = WHOLE_CALLS;
-      return;
+    try {
+      if (governor.isOn) this.decide();
+      else this.left = this.given = WHOLE_CALLS;
+    } catch (error) {
+      if (!isOverflow(error)) throw error;
     }
-    if (governor.countingCost === 0) governor.countingCost = governor.calibrate();
+  }
+
+  decide() {
+    if (governor.countingCost === 0 && hasRoom()) governor.countingCost = governor.calibrate();
     const cpu = cpuTime();
     look(cpu);
     governor.looked.add(this);
@@ -386,11 +392,17 @@ class Budget {
   add(duration, self, failed) {
     if (failed) this.errors++;
     governor.counted++;
-    if ((++this.count & (COUNTED_LOOK - 1)) === 0 && this.gate !== null) this.considerDark();
     this.total += duration;
     this.self += self;
     if (duration < this.min) this.min = duration;
     if (duration > this.max) this.max = duration;
+    if ((++this.count & (COUNTED_LOOK - 1)) !== 0 || this.gate === null) return;
+    try {
+      this.considerDark();
+    } catch (error) {
+      if (error instanceof RangeError) return; // the stack is full: after the next so many
+      throw error;
+    }
   }
 
   /** Many calls were counted: where that alone is too much, they shall not even be timed. */
@@ -404,8 +416,8 @@ class Budget {
   pass(calls) {
     this.settlePassed();
     if (this.passes === null || calls <= 0) return;
-    this.granted = calls;
     this.passes.exchange(calls);
+    this.granted = calls;
     governor.passing.add(this);
   }
 

@@ -45,8 +45,13 @@ function keepValues(frame, fn, values) {
     setBrief(false);
     keep(frame);
     if (start > 0) frame.captured = now() - start;
-  } catch (error) {
-    state.onFailure(error);
+  } catch (fault) {
+    frame.leavesOut = true;
+    try {
+      spans.report(fault);
+    } catch {
+      // The stack is full.
+    }
   }
 }
 
@@ -58,8 +63,9 @@ function keepArguments(frame, site, values) {
     pack.array(values.length);
     for (const value of values) writeValue(value, state.recorder?.maxBytes ?? 0);
     keep(frame);
-  } catch (error) {
-    state.onFailure(error);
+  } catch (fault) {
+    frame.leavesOut = true;
+    spans.report(fault);
   }
 }
 
@@ -189,30 +195,47 @@ class Probes {
 
   /** @template T @param {T} error @param {Frame | false} frame @param {number} [i] @param {Outer} [outer] @param {unknown[]} [values] for calls without probes @returns {T} */
   t(error, frame, i, outer = 0, values = NOTHING) {
+    // Small, as the stack may be nearly full: the program gets its own error all the same.
+    try {
+      this.threw(error, frame, i, outer, values);
+    } catch {
+      // It is full.
+    }
+    return error;
+  }
+
+  /** @param {unknown} error @param {Frame | false} frame @param {number | undefined} i @param {Outer} outer @param {unknown[]} values */
+  threw(error, frame, i, outer, values) {
+    if (outer === undefined) state.bulk = [
+      ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK];
     this.restore(error, frame);
     if (frame === false || frame.level === 0) {
-      if (i !== undefined && this.functions[i].budget.gate !== null) spans.guard(() => spans.fail(this.functions[i], outer, frame, error, values));
+      if (i !== undefined && this.functions[i].budget.gate !== null) spans.fail(this.functions[i], outer, frame, error, values);
     } else {
       frame.threw = true;
       frame.error = error;
       frame.hasValue = false;
       frame.keepsError = /** @type {FunctionDefinition} */ (frame.definition).keepsErrors && frame.level > 1;
     }
-    return error;
   }
 
   /** @param {unknown} error @param {Frame | false} frame where it is caught */
   restore(error, frame) {
     try {
       if (typeof error === 'object') quoting.restore(error, String((frame === false ? usedUnseen : frame.used)?.map.name ?? ''));
-    } catch {
-      state.faults++;
+    } catch (fault) {
+      spans.report(fault);
     }
   }
 
   /** @param {Frame | false} frame */
   x(frame) {
-    if (frame !== false && frame !== NONE) spans.exit(frame);
+    if (frame === false || frame === NONE) return;
+    try {
+      spans.exit(frame);
+    } catch {
+      if (frame.level > 0 && !(/** @type {Frame} */ (frame).ended)) state.dropped++; // the stack is full
+    }
   }
 
   /** @template T @param {T} value @param {Frame | false} frame @param {number} [site] of an await that is recorded as a child @returns {T} */
@@ -233,8 +256,12 @@ class Probes {
 
   /** @param {Frame | false} frame @param {unknown} [error] */
   k(frame, error) {
-    if (error !== undefined) this.restore(error, frame);
-    if (frame !== false) spans.recover(frame, error, arguments.length > 1);
+    try {
+      if (error !== undefined) this.restore(error, frame);
+      if (frame !== false) spans.recover(frame, error, arguments.length > 1);
+    } catch {
+      // The stack is full.
+    }
   }
 
   /** @param {number} site @param {Frame | false} frame @param {unknown[]} [values] the arguments, where they could be read twice @param {number} [callee] the call expression whose value is called @returns {never[]} */
@@ -323,8 +350,9 @@ function record(frame, site, values) {
     const time = now();
     recorder.event(frame, site, time, values);
     if (governor.isOn && budget.measures()) budget.measured(now() - time);
-  } catch (error) {
-    state.onFailure(error);
+  } catch (fault) {
+    frame.leavesOut = true;
+    spans.report(fault);
   }
 }
 

@@ -41,13 +41,13 @@ class Recorder {
     this.spool.words[at + 7] = id;
     this.spool.words[at + 8] = pack.end;
     this.spool.words[at + 10] = KIND.DEFINITION | (kind << 16);
-    this.spool.commit();
+    this.spool.commit(pack.end);
   }
 
   /** @param {Definition} definition */
   defineFunction(definition) {
-    definition.defined = true;
     this.define(definition.id, definition.isSite ? CLASS.SITE : CLASS.FUNCTION, definition.map);
+    definition.defined = true;
   }
 
   /** @param {unknown} error @returns {number} */
@@ -56,8 +56,8 @@ class Recorder {
     const known = this.errorTypes.get(name);
     if (known !== undefined || this.errorTypes.size >= MAX_ERROR_TYPES) return known ?? 0;
     const id = this.errorTypes.size + 1;
-    this.errorTypes.set(name, id);
     this.define(id, CLASS.ERROR, { name });
+    this.errorTypes.set(name, id);
     return id;
   }
 
@@ -185,7 +185,7 @@ class Recorder {
     this.spool.words[at + 8] = pack.end;
     this.spool.words[at + 10] = KIND.AGGREGATE | (flags << 8);
     this.spool.words[at + 11] = calls;
-    this.spool.commit();
+    this.spool.commit(pack.end);
   }
 
   /** @param {number} tag @param {number} first @param {number} second */
@@ -215,7 +215,7 @@ class Recorder {
     words[at + 9] = Math.min(frame.shown, 65535);
     words[at + 10] = kind | (flags << 8) | (errorId << 16);
     words[at + 11] = frame.calls;
-    this.spool.commit();
+    this.spool.commit(pack.end);
   }
 
   /** An event inside a span. @param {Frame} frame @param {Definition} site @param {number} time ms @param {unknown[] | null} values in the order of the site's names */
@@ -237,7 +237,7 @@ class Recorder {
     words[at + 8] = pack.end;
     words[at + 10] = KIND.EVENT;
     words[at + 11] = 1;
-    this.spool.commit();
+    this.spool.commit(pack.end);
   }
 
   /** @param {string[]} names @param {unknown[]} values */
@@ -257,7 +257,7 @@ class Recorder {
     this.spool.words[at + 1] = tick / 4294967296;
     this.spool.words[at + 8] = pack.end;
     this.spool.words[at + 10] = KIND.RUN_END;
-    this.spool.commit();
+    this.spool.commit(pack.end);
   }
 }
 

@@ -8,6 +8,8 @@ const { now } = require('./clock.cjs');
 const { Frame, GHOST, Ghost, Root } = require('./frame.cjs');
 const { Budget, governor, showNext } = require('./governor.cjs');
 const { numberOf } = require('./numbers.cjs');
+const { hasRoom } = require('./room.cjs');
+const { setBrief } = require('./values.cjs');
 
 /** @typedef {import('./recorder.cjs').Definition & {level: number}} Traced */
 /** The span of the function around, in the text: 0 where there is none, false where that call passed. @typedef {Frame | Ghost | 0 | false} Outer */
@@ -54,12 +56,13 @@ const COST_BEFORE = 0.0003;
 let current = null;
 let roots = 0;
 
-/** @param {() => void} work of ours, away from the path of most calls */
-function guard(work) {
+/** Work of ours broke off, maybe because the stack is full, as it may be here, too. @param {unknown} error */
+function report(error) {
   try {
-    work();
-  } catch (error) {
+    setBrief(false);
     state.onFailure(error);
+  } catch {
+    // It is.
   }
 }
 
@@ -145,22 +148,27 @@ function haunt(outer) {
   const previous = current;
   const parent = previous !== null ? previous : parentOf(outer);
   if (parent === null) return false;
+  const ghost = new Ghost(parent, previous, GHOST.RUNS);
   current = parent;
-  return new Ghost(parent, previous, GHOST.RUNS);
+  return ghost;
 }
 
-/** End the span of a function: its last probe. @param {Frame | Ghost} span */
+/**
+ * End the span of a function: its last probe. The stack may be nearly full here: until the span is no longer current and its parent knows that it has
+ * ended, nothing needs more of it than `enter` did in the same place.
+ * @param {Frame | Ghost} span
+ */
 function exit(span) {
   if (span === undefined) state.bulk = [
       ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK, ...BULK];
   if (span instanceof Ghost) return leave(span);
   const frame = span;
   if (frame === NONE || frame.ended) return undefined;
+  if (frame.suspendedAt < 0) current = frame.previous;
+  frame.previous = null;
   const end = now();
   if (frame.call !== null) endCalls(frame, end, undefined, false);
   if (frame.suspendedAt >= 0) stopWaiting(frame, end);
-  else current = frame.previous;
-  frame.previous = null;
   return frame.awaited === null || frame.threw ? finish(frame, end) : waitFor(frame, frame.awaited, end);
 }
 
@@ -180,13 +188,24 @@ function finish(frame, end) {
   const parent = frame.parent;
   if (parent !== null && --parent.active === 0 && !parent.ended) parent.covered += end - parent.since;
   if (frame.threw && parent !== null && parent.definition.isSite && !parent.ended) parent.error = frame.error;
-  if (frame.older !== null) unlist(frame);
-  if (frame.threw && frame.depth <= state.maxDepth) promote(frame);
-  if (frame.isCounted) count(frame, end - frame.start);
-  else if (frame.root.sampled && state.recorder !== null) {
-    if (end - frame.start < state.minDuration) state.dropped++;
-    else if (frame.threw && governor.dark.size > 0) return defer(frame, end);
-    else write(frame, end);
+  try {
+    if (frame.older !== null) unlist(frame);
+    if (frame.threw && frame.depth <= state.maxDepth) promote(frame);
+    if (frame.isCounted) count(frame, end - frame.start);
+    else if (frame.root.sampled && state.recorder !== null) {
+      if (end - frame.start < state.minDuration) state.dropped++;
+      else if (frame.threw && (governor.dark.size > 0 || !hasRoom())) return defer(frame, end);
+      else write(frame, end);
+    }
+  } catch (fault) {
+    if (frame.threw || frame.isCounted) failing.push({ frame, end });
+    else state.dropped += Math.max(frame.calls, 1);
+    try {
+      report(fault);
+    } catch {
+      // The stack is full.
+    }
+    return undefined;
   }
   return forget(frame);
 }
@@ -198,24 +217,28 @@ function forget(frame) {
 
 /** A call that fails is recorded, with the calls above it up to the nearest recorded one. @param {Frame} frame */
 function promote(frame) {
-  const above = frame.parent;
-  if (above !== null && above.isCounted && !above.ended) promote(above);
-  if (frame.isCounted) {
-    const budget = /** @type {Budget} */ (frame.definition.budget);
-    if (budget.since > 0) budget.since--;
-    frame.isCounted = false;
-    frame.isBrief = true;
+  let height = 0;
+  let above = frame.parent;
+  for (; above !== null && above.isCounted && !above.ended; above = above.parent) height++;
+  const top = above === null ? 0 : above.shown + 1;
+  for (let one = frame; height >= 0; one = /** @type {Frame} */ (one.parent)) {
+    if (one.isCounted) {
+      const budget = /** @type {Budget} */ (one.definition.budget);
+      if (budget.since > 0) budget.since--;
+      one.isCounted = false;
+      one.isBrief = true;
+    }
+    one.shown = top + height--;
   }
-  frame.shown = above === null ? 0 : above.shown + 1;
 }
 
 /** @param {Frame} frame of a hot function, that was not recorded @param {number} duration ms */
 function count(frame, duration) {
   const budget = /** @type {Budget} */ (frame.definition.budget);
-  if (budget.count === 0) state.counted.push(frame.definition);
   const self = Math.max(0, duration - frame.covered);
-  budget.add(duration, self, frame.threw);
   if (budget.gate !== null || budget.owner !== null) budget.learn(duration, self, frame.parent);
+  budget.add(duration, self, frame.threw);
+  if (budget.count === 1) state.counted.push(frame.definition);
 }
 
 /** The calls that one exception has passed through and that are not written yet, innermost first: calls without probes among those above are known only as it passes them. @type {{frame: Frame, end: number}[]} */
@@ -226,9 +249,19 @@ const failing = [];
  * @param {import('./definitions.cjs').FunctionDefinition} definition @param {Outer} outer @param {Frame | Ghost | false} span @param {unknown} error @param {unknown[]} values
  */
 function fail(definition, outer, span, error, values) {
+  try {
+    if (definition.level > 0 && state.recorder !== null && hasRoom()) recordFailed(definition, outer, span, error, values);
+  } catch (fault) {
+    report(fault);
+  }
+}
+
+/** @param {import('./definitions.cjs').FunctionDefinition} definition @param {Outer} outer @param {Frame | Ghost | false} span @param {unknown} error @param {unknown[]} values */
+function recordFailed(definition, outer, span, error, values) {
   const parent = span instanceof Ghost ? span.parent : current !== null ? current : parentOf(outer);
   const root = parent === null ? newRoot({ type: 'call', name: definition.map.name, ...state.remote }) : parent.root;
-  if (!root.sampled || definition.level === 0 || state.recorder === null) return;
+  if (!root.sampled) return;
+  if (parent !== null && parent.depth >= state.maxDepth) return countFailed(definition);
   const end = now();
   const frame = new Frame(definition, parent, root, null, end - definition.budget.meanTotal, definition.level);
   numberOf(frame);
@@ -243,29 +276,51 @@ function fail(definition, outer, span, error, values) {
   defer(frame, end);
 }
 
+/** The same of one that is deeper than calls are recorded. @param {import('./definitions.cjs').FunctionDefinition} definition */
+function countFailed(definition) {
+  const { budget } = definition;
+  budget.failed();
+  countEstimate(definition);
+}
+
+/** A flush in the middle of many such calls has told them already. @param {import('./recorder.cjs').Definition} definition */
+function countEstimate(definition) {
+  const budget = /** @type {Budget} */ (definition.budget);
+  if (budget.dark < 0) {
+    budget.dark++;
+    return;
+  }
+  budget.add(budget.meanTotal, budget.ownTime(), true);
+  if (budget.count === 1) state.counted.push(definition);
+}
+
 /** @param {Frame} frame that failed @param {number} end */
 function defer(frame, end) {
   const inner = failing.at(-1)?.frame;
   if (inner !== undefined && (inner.error !== frame.error || inner.parent !== frame)) writeFailing();
-  failing.push({ frame, end });
   // A flush right now would write it before its callers are known.
-  if (end >= state.quietUntil) state.onEnd(frame.parent === null, end, false);
+  wrote(frame, end, false);
+  failing.push({ frame, end });
 }
 
-/** Write the calls that failed: now it is known which of them called which. */
+/** Write the calls that failed: now it is known which of them called which. Where the stack is nearly full they wait for one that returns further up. */
 function writeFailing() {
+  if (!hasRoom()) return;
   for (const { frame, end } of failing.splice(0).reverse()) {
     const above = frame.parent;
     if (above !== null) frame.root = above.root;
     frame.depth = above === null ? 0 : above.depth + 1;
     frame.shown = above === null ? 0 : above.shown + 1;
-    write(frame, end);
+    if (!frame.isCounted && (frame.depth <= state.maxDepth || frame.definition.budget === null)) write(frame, end);
+    else if (frame.isEstimate) countEstimate(frame.definition);
+    else count(frame, end - frame.start);
     forget(frame);
   }
 }
 
 /** @param {Frame} frame @param {number} end */
 function write(frame, end) {
+  let broken = null;
   if (failing.length > 0) writeFailing();
   try {
     const { budget } = frame.definition;
@@ -277,9 +332,24 @@ function write(frame, end) {
     if (budget !== null && (budget.gate !== null || budget.owner !== null) && !frame.isEstimate) budget.learn(end - frame.start, Math.max(0, end - frame.start - frame.covered), frame.parent);
   } catch (error) {
     state.dropped += Math.max(frame.calls, 1);
-    state.onFailure(error);
+    broken = error;
   }
-  if (end >= state.quietUntil) state.onEnd(frame.parent === null, end, true);
+  if (broken === null && end < state.quietUntil) return;
+  try {
+    if (broken !== null) report(broken);
+    wrote(frame, end, true);
+  } catch {
+    // The stack is full.
+  }
+}
+
+/** @param {Frame} frame @param {number} end @param {boolean} mayFlush */
+function wrote(frame, end, mayFlush) {
+  try {
+    if (end >= state.quietUntil) state.onEnd(frame.parent === null, end, mayFlush);
+  } catch (error) {
+    report(error);
+  }
 }
 
 /** Note a span that is open and not on the stack, until a flush has seen it or it ends. @param {Frame} frame */
@@ -322,9 +392,9 @@ function suspend(span) {
   const frame = span;
   if (frame === NONE || frame.suspendedAt >= 0) return undefined;
   startWaiting(frame, now());
-  list(frame);
   current = frame.previous;
   frame.previous = null;
+  list(frame);
   return undefined;
 }
 
@@ -450,4 +520,4 @@ governor.calibrate = () => {
   return best;
 };
 
-module.exports = { NONE, BULK, state, running, contextual, enter, pass, shade, haunt, guard, fail, exit, beginAside, finish, newRoot, suspend, resume, beginCall, endCall, recover, announceOpen };
+module.exports = { NONE, BULK, state, running, contextual, enter, pass, shade, haunt, report, fail, exit, beginAside, finish, newRoot, suspend, resume, beginCall, endCall, recover, announceOpen };

@@ -8,6 +8,7 @@ const path = require('node:path');
 const { SIZE: CHECKS_SIZE, writeChecks } = require('./checks.cjs');
 const { crc32 } = require('./crc32.cjs');
 const { startedAtNs } = require('./clock.cjs');
+const { needRoom } = require('./room.cjs');
 
 const HEADER_SIZE = 4096;
 const SLOT_SIZE = 65536;
@@ -83,15 +84,16 @@ class Spool {
    */
   reserve(payload, length) {
     if (this.bottom - this.top < RECORD_SIZE + CHECKS_SIZE + length) this.nextChunk(RECORD_SIZE + CHECKS_SIZE + length);
-    const at = (this.bottom -= length);
+    const at = this.bottom - length;
     const chunk = this.chunk;
     if (length < 64) for (let i = 0; i < length; i++) chunk[at + i] = payload[i];
     else chunk.set(payload.subarray(0, length), at);
     return this.top >> 2;
   }
 
-  /** Count the record that was filled in after `reserve`. */
-  commit() {
+  /** Count the record that was filled in after `reserve`: what breaks off before leaves nothing behind. @param {number} length of its payload */
+  commit(length) {
+    this.bottom -= length;
     this.top += RECORD_SIZE;
     this.count++;
   }
@@ -99,6 +101,7 @@ class Spool {
   /** @param {number} bytes that the next record needs */
   nextChunk(bytes) {
     if (bytes > MAX_PAYLOAD) throw new RangeError('a record is larger than the spool allows');
+    needRoom();
     this.seal();
     this.beginChunk(Math.ceil((bytes + CHUNK_HEADER_SIZE) / SLOT_SIZE));
   }

@@ -13,7 +13,9 @@ const { Lost } = require('./lost.cjs');
 const { Spool, spanId } = require('./spool.cjs');
 const { FunctionDefinition, siteDefinition } = require('./definitions.cjs');
 const { Probes } = require('./probes.cjs');
+const { rehearse } = require('./rehearsal.cjs');
 const { restOf } = require('./gates.cjs');
+const { hasRoom, isOverflow } = require('./room.cjs');
 const { describeRun, newRunId, parseTraceparent } = require('./run.cjs');
 const { configure, estimate, governor, relax, settlePassing } = require('./governor.cjs');
 const spans = require('./spans.cjs');
@@ -128,16 +130,17 @@ class Tracer {
 
   /** @param {boolean} isRoot @param {number} time ms @param {boolean} mayFlush at once */
   afterSpan(isRoot, time, mayFlush) {
+    if (!hasRoom()) return;
     if (this.exiting || (mayFlush && time - this.lastFlush > LONG_LOOP_MS)) this.flush(this.exiting, this.exiting ? 0 : MOST_RUNNING);
     else if (!this.flushPlanned) {
-      this.flushPlanned = true;
-      state.quietUntil = this.lastFlush + LONG_LOOP_MS;
       const soon = () => {
         this.flushPlanned = false;
         this.flush(false);
       };
       if (isRoot && time - this.lastFlush > ROOT_PAUSE_MS) timers.setImmediate(soon).unref();
       else timers.setTimeout(soon, isRoot ? ROOT_PAUSE_MS : SPAN_PAUSE_MS).unref();
+      this.flushPlanned = true;
+      state.quietUntil = this.lastFlush + LONG_LOOP_MS;
     }
   }
 
@@ -211,8 +214,9 @@ class Tracer {
     }
   }
 
-  /** @param {unknown} error The disk's errors have a code and stop the tracing; others are our faults and are counted. */
+  /** @param {unknown} error The disk's errors have a code and stop the tracing; that the program's stack was full is nobody's fault; others are ours and are counted. */
   fail(error) {
+    if (isOverflow(error)) return;
     if (process.env.MCP_TRACER_DEBUG) process.stderr.write(`mcp-tracer: fault: ${error instanceof Error ? error.stack : typeof error}\n`);
     if (!isOfDisk(error)) {
       state.faults++;
@@ -242,6 +246,7 @@ function isOfDisk(error) {
 
 const tracer = new Tracer();
 const hooks = require('./hooks.cjs');
+tracer.guard(rehearse);
 tracer.guard(() => tracer.start());
 tracer.guard(() => hooks.install(tracer));
 Object.defineProperty(globalThis, '__mcpTracer', { value: { file: tracer.file.bind(tracer) }, enumerable: false, configurable: true, writable: true });
