@@ -307,15 +307,25 @@ function defer(frame, end) {
 function writeFailing() {
   if (!hasRoom()) return;
   for (const { frame, end } of failing.splice(0).reverse()) {
-    const above = frame.parent;
-    if (above !== null) frame.root = above.root;
-    frame.depth = above === null ? 0 : above.depth + 1;
-    frame.shown = above === null ? 0 : above.shown + 1;
-    if (!frame.isCounted && (frame.depth <= state.maxDepth || frame.definition.budget === null)) write(frame, end);
-    else if (frame.isEstimate) countEstimate(frame.definition);
-    else count(frame, end - frame.start);
-    forget(frame);
+    try {
+      writeFailed(frame, end);
+    } catch (fault) {
+      state.dropped++;
+      report(fault);
+    }
   }
+}
+
+/** @param {Frame} frame @param {number} end */
+function writeFailed(frame, end) {
+  const above = frame.parent;
+  if (above !== null) frame.root = above.root;
+  frame.depth = above === null ? 0 : above.depth + 1;
+  frame.shown = above === null ? 0 : above.shown + 1;
+  if (!frame.isCounted && (frame.depth <= state.maxDepth || frame.definition.budget === null)) write(frame, end);
+  else if (frame.isEstimate) countEstimate(frame.definition);
+  else count(frame, end - frame.start);
+  forget(frame);
 }
 
 /** @param {Frame} frame @param {number} end */

@@ -9,7 +9,7 @@ from tests.runtime.javascript.spool import Spool
 
 LEVELS = pytest.mark.parametrize("level", [1, 2, 3, 5])
 DEEP = """
-function step(n, limit) { if (n > 2000) throw new SyntaxError('too deep'); return n === limit ? n : other(n + 1, limit) }
+function step(n, limit) { if (n > 1000) throw new SyntaxError('too deep'); return n === limit ? n : other(n + 1, limit) }
 function other(n, limit) { return step(n, limit) }
 for (let n = 0; n < 60000; n++) step(0, 3);
 for (let n = 0; n < 20; n++) { try { step(0, -1) } catch {} }
@@ -38,9 +38,10 @@ def test_calls_deeper_than_are_recorded_are_only_counted_where_they_fail(project
     spool = project.trace(DEEP, level, node=node)
     assert faultless(spool)
     assert max(span.depth for span in spool.spans) <= 50
-    assert spool.calls("step") == 60000 * 4 + 20 * 2002
-    failed = sum(row.errors for row in spool.counted if row.name == "step") + sum(span.error != "" for span in spool.named("step"))
-    assert failed == pytest.approx(20 * 2002, rel=0.01)  # the last ones pass while a flush holds some back
+    assert spool.calls("step") == pytest.approx(60000 * 4 + 20 * 1002, abs=100)
+    counted = sum(row.errors for row in spool.counted if (row.name, row.kind) == ("step", "function"))
+    failed = counted + sum(span.error != "" for span in spool.named("step") if span.definition["kind"] == "function")
+    assert 18 * 1002 <= failed <= 20 * 1002  # of those that run while a flush counts them it is not known
 
 
 @LEVELS
@@ -53,7 +54,7 @@ def test_a_program_that_fills_its_stack_is_recorded(project: Project, node: str,
     assert (done.returncode, done.stderr, names) == (0, "", "RangeError")
     assert faultless(spool) and spool.end is not None
     assert spool.calls("leaf") == 60001
-    assert 0 <= int(bodies) + 60 - spool.calls("down") - spool.end["dropped"] <= 120
+    assert spool.calls("down") + spool.end["dropped"] == pytest.approx(int(bodies), rel=0.005)
     assert max(span.depth for span in spool.spans) <= 50
 
 
@@ -66,7 +67,6 @@ def test_nothing_is_current_when_the_stack_was_full(project: Project, node: str)
 def test_call_failing_without_room_is_written_by_a_caller(project: Project, node: str) -> None:
     """`toJSON` is called by V8's own recursion, whose frames have no probes: the failing call is at no great depth in its trace."""
     text = """
-function fill(work) { try { return fill(work) } catch { return work() } }
 class Refused extends Error {}
 let tries = 0;
 function refuse(n) { tries++; throw new Refused(String(n)) }
