@@ -8,6 +8,7 @@
 const process = require('node:process');
 const { now } = require('./clock.cjs');
 const { restOf } = require('./gates.cjs');
+const { Quota } = require('./quota.cjs');
 const { hasRoom, isOverflow } = require('./room.cjs');
 
 /** @typedef {import('./recorder.cjs').Definition} Definition */
@@ -36,11 +37,9 @@ const CALIBRATED = new Set([0, 4, 16, 64, 256, 1024]);
 const WINDOW_MS = 5;
 /** Of the clock's time: a program that mostly waits has the budget of one that works so much. Tracing takes none of its waiting. */
 const IDLE = 0.2;
-const VALUES_WINDOW_MS = 1000;
 const WHOLE_VALUES = 200;
 /** The same while the budget is overdrawn. */
 const FEW_VALUES = 8;
-const VALUES_ONE_IN = 64;
 /** Stacks of exceptions that are written of one function in the same time. */
 const WHOLE_STACKS = 32;
 /** What recording a call takes until it is measured, ms. */
@@ -148,10 +147,8 @@ class Budget {
     this.recorded = 0;
     /** Of the last traces that came: number, and calls of this function in it. @type {Float64Array | null} */
     this.first = null;
-    this.valuesSince = 0;
-    this.values = 0;
-    this.stacksSince = 0;
-    this.stacks = 0;
+    this.values = new Quota();
+    this.stacks = new Quota();
     this.count = this.total = this.self = this.max = this.errors = 0;
     this.min = Infinity;
     /** What its calls take on average, those that are seen: of the last ones, roughly. Times in ms. */
@@ -372,20 +369,12 @@ class Budget {
 
   /** @param {number} time ms @returns {boolean} whether the objects among a call's values are shown */
   takeValues(time) {
-    if (time - this.valuesSince > VALUES_WINDOW_MS) {
-      this.valuesSince = time;
-      this.values = 0;
-    }
-    return ++this.values <= (governor.verdict < 1 ? FEW_VALUES : WHOLE_VALUES) || !governor.isOn || this.values % VALUES_ONE_IN === 0;
+    return this.values.take(time, governor.verdict < 1 ? FEW_VALUES : WHOLE_VALUES) || !governor.isOn;
   }
 
   /** @param {number} time ms @returns {boolean} whether an exception is written with its stack */
   takeStack(time) {
-    if (time - this.stacksSince > VALUES_WINDOW_MS) {
-      this.stacksSince = time;
-      this.stacks = 0;
-    }
-    return ++this.stacks <= WHOLE_STACKS || !governor.isOn || this.stacks % VALUES_ONE_IN === 0;
+    return this.stacks.take(time, WHOLE_STACKS) || !governor.isOn;
   }
 
   /** A call that was only counted has ended. @param {number} duration @param {number} self @param {boolean} failed */
@@ -450,7 +439,7 @@ class Budget {
 /** As for frames (frame.cjs): fields of numbers that may be whole or not. */
 function showKinds() {
   const budget = new Budget();
-  budget.total = budget.self = budget.min = budget.max = budget.meanTotal = budget.meanSelf = budget.decidedAt = budget.valuesSince = budget.stacksSince = 0.5;
+  budget.total = budget.self = budget.min = budget.max = budget.meanTotal = budget.meanSelf = budget.decidedAt = budget.values.since = budget.stacks.since = 0.5;
   budget.first = new Float64Array(1);
   budget.callers = new Map();
   for (const key of /** @type {('spent' | 'countingCost' | 'clockCost' | 'verdict')[]} */ (['spent', 'countingCost', 'clockCost', 'verdict'])) {
@@ -462,84 +451,4 @@ function showKinds() {
 
 showKinds();
 
-/** At each flush: functions that are called less often by now are recorded more often again. */
-function relax() {
-  if (!governor.isOn || governor.looked.size === 0) return;
-  for (const budget of governor.looked) if (budget.period > 1) budget.review();
-}
-
-/** A new trace shows a call of each function that it calls, as long as there is room for that. */
-function showNext() {
-  for (const budget of governor.dark) {
-    budget.settle();
-    budget.grant(0);
-  }
-}
-
-/**
- * Estimates for the calls that ran without probes since the last flush. What they took themselves was counted as their callers' own time, and is taken back from that.
- * @param {number} elapsed ms since the last flush: no more can have passed in these calls
- * @param {number} held so many calls of each function are left for later: they may be running, and are not to be counted here if they fail
- * @param {(definition: Definition, calls: number, total: number, self: number) => void} each
- */
-function estimate(elapsed, held, each) {
-  const due = [...governor.dark].filter((budget) => (budget.settle(), budget.dark > heldOf(budget, held)));
-  for (const budget of due) budget.dark -= heldOf(budget, held);
-  const own = due.reduce((sum, budget) => sum + budget.dark * budget.ownTime() + siteTime(budget), 0);
-  const scale = own > elapsed ? elapsed / own : 1;
-  /** @type {Map<Definition, number>} */
-  const taken = new Map();
-  for (const budget of due) {
-    const definition = /** @type {Definition & {sites?: Definition[]}} */ (budget.definition);
-    for (const site of definition.sites ?? []) estimateSite(site, unseen(site), scale, each);
-    const self = budget.ownTime() * scale * budget.dark;
-    each(definition, budget.dark, Math.max(self, (budget.meanTotal - governor.clockCost) * budget.dark), self);
-    share(budget, self + siteTime(budget) * scale, taken);
-    budget.dark = heldOf(budget, held);
-  }
-  for (const [definition, self] of taken) each(definition, 0, 0, -self);
-  for (const budget of governor.dark) if (budget.callers === null && budget.dark <= 0) governor.dark.delete(budget);
-}
-
-/** What fails of call expressions is not recorded by itself. @param {Budget} budget @param {number} held */
-const heldOf = (budget, held) => (budget.owner === null ? held : 0);
-
-/** At each flush, before counts are written: those of lines that were passed. @param {(definition: Definition) => void} each whose count was none */
-function settlePassing(each) {
-  for (const budget of governor.passing) {
-    const before = budget.count;
-    if (budget.settlePassed() > 0 && before === 0) each(/** @type {Definition} */ (budget.definition));
-  }
-  governor.passing.clear();
-}
-
-/** @param {Definition} site @returns {number} how many times it was passed in calls without probes: as often in each as in those that were seen */
-function unseen(site) {
-  const { known, owner } = /** @type {Budget} */ (site.budget);
-  return owner === null || owner.known === 0 ? 0 : Math.round((owner.dark * known) / owner.known);
-}
-
-/** @param {Budget} budget of a function @returns {number} ms that the call expressions in its calls without probes took by themselves */
-function siteTime(budget) {
-  const sites = budget.definition?.sites ?? [];
-  return sites.reduce((sum, site) => sum + unseen(site) * /** @type {Budget} */ (site.budget).ownTime(), 0);
-}
-
-/** @param {Definition} site @param {number} calls @param {number} scale @param {(definition: Definition, calls: number, total: number, self: number) => void} each */
-function estimateSite(site, calls, scale, each) {
-  if (calls === 0) return;
-  const budget = /** @type {Budget} */ (site.budget);
-  const self = budget.ownTime() * scale * calls;
-  each(site, calls, Math.max(self, (budget.meanTotal - governor.clockCost) * calls), self);
-}
-
-/** @param {Budget} budget @param {number} self @param {Map<Definition, number>} taken */
-function share(budget, self, taken) {
-  const callers = budget.callers ?? new Map();
-  let calls = 0;
-  for (const number of callers.values()) calls += number;
-  if (calls === 0 && budget.lastCaller !== null) taken.set(budget.lastCaller, (taken.get(budget.lastCaller) ?? 0) + self);
-  for (const [definition, number] of callers) taken.set(definition, (taken.get(definition) ?? 0) + (self * number) / calls);
-}
-
-module.exports = { Budget, estimate, configure, governor, relax, settlePassing, showNext };
+module.exports = { Budget, configure, governor };

@@ -6,7 +6,8 @@
 const { AsyncLocalStorage } = require('node:async_hooks');
 const { now } = require('./clock.cjs');
 const { Frame, GHOST, Ghost, Root } = require('./frame.cjs');
-const { Budget, governor, showNext } = require('./governor.cjs');
+const { showNext } = require('./estimate.cjs');
+const { Budget, governor } = require('./governor.cjs');
 const { numberOf } = require('./numbers.cjs');
 const { hasRoom } = require('./room.cjs');
 const { setBrief } = require('./values.cjs');

@@ -17,7 +17,8 @@ const { rehearse } = require('./rehearsal.cjs');
 const { restOf } = require('./gates.cjs');
 const { hasRoom, isOverflow } = require('./room.cjs');
 const { describeRun, newRunId, parseTraceparent } = require('./run.cjs');
-const { configure, estimate, governor, relax, settlePassing } = require('./governor.cjs');
+const { configure, governor } = require('./governor.cjs');
+const { estimate, relax, settlePassing } = require('./estimate.cjs');
 const spans = require('./spans.cjs');
 
 /** @typedef {import('./definitions.cjs').Table} Table */

@@ -1,0 +1,88 @@
+'use strict';
+/** At each flush: what the budgets know of calls that ran without probes, and of lines that were passed. */
+const { governor } = require('./governor.cjs');
+
+/** @typedef {import('./recorder.cjs').Definition} Definition */
+/** @typedef {import('./governor.cjs').Budget} Budget */
+
+/** At each flush: functions that are called less often by now are recorded more often again. */
+function relax() {
+  if (!governor.isOn || governor.looked.size === 0) return;
+  for (const budget of governor.looked) if (budget.period > 1) budget.review();
+}
+
+/** A new trace shows a call of each function that it calls, as long as there is room for that. */
+function showNext() {
+  for (const budget of governor.dark) {
+    budget.settle();
+    budget.grant(0);
+  }
+}
+
+/**
+ * Estimates for the calls that ran without probes since the last flush. What they took themselves was counted as their callers' own time, and is taken back from that.
+ * @param {number} elapsed ms since the last flush: no more can have passed in these calls
+ * @param {number} held so many calls of each function are left for later: they may be running, and are not to be counted here if they fail
+ * @param {(definition: Definition, calls: number, total: number, self: number) => void} each
+ */
+function estimate(elapsed, held, each) {
+  const due = [...governor.dark].filter((budget) => (budget.settle(), budget.dark > heldOf(budget, held)));
+  for (const budget of due) budget.dark -= heldOf(budget, held);
+  const own = due.reduce((sum, budget) => sum + budget.dark * budget.ownTime() + siteTime(budget), 0);
+  const scale = own > elapsed ? elapsed / own : 1;
+  /** @type {Map<Definition, number>} */
+  const taken = new Map();
+  for (const budget of due) {
+    const definition = /** @type {Definition & {sites?: Definition[]}} */ (budget.definition);
+    for (const site of definition.sites ?? []) estimateSite(site, unseen(site), scale, each);
+    const self = budget.ownTime() * scale * budget.dark;
+    each(definition, budget.dark, Math.max(self, (budget.meanTotal - governor.clockCost) * budget.dark), self);
+    share(budget, self + siteTime(budget) * scale, taken);
+    budget.dark = heldOf(budget, held);
+  }
+  for (const [definition, self] of taken) each(definition, 0, 0, -self);
+  for (const budget of governor.dark) if (budget.callers === null && budget.dark <= 0) governor.dark.delete(budget);
+}
+
+/** What fails of call expressions is not recorded by itself. @param {Budget} budget @param {number} held */
+const heldOf = (budget, held) => (budget.owner === null ? held : 0);
+
+/** At each flush, before counts are written: those of lines that were passed. @param {(definition: Definition) => void} each whose count was none */
+function settlePassing(each) {
+  for (const budget of governor.passing) {
+    const before = budget.count;
+    if (budget.settlePassed() > 0 && before === 0) each(/** @type {Definition} */ (budget.definition));
+  }
+  governor.passing.clear();
+}
+
+/** @param {Definition} site @returns {number} how many times it was passed in calls without probes: as often in each as in those that were seen */
+function unseen(site) {
+  const { known, owner } = /** @type {Budget} */ (site.budget);
+  return owner === null || owner.known === 0 ? 0 : Math.round((owner.dark * known) / owner.known);
+}
+
+/** @param {Budget} budget of a function @returns {number} ms that the call expressions in its calls without probes took by themselves */
+function siteTime(budget) {
+  const sites = budget.definition?.sites ?? [];
+  return sites.reduce((sum, site) => sum + unseen(site) * /** @type {Budget} */ (site.budget).ownTime(), 0);
+}
+
+/** @param {Definition} site @param {number} calls @param {number} scale @param {(definition: Definition, calls: number, total: number, self: number) => void} each */
+function estimateSite(site, calls, scale, each) {
+  if (calls === 0) return;
+  const budget = /** @type {Budget} */ (site.budget);
+  const self = budget.ownTime() * scale * calls;
+  each(site, calls, Math.max(self, (budget.meanTotal - governor.clockCost) * calls), self);
+}
+
+/** @param {Budget} budget @param {number} self @param {Map<Definition, number>} taken */
+function share(budget, self, taken) {
+  const callers = budget.callers ?? new Map();
+  let calls = 0;
+  for (const number of callers.values()) calls += number;
+  if (calls === 0 && budget.lastCaller !== null) taken.set(budget.lastCaller, (taken.get(budget.lastCaller) ?? 0) + self);
+  for (const [definition, number] of callers) taken.set(definition, (taken.get(definition) ?? 0) + (self * number) / calls);
+}
+
+module.exports = { estimate, relax, settlePassing, showNext };
