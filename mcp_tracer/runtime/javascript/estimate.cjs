@@ -1,6 +1,7 @@
 'use strict';
 /** At each flush: what the budgets know of calls that ran without probes, and of lines that were passed. */
 const { governor } = require('./governor.cjs');
+const { takeBack } = require('./taking.cjs');
 
 /** @typedef {import('./recorder.cjs').Definition} Definition */
 /** @typedef {import('./governor.cjs').Budget} Budget */
@@ -20,25 +21,25 @@ function showNext() {
 }
 
 /**
- * Estimates for the calls that ran without probes since the last flush. What they took themselves was counted as their callers' own time, and is taken back from that.
+ * Estimates for the calls that ran without probes since the last flush. What they took themselves is part of their callers' self time, and is taken out of that: no more than there is.
  * @param {number} elapsed ms since the last flush: no more can have passed in these calls
  * @param {number} held so many calls of each function are left for later: they may be running, and are not to be counted here if they fail
+ * @param {Map<Definition, number>} running the self time of what runs now
  * @param {(definition: Definition, calls: number, total: number, self: number) => void} each
  */
-function estimate(elapsed, held, each) {
+function estimate(elapsed, held, running, each) {
   const due = [...governor.dark].filter((budget) => (budget.settle(), budget.dark > heldOf(budget, held)));
   for (const budget of due) budget.dark -= heldOf(budget, held);
-  const own = due.reduce((sum, budget) => sum + budget.dark * budget.ownTime() + siteTime(budget), 0);
-  const scale = own > elapsed ? elapsed / own : 1;
-  /** @type {Map<Definition, number>} */
-  const taken = new Map();
-  for (const budget of due) {
+  const guesses = due.map((budget) => ({ budget, each: budget.typical(), own: 0 }));
+  for (const guess of guesses) guess.own = guess.budget.dark * guess.each.self + siteTime(guess.budget);
+  const { taken, parts } = takeBack(guesses, elapsed, running);
+  for (const [i, { budget, each: one }] of guesses.entries()) {
     const definition = /** @type {Definition & {sites?: Definition[]}} */ (budget.definition);
-    for (const site of definition.sites ?? []) estimateSite(site, unseen(site), scale, each);
-    const self = budget.ownTime() * scale * budget.dark;
-    each(definition, budget.dark, Math.max(self, (budget.meanTotal - governor.clockCost) * budget.dark), self);
-    share(budget, self + siteTime(budget) * scale, taken);
+    for (const site of definition.sites ?? []) estimateSite(site, unseen(site), parts[i], each);
+    const self = one.self * parts[i];
+    each(definition, budget.dark, budget.dark * (budget.isLeaf ? self : Math.max(self, one.total)), budget.dark * self);
     budget.dark = heldOf(budget, held);
+    budget.fade();
   }
   for (const [definition, self] of taken) each(definition, 0, 0, -self);
   for (const budget of governor.dark) if (budget.callers === null && budget.dark <= 0) governor.dark.delete(budget);
@@ -65,24 +66,16 @@ function unseen(site) {
 /** @param {Budget} budget of a function @returns {number} ms that the call expressions in its calls without probes took by themselves */
 function siteTime(budget) {
   const sites = budget.definition?.sites ?? [];
-  return sites.reduce((sum, site) => sum + unseen(site) * /** @type {Budget} */ (site.budget).ownTime(), 0);
+  return sites.reduce((sum, site) => sum + unseen(site) * /** @type {Budget} */ (site.budget).typical().self, 0);
 }
 
-/** @param {Definition} site @param {number} calls @param {number} scale @param {(definition: Definition, calls: number, total: number, self: number) => void} each */
-function estimateSite(site, calls, scale, each) {
+/** @param {Definition} site @param {number} calls @param {number} part of the self time @param {(definition: Definition, calls: number, total: number, self: number) => void} each */
+function estimateSite(site, calls, part, each) {
   if (calls === 0) return;
   const budget = /** @type {Budget} */ (site.budget);
-  const self = budget.ownTime() * scale * calls;
-  each(site, calls, Math.max(self, (budget.meanTotal - governor.clockCost) * calls), self);
-}
-
-/** @param {Budget} budget @param {number} self @param {Map<Definition, number>} taken */
-function share(budget, self, taken) {
-  const callers = budget.callers ?? new Map();
-  let calls = 0;
-  for (const number of callers.values()) calls += number;
-  if (calls === 0 && budget.lastCaller !== null) taken.set(budget.lastCaller, (taken.get(budget.lastCaller) ?? 0) + self);
-  for (const [definition, number] of callers) taken.set(definition, (taken.get(definition) ?? 0) + (self * number) / calls);
+  const one = budget.typical();
+  const self = one.self * part;
+  each(site, calls, (budget.isLeaf ? self : Math.max(self, one.total)) * calls, self * calls);
 }
 
 module.exports = { estimate, relax, settlePassing, showNext };

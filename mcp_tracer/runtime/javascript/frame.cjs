@@ -55,6 +55,8 @@ class Frame {
     this.covered = 0;
     this.suspendedAt = -1;
     this.suspended = 0;
+    /** Of its self time what its function knows before it ends: until it was suspended last. */
+    this.told = 0;
     this.resumes = 0;
     /** Parameters: up to three primitives as they are, or everything encoded at once, because objects change. */
     this.inline = 0;
@@ -154,7 +156,7 @@ function showKinds() {
   for (const value of [1, 'text', {}, undefined]) {
     frame.a = frame.b = frame.c = frame.value = frame.error = value;
   }
-  frame.since = frame.covered = frame.suspendedAt = frame.suspended = frame.captured = 0.5;
+  frame.since = frame.covered = frame.suspendedAt = frame.suspended = frame.told = frame.captured = 0.5;
   frame.bytes = new Uint8Array(0);
   frame.attributes = {};
   frame.late = [];

@@ -10,6 +10,7 @@ const { now } = require('./clock.cjs');
 const { restOf } = require('./gates.cjs');
 const { Quota } = require('./quota.cjs');
 const { hasRoom, isOverflow } = require('./room.cjs');
+const { Usual } = require('./usual.cjs');
 
 /** @typedef {import('./recorder.cjs').Definition} Definition */
 /** @typedef {import('./gates.cjs').Gate} Gate */
@@ -52,6 +53,10 @@ const UNSEEN_SUSPENDING_COST = 0.0001;
 /** By level: the upper bounds of the promise. */
 const BUDGETS = [0, 0.05, 0.15, 0.3, 0.5, 1];
 const SLOTS = 8;
+/** A call that takes so many times as long as the others is not to change what these take on average at once. */
+const SLOW = 8;
+/** What the clock shows of a call is in part the clock's own: so much is left in any case. */
+const LEAST_PART = 0.02;
 const everyCall = process.env.MCP_TRACER_EVERY_CALL === '1';
 
 const governor = {
@@ -110,6 +115,14 @@ function configure(budget, level, isExact) {
   governor.looked.clear();
 }
 
+let seed = 1;
+
+/** No call of the program's own generator. @returns {number} below 1 */
+function random() {
+  seed = (Math.imul(seed, 1664525) + 1013904223) | 0;
+  return (seed >>> 8) / 16777216;
+}
+
 /** @returns {number} */
 const fraction = () => governor.budget ?? BUDGETS[Math.min(governor.level, 5)];
 
@@ -154,6 +167,19 @@ class Budget {
     /** What its calls take on average, those that are seen: of the last ones, roughly. Times in ms. */
     this.seen = 0;
     this.meanTotal = this.meanSelf = 0;
+    /** The same while most of its calls run without probes. @type {Usual | null} */
+    this.usual = null;
+    /** When the last one that was seen began, how many calls it stands for, and since the last flush the time between such calls, and all calls in it. */
+    this.litAt = 0;
+    this.stands = 1;
+    this.gapTime = this.gapCalls = 0;
+    /** What passed until the last flush from one of these calls to the next, unseen ones included. */
+    this.gap = Infinity;
+    /** None of its calls that were seen called another. */
+    this.isLeaf = true;
+    this.isRecursive = false;
+    /** What its spans and counted calls had as self time. */
+    this.own = 0;
     /** What lets calls pass without probes. @type {Gate | null} */
     this.gate = null;
     /** The same of a line, checkpoint or variable, that has no time. @type {Gate | null} */
@@ -190,12 +216,13 @@ class Budget {
   /**
    * Whether this call is recorded: 0 for no, else how many calls it stands for.
    * @param {number} trace the trace's number, 0 where its root is only counted @param {boolean} inner made by a call that is only counted, from its own body
+   * @param {number} time ms, as it begins
    * @returns {number}
    */
-  take(trace, inner) {
+  take(trace, inner, time) {
     let calls = 1;
     if (inner) return this.callers === null ? 0 : this.stayInner();
-    if (this.callers !== null) return this.takeLit();
+    if (this.callers !== null) return this.takeLit(time);
     if (this.period > 1 && !this.isFirst(trace)) {
       if (++this.since < this.period) return 0;
       calls = this.since;
@@ -207,15 +234,19 @@ class Budget {
     return calls;
   }
 
-  /** A call that has probes, between many that have none. @returns {number} */
-  takeLit() {
+  /** A call that has probes, between many that have none. @param {number} time ms @returns {number} */
+  takeLit(time) {
     this.settle();
     if (this.granted > 0) return this.stayLit();
     const calls = this.passed + 1;
+    this.stands = calls;
+    this.gapTime += time - this.litAt;
+    this.gapCalls += calls;
+    this.litAt = time;
     this.passed = 0;
     governor.spent += this.cost;
     if (--this.left <= 0 || this.isDueEarly()) this.review();
-    this.grant(this.period - 1);
+    this.grant(this.nextPass());
     return calls;
   }
 
@@ -269,7 +300,10 @@ class Budget {
     if (this.gate === null || this.callers !== null || governor.isExact) return;
     this.period = Math.max(this.period, FIRST_DARK);
     this.callers = new Map();
-    this.seen = 0;
+    this.usual = new Usual();
+    this.seen = this.gapTime = this.gapCalls = 0;
+    this.gap = Infinity;
+    this.litAt = now();
     this.passed = this.since;
     this.since = 0;
     governor.dark.add(this);
@@ -286,15 +320,28 @@ class Budget {
     this.callers = null;
   }
 
+  /** How many calls pass until the next is seen: now more, now less, as functions that call each other would be seen together or never. @returns {number} */
+  nextPass() {
+    return Math.floor(this.period * (0.5 + random())) - 1;
+  }
+
   /** What a call took that was seen. @param {number} total @param {number} self @param {import('./frame.cjs').Frame | null} caller */
   learn(total, self, caller) {
-    const share = Math.max(1 / ++this.seen, 1 / 64);
     this.known++;
-    this.meanTotal += share * (total - this.meanTotal);
-    if (this.callers === null) {
-      this.lastCaller = caller === null ? null : caller.definition;
-      if (this.owner === null || this.owner.callers === null) this.meanSelf += share * (self - this.meanSelf);
-    } else if (caller !== null) this.callers.set(caller.definition, (this.callers.get(caller.definition) ?? 0) + 1);
+    if (caller !== null) this.learnCaller(caller.definition);
+    if (this.callers !== null) return this.usual?.learn(total, self, this.stands);
+    this.lastCaller = caller === null ? null : caller.definition;
+    const share = Math.max(1 / ++this.seen, 1 / 64);
+    this.meanTotal += share * (Math.min(total, this.seen > 1 ? SLOW * this.meanTotal : total) - this.meanTotal);
+    if (this.owner === null || this.owner.callers === null) this.meanSelf += share * (Math.min(self, this.seen > 1 ? SLOW * this.meanSelf : self) - this.meanSelf);
+    return undefined;
+  }
+
+  /** @param {Definition} caller */
+  learnCaller(caller) {
+    if (caller.budget !== null) caller.budget.isLeaf = false;
+    if (caller === this.definition) this.isRecursive = true;
+    if (this.callers !== null) this.callers.set(caller, (this.callers.get(caller) ?? 0) + 1);
   }
 
   /** A call without probes failed, and is recorded itself. */
@@ -304,9 +351,34 @@ class Budget {
     if (this.passed > 0) this.passed--;
   }
 
-  /** What its calls without probes took on average by themselves: what the clock shows of a call that does nothing is the clock's. @returns {number} ms */
-  ownTime() {
-    return Math.max(0, Math.min(this.meanSelf, this.meanTotal) - governor.clockCost);
+  /**
+   * What its calls without probes take on average: what the clock shows of a call that does nothing is the clock's. What a call that was seen took by itself holds what it called
+   * unseen, and before the function had such calls, what tracing took of those it called. No more than passes between one call and the next.
+   * @returns {import('./usual.cjs').Mean}
+   */
+  typical() {
+    const { clockCost } = governor;
+    const seen = this.usual === null ? null : this.usual.mean();
+    const most = this.gapCalls > 0 ? this.gapTime / this.gapCalls : this.gap;
+    const total = seen === null ? this.meanTotal : seen.total;
+    const self = Math.min(total, seen === null || seen.self > this.meanSelf && !this.isLeaf ? this.meanSelf : seen.self);
+    const own = Math.min(most, Math.max(self - clockCost, self * LEAST_PART));
+    if (this.isLeaf) return { total: own, self: own };
+    const whole = Math.max(total - clockCost, own);
+    return { total: this.mayOverlap() ? whole : Math.min(most, whole), self: own };
+  }
+
+  /** @returns {boolean} whether a call of it may begin while another goes on */
+  mayOverlap() {
+    const map = this.definition?.map;
+    return this.isRecursive || map === undefined || map.async === true || map.generator === true || this.owner !== null;
+  }
+
+  /** A flush has used what was seen. */
+  fade() {
+    this.usual?.fade();
+    if (this.gapCalls > 0) this.gap = this.gapTime / this.gapCalls;
+    this.gapTime = this.gapCalls = 0;
   }
 
   /** @param {number} trace @returns {boolean} whether it is among the first calls in its trace */
@@ -431,6 +503,7 @@ class Budget {
 
   /** Forget the counted calls: they are written. */
   clear() {
+    this.own += this.self;
     this.count = this.total = this.self = this.max = this.errors = 0;
     this.min = Infinity;
   }
@@ -439,9 +512,10 @@ class Budget {
 /** As for frames (frame.cjs): fields of numbers that may be whole or not. */
 function showKinds() {
   const budget = new Budget();
-  budget.total = budget.self = budget.min = budget.max = budget.meanTotal = budget.meanSelf = budget.decidedAt = budget.values.since = budget.stacks.since = 0.5;
+  budget.total = budget.self = budget.min = budget.max = budget.meanTotal = budget.meanSelf = budget.decidedAt = budget.litAt = budget.gapTime = budget.gap = budget.gapCalls = budget.own = budget.values.since = budget.stacks.since = 0.5;
   budget.first = new Float64Array(1);
   budget.callers = new Map();
+  budget.usual = new Usual();
   for (const key of /** @type {('spent' | 'countingCost' | 'clockCost' | 'verdict')[]} */ (['spent', 'countingCost', 'clockCost', 'verdict'])) {
     const value = governor[key];
     governor[key] = 0.5;

@@ -364,7 +364,7 @@ function isLeftOut(frame, budget) {
   }
   if (frame.events >= MAX_EVENTS) return true;
   if (!governor.isOn) return false;
-  if (frame.isQuiet) return budget.take(0, false) === 0;
+  if (frame.isQuiet) return budget.take(0, false, 0) === 0;
   governor.spent += budget.cost;
   return false;
 }

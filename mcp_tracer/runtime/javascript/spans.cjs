@@ -119,9 +119,9 @@ function judge(frame, parent, root) {
   const { budget, isSite } = frame.definition;
   if (budget !== null && frame.depth > state.maxDepth) {
     frame.isCounted = true;
-    if (budget.callers !== null) budget.takeLit();
+    if (budget.callers !== null) budget.takeLit(frame.start);
   } else if (budget !== null && governor.isOn) {
-    frame.calls = budget.take(root.number, isSite && parent !== null && parent.isCounted);
+    frame.calls = budget.take(root.number, isSite && parent !== null && parent.isCounted, frame.start);
     frame.isCounted = frame.calls === 0;
   }
   if (frame.isCounted) {
@@ -264,7 +264,7 @@ function recordFailed(definition, outer, span, error, values) {
   if (!root.sampled) return;
   if (parent !== null && parent.depth >= state.maxDepth) return countFailed(definition);
   const end = now();
-  const frame = new Frame(definition, parent, root, null, end - definition.budget.meanTotal, definition.level);
+  const frame = new Frame(definition, parent, root, null, end - definition.budget.typical().total, definition.level);
   numberOf(frame);
   frame.threw = frame.isEstimate = frame.isBrief = frame.ended = true;
   frame.error = error;
@@ -291,7 +291,8 @@ function countEstimate(definition) {
     budget.dark++;
     return;
   }
-  budget.add(budget.meanTotal, budget.ownTime(), true);
+  const { total, self } = budget.typical();
+  budget.add(total, self, true);
   if (budget.count === 1) state.counted.push(definition);
 }
 
@@ -340,7 +341,11 @@ function write(frame, end) {
     state.recorder?.span(frame, end);
     if (measures) budget.measured(now() - end + frame.captured + COST_BEFORE);
     else if (begun > 0) governor.spent += now() - begun;
-    if (budget !== null && (budget.gate !== null || budget.owner !== null) && !frame.isEstimate) budget.learn(end - frame.start, Math.max(0, end - frame.start - frame.covered), frame.parent);
+    if (budget !== null && !frame.isEstimate) {
+      const self = Math.max(0, end - frame.start - frame.covered);
+      budget.own += self - frame.told;
+      if (budget.gate !== null || budget.owner !== null) budget.learn(end - frame.start, self, frame.parent);
+    }
   } catch (error) {
     state.dropped += Math.max(frame.calls, 1);
     broken = error;
@@ -383,16 +388,28 @@ function unlist(frame) {
 /** Give every span that is open and started before `time` to `each`, once in its life, parents first. @param {number} time ms @param {(frame: Frame) => void} each */
 function announceOpen(time, each) {
   writeFailing();
-  const found = /** @type {Frame[]} */ ([]);
-  for (let frame = current; frame !== null; frame = frame.previous) found.push(frame);
-  for (let frame = /** @type {Frame} */ (newest.newer); frame !== newest; frame = /** @type {Frame} */ (frame.newer)) found.push(frame);
-  for (let i = 0; i < found.length; i++) for (let call = found[i].call; call !== null; call = call.call) found.push(call);
-  const due = found.filter((frame) => frame.start <= time && frame.root.sampled && !frame.isCounted);
+  const due = openOnes().filter((frame) => frame.start <= time && frame.root.sampled && !frame.isCounted);
   for (const frame of due.sort((a, b) => a.start - b.start || a.depth - b.depth)) {
     unlist(frame);
     if (!frame.isSeen) each(frame);
     frame.isSeen = true;
   }
+}
+
+/** @returns {Frame[]} the spans on the stack, those beside it that no flush has seen yet, and their call expressions */
+function openOnes() {
+  const found = /** @type {Frame[]} */ ([]);
+  for (let frame = current; frame !== null; frame = frame.previous) found.push(frame);
+  for (let frame = /** @type {Frame} */ (newest.newer); frame !== newest; frame = /** @type {Frame} */ (frame.newer)) found.push(frame);
+  for (let i = 0; i < found.length; i++) for (let call = found[i].call; call !== null; call = call.call) found.push(call);
+  return found;
+}
+
+/** @param {number} time ms @returns {Map<import('./recorder.cjs').Definition, number>} the self time until then of what runs now */
+function runningOwn(time) {
+  const own = new Map();
+  for (const frame of new Set(openOnes())) own.set(frame.definition, (own.get(frame.definition) ?? 0) + ownUntil(frame, time) - frame.told);
+  return own;
 }
 
 /** The function gives up control: await or yield. @param {Frame | Ghost} span */
@@ -427,9 +444,20 @@ function resume(span) {
 
 /** @param {Frame} frame @param {number} time */
 function startWaiting(frame, time) {
+  if (frame.definition.budget !== null && !frame.isCounted) tellOwn(frame, frame.definition.budget, time);
   if (frame.active++ === 0) frame.since = time;
   frame.suspendedAt = time;
 }
+
+/** It may be long until it ends: what it took until now is known. @param {Frame} frame @param {Budget} budget @param {number} time */
+function tellOwn(frame, budget, time) {
+  const own = ownUntil(frame, time);
+  budget.own += own - frame.told;
+  frame.told = own;
+}
+
+/** @param {Frame} frame that has not ended @param {number} time @returns {number} its self time until then */
+const ownUntil = (frame, time) => Math.max(0, time - frame.start - frame.covered - (frame.active > 0 ? time - frame.since : 0));
 
 /** @param {Frame} frame @param {number} time */
 function stopWaiting(frame, time) {
@@ -531,4 +559,4 @@ governor.calibrate = () => {
   return best;
 };
 
-module.exports = { NONE, BULK, state, running, contextual, enter, pass, shade, haunt, report, fail, exit, beginAside, finish, newRoot, suspend, resume, beginCall, endCall, recover, announceOpen };
+module.exports = { NONE, BULK, state, running, contextual, enter, pass, shade, haunt, report, fail, exit, beginAside, finish, newRoot, suspend, resume, beginCall, endCall, recover, announceOpen, runningOwn };

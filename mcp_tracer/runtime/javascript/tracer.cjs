@@ -159,7 +159,7 @@ class Tracer {
       relax();
       for (; state.counted.length > 0; state.counted.shift()) recorder.counted(state.counted[0], time);
       if (governor.dark.size > 0)
-        estimate(time - before, running, (definition, calls, total, self) => this.guard(() => state.recorder?.estimated(definition, time, calls, total, self), calls));
+        estimate(time - before, running, spans.runningOwn(time), (definition, calls, total, self) => this.guard(() => state.recorder?.estimated(definition, time, calls, total, self), calls));
       for (const fn of this.functions) if (fn.budget.gate !== null) restOf(fn.budget.gate);
       recorder.spool.flush();
       governor.spent += now() - time;
