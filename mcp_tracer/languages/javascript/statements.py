@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from tree_sitter import Node
 
-from mcp_tracer.languages.javascript import planner, syntax
+from mcp_tracer.languages.javascript import planner, properties, syntax
 from mcp_tracer.languages.javascript.planner import FilePlan, Scope
-from mcp_tracer.languages.javascript.syntax import text
 from mcp_tracer.model.level import Level
 
 _DECLARATIONS = ("lexical_declaration", "variable_declaration")
 _HOISTED = ("function_declaration", "generator_function_declaration", "empty_statement", "export_statement", "statement_block")
 _SIMPLE_BODIES = ("expression_statement", "return_statement", "throw_statement", "break_statement", "continue_statement")
+_PROPERTIES = ("member_expression", "subscript_expression")
+_ASSIGNING = ("assignment_expression", "parenthesized_expression")
 _LOOPS = ("for_in_statement", "for_statement")
 
 
@@ -34,6 +37,20 @@ def plan_statement(plan: FilePlan, node: Node, scope: Scope) -> None:
         _plan_lone_body(plan, node, scope)
     if node.type in _LOOPS:
         _plan_loop_variables(plan, node, scope)
+
+
+def plan_case(plan: FilePlan, node: Node, scope: Scope) -> None:
+    """That a `case` was reached, whether it matched or the one before ran on into it."""
+    colon = next((child for child in node.children if child.type == ":"), None)
+    if colon is not None:
+        plan_reached(plan, node, colon.end_byte, node.children_by_field_name("body"), scope)
+
+
+def plan_reached(plan: FilePlan, node: Node, at: int, body: list[Node], scope: Scope) -> None:
+    """The line of what is no statement itself, where what stands in it does not begin on that line."""
+    is_told = len(body) > 0 and body[0].type != "statement_block" and body[0].start_point.row == node.start_point.row
+    if scope.level >= Level.EXTREME and not is_told:
+        plan.edits.open(at, f"{plan.probes}.l({plan.site(scope, node, '', 'line')},{scope.span});")
 
 
 def in_statement_list(node: Node) -> bool:
@@ -68,6 +85,7 @@ def _is_lone_body(node: Node) -> bool:
 def _plan_lone_body(plan: FilePlan, node: Node, scope: Scope) -> None:
     """Give a statement without braces the braces that its probes need."""
     if scope.level < Level.EXTREME and not _assigned(plan, node):
+        _plan_properties(plan, node, scope)
         return
     plan.edits.wrap(node.start_byte, "{", syntax.end_of(node), "}")
     _plan_line(plan, node, scope)
@@ -84,8 +102,7 @@ def _plan_checkpoint(plan: FilePlan, node: Node, scope: Scope) -> None:
     names = _assigned(plan, node)
     if names:
         plan.edits.close(syntax.end_of(node), f"{separator(plan, node)}{_capture(plan, node, scope, names)}")
-        return
-    _plan_property(plan, node, scope)
+    _plan_properties(plan, node, scope)
 
 
 def _plan_loop_variables(plan: FilePlan, node: Node, scope: Scope) -> None:
@@ -107,40 +124,59 @@ def _capture(plan: FilePlan, node: Node, scope: Scope, names: tuple[str, ...]) -
     return f"{plan.probes}.v({site},{scope.span},[{values}]);"
 
 
-def _plan_property(plan: FilePlan, node: Node, scope: Scope) -> None:
-    """`this.total = x`: the value is passed through a probe, because reading the property again could run a getter.
+def _plan_properties(plan: FilePlan, node: Node, scope: Scope) -> None:
+    """The properties that a statement gives values to: these pass through a probe, as reading the property again could run a getter."""
+    for inner in _assignments(node):
+        target = _target(inner)
+        if target is not None and target.type in _PROPERTIES:
+            _plan_property(plan, inner, target, scope)
+
+
+def _plan_property(plan: FilePlan, node: Node, target: Node, scope: Scope) -> None:
+    """`this.total = x`: the value that is assigned. `this.total += x` gives it as its own value, `this.total++` the one before.
 
     Not so `self.total = function () {…}` in TypeScript, which takes the type of `this` from `self` where nothing stands between.
     """
-    inner = node.named_children[0] if node.type == "expression_statement" else None
-    if inner is None or inner.type != "assignment_expression":
-        return
-    target, value = inner.child_by_field_name("left"), inner.child_by_field_name("right")
-    if target is None or value is None or target.type != "member_expression":
-        return
-    if plan.typed and value.type in ("function_expression", "generator_function"):
-        return
-    name = "".join(text(target).split())
+    value, step = node, ""
+    if node.type == "assignment_expression":
+        right = node.child_by_field_name("right")
+        if right is None or (plan.typed and right.type in ("function_expression", "generator_function")):
+            return
+        value = right
+    elif node.type == "update_expression" and target.start_byte == node.start_byte:
+        step = ",1" if syntax.has_token(node, "++") else ",-1"
+    name = properties.name_of(target)
     site = plan.site(scope, node, name, "variable", (name,))
-    plan.edits.wrap(value.start_byte, f"{plan.probes}.u(", syntax.end_of(value), f",{site},{scope.span})")
+    plan.edits.wrap(value.start_byte, f"{plan.probes}.u(", syntax.end_of(value), f",{site},{scope.span}{step})")
 
 
 def _assigned(plan: FilePlan, node: Node) -> tuple[str, ...]:
     """The variables that a statement gives values to."""
     if node.type in _DECLARATIONS:
         return _declared(plan, node)
-    inner = node.named_children[0] if node.type == "expression_statement" else None
-    if inner is None:
-        return ()
-    if inner.type == "parenthesized_expression":
-        inner = inner.named_children[0]
-    if inner.type == "update_expression":
-        return tuple(syntax.bound_names(inner.child_by_field_name("argument")))
-    if inner.type not in ("assignment_expression", "augmented_assignment_expression"):
-        return ()
-    if plan.typed and _evolves(inner.child_by_field_name("right")):
-        return ()
-    return tuple(syntax.bound_names(inner.child_by_field_name("left")))
+    names: list[str] = []
+    for inner in _assignments(node):
+        if not (plan.typed and _evolves(inner.child_by_field_name("right"))):
+            names += syntax.bound_names(_target(inner))
+    return tuple(dict.fromkeys(names))
+
+
+def _assignments(node: Node) -> Iterator[Node]:
+    """The assignments of an expression statement: `a = b.c = 1, d++` holds three."""
+    if node.type == "expression_statement" or node.type in ("parenthesized_expression", "sequence_expression"):
+        for child in syntax.runs(node):
+            yield from _assignments(child)
+    elif node.type in ("assignment_expression", "augmented_assignment_expression"):
+        yield node
+        right = node.child_by_field_name("right")
+        if right is not None and right.type in _ASSIGNING:
+            yield from _assignments(right)
+    elif node.type == "update_expression":
+        yield node
+
+
+def _target(assignment: Node) -> Node | None:
+    return assignment.child_by_field_name("left") or assignment.child_by_field_name("argument")
 
 
 def _declared(plan: FilePlan, node: Node) -> tuple[str, ...]:

@@ -30,9 +30,18 @@ def plan_handler(plan: FilePlan, node: Node, scope: Scope) -> None:
     body = node.child_by_field_name("body")
     if body is None or not (scope.suspends or scope.level >= Level.DETAILED):
         return
+    plan.edits.open(body.start_byte + 1, f"{plan.probes}.k({scope.span}{_caught(plan, node, body)});")
+    if node.type == "catch_clause":
+        statements.plan_reached(plan, node, body.start_byte + 1, syntax.runs(body), scope)
+
+
+def _caught(plan: FilePlan, node: Node, body: Node) -> str:
+    """The error, as the argument of a probe. A `catch` that leaves it out gets a name for it."""
     caught = node.child_by_field_name("parameter")
-    error = f",{syntax.ascii_name(text(caught))}" if caught is not None and caught.type == "identifier" else ""
-    plan.edits.open(body.start_byte + 1, f"{plan.probes}.k({scope.span}{error});")
+    if caught is None and node.type == "catch_clause":
+        plan.edits.open(body.start_byte, "($mte)")
+        return ",$mte"
+    return f",{syntax.ascii_name(text(caught))}" if caught is not None and caught.type == "identifier" else ""
 
 
 def _plan_await(plan: FilePlan, node: Node, scope: Scope) -> None:

@@ -51,6 +51,8 @@ def _probe(plan: FilePlan, node: Node, scope: Scope) -> None:
         statements.plan_statement(plan, node, scope)
     if node.type == "return_statement":
         statements.plan_return(plan, node, scope)
+    elif node.type in ("switch_case", "switch_default"):
+        statements.plan_case(plan, node, scope)
     elif node.type in ("catch_clause", "finally_clause"):
         suspension.plan_handler(plan, node, scope)
     elif scope.suspends and node.type in _SUSPENDING:

@@ -295,9 +295,9 @@ class Probes {
     if (frame !== false && frame.level > 3 && !(frame.isQuiet && this.skips(site))) record(frame, this.sites[site], values);
   }
 
-  /** @template T @param {T} value @param {number} site @param {Frame | false} frame @returns {T} */
-  u(value, site, frame) {
-    if (frame !== false && frame.level > 3 && !(frame.isQuiet && this.skips(site))) record(frame, this.sites[site], [value]);
+  /** @template T @param {T} value @param {number} site @param {Frame | false} frame @param {number} [step] what `++` or `--` behind it adds @returns {T} */
+  u(value, site, frame, step) {
+    if (frame !== false && frame.level > 3 && !(frame.isQuiet && this.skips(site))) record(frame, this.sites[site], [step === undefined ? value : stepped(value, step)]);
     return value;
   }
 
@@ -375,6 +375,9 @@ function countEvent(site, budget, more) {
   budget.add(0, 0, false);
   budget.pass(more);
 }
+
+/** @param {unknown} value the number before @param {number} step @returns {unknown} */
+const stepped = (value, step) => (typeof value === 'bigint' ? value + BigInt(step) : typeof value === 'number' ? value + step : value);
 
 /** @param {unknown} value @returns {value is Promise<unknown>} a native promise whose `then` is the built-in one */
 function isPlainPromise(value) {

@@ -63,8 +63,8 @@ class Recorder {
 
   /** @param {Frame} frame that has ended @param {number} end ms */
   span(frame, end) {
-    // Of a call expression that left unseen what it failed with may not be known.
-    const errorId = frame.threw && !(frame.definition.isSite && (frame.error ?? null) === null) ? this.errorType(frame.error) : 0;
+    // Of a call expression that left unseen what it failed with may not be known; and a request may fail without an exception.
+    const errorId = frame.threw && !((frame.definition.isSite || !frame.keepsError) && (frame.error ?? null) === null) ? this.errorType(frame.error) : 0;
     if (!frame.definition.defined || frame.root.changed) this.announce(frame);
     const duration = toTicks(end - frame.start);
     const self = Math.max(0, duration - toTicks(frame.covered));

@@ -26,7 +26,7 @@ function endRequest(frame, status) {
   frame.root.map.statusCode = status;
   frame.root.changed = true;
   frame.threw = status >= 500;
-  frame.error = frame.threw ? `HTTP ${status}` : undefined;
+  frame.keepsError = false;
   endSpan(frame, { 'http.response.status_code': status });
 }
 
