@@ -175,6 +175,8 @@ class Budget {
     this.gapTime = this.gapCalls = 0;
     /** What passed until the last flush from one of these calls to the next, unseen ones included. */
     this.gap = Infinity;
+    /** What the next counted call must exceed to be recorded for its time, ms. */
+    this.slow = 0;
     /** None of its calls that were seen called another. */
     this.isLeaf = true;
     this.isRecursive = false;
@@ -512,7 +514,7 @@ class Budget {
 /** As for frames (frame.cjs): fields of numbers that may be whole or not. */
 function showKinds() {
   const budget = new Budget();
-  budget.total = budget.self = budget.min = budget.max = budget.meanTotal = budget.meanSelf = budget.decidedAt = budget.litAt = budget.gapTime = budget.gap = budget.gapCalls = budget.own = budget.values.since = budget.stacks.since = 0.5;
+  budget.total = budget.self = budget.min = budget.max = budget.meanTotal = budget.meanSelf = budget.decidedAt = budget.litAt = budget.gapTime = budget.gap = budget.slow = budget.gapCalls = budget.own = budget.values.since = budget.stacks.since = 0.5;
   budget.first = new Float64Array(1);
   budget.callers = new Map();
   budget.usual = new Usual();

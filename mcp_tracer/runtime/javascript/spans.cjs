@@ -53,6 +53,10 @@ const state = {
 /** What the beginning of a recorded span takes beside its parameters, ms. */
 const COST_BEFORE = 0.0003;
 
+/** A counted call of so many ms is recorded, and then one that takes so many times as long: however long a program runs, a function has few of these. */
+const SLOW_MS = 1;
+const SLOWER = 1.25;
+
 /** @type {Frame | null} */
 let current = null;
 let roots = 0;
@@ -192,6 +196,7 @@ function finish(frame, end) {
   try {
     if (frame.older !== null) unlist(frame);
     if (frame.threw && frame.depth <= state.maxDepth) promote(frame);
+    else if (frame.isCounted && end - frame.start > SLOW_MS) keepSlow(frame, end - frame.start);
     if (frame.isCounted) count(frame, end - frame.start);
     else if (frame.root.sampled && state.recorder !== null) {
       if (end - frame.start < state.minDuration) state.dropped++;
@@ -231,6 +236,14 @@ function promote(frame) {
     }
     one.shown = top + height--;
   }
+}
+
+/** The slowest call of each function is there: one that was to be only counted, and took longer than the last one kept for that, is recorded likewise. @param {Frame} frame @param {number} duration ms */
+function keepSlow(frame, duration) {
+  const budget = /** @type {Budget} */ (frame.definition.budget);
+  if (duration <= budget.slow || frame.depth > state.maxDepth) return;
+  budget.slow = duration * SLOWER;
+  promote(frame);
 }
 
 /** @param {Frame} frame of a hot function, that was not recorded @param {number} duration ms */
