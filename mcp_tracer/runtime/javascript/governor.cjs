@@ -169,9 +169,8 @@ class Budget {
     this.meanTotal = this.meanSelf = 0;
     /** The same while most of its calls run without probes. @type {Usual | null} */
     this.usual = null;
-    /** When the last one that was seen began, how many calls it stands for, and since the last flush the time between such calls, and all calls in it. */
+    /** When the last one that was seen began, and since the last flush the time between such calls, and all calls in it. */
     this.litAt = 0;
-    this.stands = 1;
     this.gapTime = this.gapCalls = 0;
     /** What passed until the last flush from one of these calls to the next, unseen ones included. */
     this.gap = Infinity;
@@ -241,7 +240,6 @@ class Budget {
     this.settle();
     if (this.granted > 0) return this.stayLit();
     const calls = this.passed + 1;
-    this.stands = calls;
     this.gapTime += time - this.litAt;
     this.gapCalls += calls;
     this.litAt = time;
@@ -327,11 +325,11 @@ class Budget {
     return Math.floor(this.period * (0.5 + random())) - 1;
   }
 
-  /** What a call took that was seen. @param {number} total @param {number} self @param {import('./frame.cjs').Frame | null} caller */
-  learn(total, self, caller) {
+  /** What a call took that was seen. @param {number} total @param {number} self @param {import('./frame.cjs').Frame | null} caller @param {number} weight how many calls it stands for */
+  learn(total, self, caller, weight) {
     this.known++;
     if (caller !== null) this.learnCaller(caller.definition);
-    if (this.callers !== null) return this.usual?.learn(total, self, this.stands);
+    if (this.callers !== null) return this.usual?.learn(total, self, weight);
     this.lastCaller = caller === null ? null : caller.definition;
     const share = Math.max(1 / ++this.seen, 1 / 64);
     this.meanTotal += share * (Math.min(total, this.seen > 1 ? SLOW * this.meanTotal : total) - this.meanTotal);

@@ -250,7 +250,7 @@ function keepSlow(frame, duration) {
 function count(frame, duration) {
   const budget = /** @type {Budget} */ (frame.definition.budget);
   const self = Math.max(0, duration - frame.covered);
-  if (budget.gate !== null || budget.owner !== null) budget.learn(duration, self, frame.parent);
+  if (budget.gate !== null || budget.owner !== null) budget.learn(duration, self, frame.parent, frame.calls);
   budget.add(duration, self, frame.threw);
   if (budget.count === 1) state.counted.push(frame.definition);
 }
@@ -357,7 +357,7 @@ function write(frame, end) {
     if (budget !== null && !frame.isEstimate) {
       const self = Math.max(0, end - frame.start - frame.covered);
       budget.own += self - frame.told;
-      if (budget.gate !== null || budget.owner !== null) budget.learn(end - frame.start, self, frame.parent);
+      if (budget.gate !== null || budget.owner !== null) budget.learn(end - frame.start, self, frame.parent, frame.calls);
     }
   } catch (error) {
     state.dropped += Math.max(frame.calls, 1);
@@ -557,7 +557,7 @@ function recover(span, error, known) {
 
 governor.calibrate = () => {
   const definition = { id: 0, defined: true, isSite: false, map: {}, budget: new Budget() };
-  definition.budget.period = Infinity;
+  definition.budget.period = definition.budget.slow = Infinity;
   definition.budget.count = 1;
   const parent = new Frame(NONE.definition, null, new Root(true, { traceId: '' }), null, 0, 0);
   const saved = governor.counted;

@@ -84,3 +84,35 @@ console.log(tries);
     assert done.returncode == 0, done.stderr
     assert faultless(spool) and spool.end is not None
     assert spool.calls("refuse") + spool.end["dropped"] == int(done.stdout)
+
+
+@pytest.mark.parametrize("level", [1, 2, 3])
+def test_a_call_without_probes_fails_with_its_own_error_however_full_the_stack_is(project: Project, level: int) -> None:
+    project.write(
+        "fill.cjs",
+        """
+const { leaf, state, own } = require('./main.cjs');
+let others = 0, bodies = 0;
+function fill() {
+  try { fill() } catch {}
+  state.entered = false;
+  try { leaf(1) } catch (error) {
+    if (state.entered) { bodies++; if (error !== own) others++; }
+  }
+}
+for (let n = 0; n < 300000; n++) leaf(0);
+for (let n = 0; n < 20; n++) fill();
+console.log(others, bodies > 1000);
+""",
+    )
+    project.write(
+        "main.cjs",
+        """
+const state = { entered: false }, own = new TypeError('own');
+function leaf(n) { if (n === 0) return n; state.entered = true; throw own }
+module.exports = { leaf, state, own };
+""",
+    )
+    project.instrument(level, "main.cjs")
+    done = project.run("fill.cjs")
+    assert (done.returncode, done.stdout) == (0, "0 true\n")
