@@ -19,7 +19,8 @@ _EMPTY: Final[dict[str, Array]] = {name: np.zeros(0, DTYPES[name]) for name in _
 
 
 def paths_of_trace(snapshot: Snapshot, trace_id: bytes, least_share: float) -> tuple[CallPath, ...]:
-    """The paths of a trace, callers before what they call; those below `least_share` of the whole time are left out with all below them.
+    """The paths of a trace, callers before what they call; those below `least_share` of the whole time are left out with all below
+    them, unless a call failed there.
 
     A span whose parent isn't in the same process begins a path.
     """
@@ -102,6 +103,16 @@ def _parents_far_apart(numbers: Array, wanted: Array) -> Array:
     return np.where(numbers[order[at]] == wanted, order[at], -1).astype(np.int32)
 
 
+def _with_callers(spans: Array, parents: Array) -> Array:
+    """Which of all spans are some of these, or led to one."""
+    found = np.zeros(len(parents), np.bool_)
+    while len(spans):
+        found[spans] = True
+        above = np.unique(parents[spans])
+        spans = above[(above >= 0) & ~found[above]]
+    return found
+
+
 class _Below:
     """Children by parent."""
 
@@ -133,6 +144,7 @@ class _Paths:
     def __init__(self, spans: dict[str, Array], parents: Array, least_share: float, unrecorded: dict[str, Array] | None) -> None:
         self._spans, self._parents, self._least_share, self._unrecorded = spans, parents, least_share, unrecorded
         self._path = np.full(len(parents), -1, np.int64)
+        self._failing = _with_callers(np.flatnonzero(spans["err"] > 0), parents)
         self._levels: list[_Level] = []
         self._made = 0
         self._least = 0.0
@@ -146,6 +158,7 @@ class _Paths:
         if not self._levels:
             self._least = float(sums[:, 0].sum()) * self._least_share
         kept = sums[:, 0] >= self._least
+        kept[which[self._failing[level]]] = True
         number = np.where(kept, self._made + np.cumsum(kept) - 1, -1)
         self._made += int(kept.sum())
         self._levels.append(_Level((different[kept] >> 32) - 1, different[kept] & 0xFFFFFFFF, sums[kept]))

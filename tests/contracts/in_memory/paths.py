@@ -11,12 +11,13 @@ Path = tuple[tuple[str, str, int, str], ...]
 
 
 def paths_of(rows: Sequence[Row], counted: Sequence[Counted], least_share: float) -> tuple[CallPath, ...]:
-    """Callers before what they call; without those below a share of the roots' time, and what is below them."""
+    """Callers before what they call; without those below a share of the roots' time, and what is below them, unless a call failed there."""
     sums = added_up(rows, counted)
     least = least_share * sum(one[2] for path, one in sums.items() if len(path) == 1)
     kept: dict[Path, int] = {}
     for path in sorted(sums, key=len):
-        if sums[path][2] >= least and (len(path) == 1 or path[:-1] in kept):
+        failed = any(one[: len(path)] == path and numbers[1] for one, numbers in sums.items())
+        if (sums[path][2] >= least or failed) and (len(path) == 1 or path[:-1] in kept):
             kept[path] = len(kept)
     return tuple(CallPath(kept.get(path[:-1], -1), *path[-1], *sums[path]) for path in kept)
 
