@@ -137,7 +137,7 @@ VIEWS: Final = (
             run TEXT run id
             function TEXT qualified name
             file TEXT path in the project
-            line INTEGER where it begins
+            line INTEGER where its newest version begins; of call expressions with the same text in a file, one of their lines
             kind TEXT as in spans
             calls INTEGER how often it was called
             errors INTEGER how often an exception left it
