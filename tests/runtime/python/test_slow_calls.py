@@ -138,3 +138,30 @@ print(seen)
     assert [(span.parent.name, span.parent.parent.params["n"]) for span in asked] == [("ask", n) for n in range(4321, 30000, 5000)]
     ids = [(int(run.header["span_salt"]) + span.seq) % 2**64 for span in asked]
     assert ast.literal_eval(done.stdout) == [f"00-{traces[span.trace]}-{number:016x}-01" for span, number in zip(asked, ids, strict=True)]
+
+
+def test_what_locals_gave_is_the_programs_own(project: Any, python: str) -> None:
+    """Until Python 3.13 a look at a frame's variables writes them into the dictionary that `locals()` gave there."""
+    source = """
+import time
+def slow(n):
+    time.sleep(0.003 * n)
+    fresh = locals()
+    fresh["n"] = "changed"
+    return fresh
+def outer(n):
+    kept = locals()
+    kept["n"] = "kept"
+    slow(n)
+    return kept
+def main():
+    for n in range(3000): outer(0)
+    print([(outer(n)["n"], slow(n)["n"]) for n in range(2, 5)])
+main()
+"""
+    project.write("program.py", source)
+    traced = project.run("program.py", python=python)
+    (project.root / "plain.py").write_text(source)
+    assert traced.stdout == project.run("plain.py", python=python).stdout == str([("kept", "changed")] * 3) + "\n"
+    (run,) = project.runs()
+    assert (run.end["faults"], calls(run, "outer")) == (0, 3003)

@@ -45,7 +45,7 @@ def revisit(span, error):
     """Capture the parameters of a failing call whole, as section L: what its frame holds of them now. They were brief when it began."""
     frame = error.__traceback__ and error.__traceback__.tb_frame
     names = span.fn.names
-    if frame is None or frame.f_code.co_name != span.fn.fields["name"].rpartition(".")[2]:
+    if frame is None or frame.f_code.co_name != span.fn.fields["name"].rpartition(".")[2] or not promotion.may_read(frame):
         return
     held = frame.f_locals
     shown = [(name, held[name]) for name in names if name in held]

@@ -10,6 +10,7 @@ from .native import core
 from .values import DEPTH, MISSING, encode, left_out, named
 
 OURS = os.path.dirname(os.path.abspath(__file__)) + os.sep  # what our frames' files begin with
+_TAKERS = frozenset(("locals", "vars", "dir", "eval", "exec", "f_locals", "_getframe", "currentframe"))
 _MORE, _MOST = 8, 64  # calls that are recorded as they begin, once one had to be recorded afterwards: that costs many times as much
 _SLOWER = 1.25  # times the last one that was kept for its time: a function has few of these, however long it runs
 _DEEP = 64  # calls that were only counted, one in the other: further ones are not looked at
@@ -61,6 +62,12 @@ def _frame():
     return frame
 
 
+def may_read(frame):
+    """Whether reading the locals of `frame` changes nothing that the program may hold: until Python 3.13 it brings up to date the one
+    dictionary that `locals()` gave there."""
+    return sys.version_info >= (3, 13) or _TAKERS.isdisjoint(frame.f_code.co_names)
+
+
 def _captured(lost, frame):
     """The parameters of each, as section P."""
     payloads = []
@@ -104,6 +111,8 @@ def _parameters(span, frame):
         place = place.f_back
     if place is None:
         return b"", frame
+    if not may_read(place):
+        return b"", place.f_back
     found, room, chosen = place.f_locals, state.config.value_bytes, detail.choose_failed(fn)
     brief, before, span.detail = chosen == detail.BRIEF, tick(), detail.WHOLE  # not to be captured again
     secret = fn.secret or (False,) * len(fn.names)
