@@ -8,8 +8,7 @@ import pytest
 from shop_house import House
 
 from mcp_tracer.model.errors import NotFound
-from mcp_tracer.storage.sqlite import volatile
-from mcp_tracer.storage.sqlite.writer import Limits
+from mcp_tracer.storage.sqlite import Limits
 from tests.spool_builder import SpoolBuilder, sections
 from tests.storage.test_sqlite_store import batches_of
 
@@ -20,7 +19,7 @@ RUN, WHOLE = "aa" * 16, "bb" * 16
 @pytest.fixture(autouse=True)
 def small_segments(monkeypatch: pytest.MonkeyPatch) -> None:
     """Before the house is opened."""
-    monkeypatch.setattr(volatile, "limits", lambda max_traces: Limits(spans=100))
+    monkeypatch.setattr(Limits, "within", lambda max_bytes: Limits(spans=100))
 
 
 def program(run_id: str, number: int) -> SpoolBuilder:

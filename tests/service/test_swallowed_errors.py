@@ -51,10 +51,10 @@ async def test_the_call_expression_that_a_swallowed_error_left_is_no_error_of_it
     assert "4 failed calls, 2 errors." in (await house.ask("find_errors")).text
 
 
-async def test_no_type_is_made_up_for_what_an_untraced_call_failed_with(house: House) -> None:
+async def test_what_an_untraced_call_failed_with_is_known_though_the_catch_names_nothing(house: House) -> None:
     await recorded(house, "app.js", "function parse(t) { try { return JSON.parse(t); } catch { return null; } }\nparse('x');\n")
     (call,) = (await house.ask("find_errors")).result.spans
-    assert (call.kind, call.error.type) == ("call", "Error")
+    assert (call.kind, call.error.type) == ("call", "SyntaxError")
 
 
 async def test_calls_from_one_line_that_failed_differently_are_told_by_type(house: House) -> None:

@@ -100,3 +100,95 @@ print("done")
     project.write("program.py", source, 5)
     done = project.run("program.py")
     assert (done.returncode, done.stdout, done.stderr) == (0, "done\n", "")
+
+
+UNBINDING = {
+    "an except clause": """
+class O: n = 0
+x = O()
+def reset():
+    global x
+    try: raise ValueError
+    except ValueError as x: pass
+    return 1
+def work(): x.n += reset(); return "fine"
+print(work())
+""",
+    "the module's dictionary": """
+class O: n = 0
+x = O()
+def reset(): globals().pop("x"); return 1
+def work(): x.n += reset(); return "fine"
+print(work())
+""",
+    "a key that changes": """
+def work():
+    rows, i = [1, 2, 3], 0
+    rows[i], i = 9, 2
+    rows[(i := 1)] += 5
+    return rows
+print(work())
+""",
+}
+
+
+@pytest.mark.parametrize("how", UNBINDING)
+def test_a_name_that_stands_for_something_else_afterwards_is_left_alone(project: Any, python: str, how: str) -> None:
+    project.write("program.py", UNBINDING[how], 5)
+    (project.root / "plain.py").write_text(UNBINDING[how])
+    traced, plain = project.run("program.py", python=python), project.run("plain.py", python=python)
+    assert (traced.returncode, traced.stdout, traced.stderr) == (0, plain.stdout, "")
+    (run,) = project.runs()
+    assert [name for _, _, parts in run.events for name in parts.get("V", {}) if "." in name or "[" in name] == []
+
+
+def test_no_code_of_containers_runs(project: Any, python: str) -> None:
+    source = """
+from collections import defaultdict
+class Lower(defaultdict):
+    def __setitem__(self, key, value): super().__setitem__(key.lower(), value)
+    def __getitem__(self, key): return super().__getitem__(key.lower())
+class Loud(dict):
+    def get(self, *names): print("get", names); return dict.get(self, *names)
+class Key:
+    def __hash__(self): return hash("n")
+    def __eq__(self, other): seen.append(other); return False
+class Plain: pass
+seen = []
+def work():
+    lower = Lower(int); lower["A"] += 1; print(dict(lower))
+    one = Plain(); one.__dict__ = Loud(n=1); one.n += 1
+    mixed = {"n": 1}; mixed[Key()] = 1; seen.clear(); mixed["n"] += 1; print(len(seen))
+    mixed = dict([(Key(), 1), ("n", 1)]); seen.clear(); mixed["n"] += 1; print(len(seen))
+work()
+"""
+    project.write("program.py", source, 5)
+    (project.root / "plain.py").write_text(source)
+    traced, plain = (project.run(name, python=python, PYTHONHASHSEED="0") for name in ("program.py", "plain.py"))
+    assert (traced.stdout, traced.stderr) == (plain.stdout, "")
+    assert plain.stdout.startswith("{'a': 1}\n0\n")
+
+
+def test_what_a_signal_handler_raises_reaches_the_program(project: Any, python: str) -> None:
+    source = """
+import signal, time
+class Late(Exception): pass
+def late(number, frame): raise Late
+signal.signal(signal.SIGALRM, late)
+class O: n = 0
+def busy(o):
+    end = time.monotonic() + 0.5
+    while time.monotonic() < end:
+        o.n += 1
+def work():
+    caught = 0
+    for _ in range(20):
+        signal.setitimer(signal.ITIMER_REAL, 0.02)
+        try: busy(O())
+        except Late: caught += 1
+    return caught
+print(work())
+"""
+    project.settings("TRACING_OVERHEAD_BUDGET=off\n")
+    project.write("program.py", source, 4)
+    assert int(project.run("program.py", python=python).stdout) > 17

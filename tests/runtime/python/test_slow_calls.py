@@ -165,3 +165,26 @@ main()
     assert traced.stdout == project.run("plain.py", python=python).stdout == str([("kept", "changed")] * 3) + "\n"
     (run,) = project.runs()
     assert (run.end["faults"], calls(run, "outer")) == (0, 3003)
+
+
+def test_callers_of_a_slow_call_hold_nothing_for_longer(project: Any, python: str) -> None:
+    source = """
+import time, weakref
+class Big: pass
+def leaf(n): time.sleep(0.004 * n)
+def caller(n):
+    big = Big()
+    held = weakref.ref(big)
+    leaf(n)
+    del big
+    return held() is not None
+def main():
+    for n in range(3000): caller(0)
+    print([caller(n) for n in range(1, 5)])
+main()
+"""
+    project.write("program.py", source)
+    assert project.run("program.py", python=python).stdout == str([False] * 4) + "\n"
+    (run,) = project.runs()
+    slow = [span for span in run.of("caller") if span.params["n"]]
+    assert [span.params["n"] for span in slow] == [1, 2, 3, 4] and run.end["faults"] == 0

@@ -80,9 +80,12 @@ class Blocks(Waits):
 
     def changed(self, statement):
         """The event that says what attributes and items are which `statement` has changed in a way that only reading them tells."""
-        texts, ways = routes.routes(statement, self.file.deleted) if self.level >= 4 and not self.in_class else ((), ())
+        texts, ways = routes.routes(statement) if self.level >= 4 and not self.in_class else ((), ())
         held = [name for names, _ in ways for name in names]
-        return [self.event("VP", statement, self.kind(), texts, held, steps=[steps for _, steps in ways])] if texts else []
+        if not texts:
+            return []
+        told = self.event("VP", statement, self.kind(), texts, held, steps=[steps for _, steps in ways])
+        return [nodes.unless_unbound(told, statement)]
 
     def passed(self, statement):
         """How the targets read that get the value of `statement` as it is and cannot be read again without running code."""

@@ -58,6 +58,9 @@ static struct {
     PyObject *left_out;      /* values.left_out: a list */
     PyObject *record;        /* exceptions.record(span, error) */
     PyObject *keep;          /* promotion.keep(span, now) */
+    PyObject *complete;      /* promotion.complete(span) */
+    PyObject *changed;       /* sites.show_changed(span, site, held) */
+    PyObject *passes;        /* faults.passes(error) */
     PyObject *revisit;       /* exceptions.revisit(span, error): its parameters anew */
     PyObject *error_id;      /* cls -> id of the error type */
     PyObject *message;       /* exceptions.message(error) -> text */
@@ -67,6 +70,7 @@ static struct {
 } py;
 
 static void note_fault(void);
+static int fault_passes(void);
 
 #include "core_clock.h"
 #include "core_spool.h"
@@ -116,13 +120,31 @@ static NEVER_INLINE void note_fault(void)
     Py_XDECREF(traceback);
 }
 
+/* Whether the pending exception is the program's own, of a signal handler that ran while a probe did: it stays pending then. */
+static NEVER_INLINE int fault_passes(void)
+{
+    PyObject *type, *value, *traceback, *answer;
+    int passes;
+    PyErr_Fetch(&type, &value, &traceback);
+    PyErr_NormalizeException(&type, &value, &traceback);
+    if (value != NULL && traceback != NULL)
+        PyException_SetTraceback(value, traceback);
+    answer = py.passes != NULL && value != NULL ? PyObject_CallFunctionObjArgs(py.passes, value, NULL) : NULL;
+    if (answer == NULL)
+        PyErr_Clear();
+    passes = answer == Py_True;
+    Py_XDECREF(answer);
+    PyErr_Restore(type, value, traceback);
+    return passes;
+}
+
 /* connect(**callbacks): lend functions and objects of the Python side; may be called again with more. */
 static PyObject *connect(PyObject *self, PyObject *args, PyObject *named)
 {
     static const struct { const char *name; PyObject **place; } slots[] = {
         {"note", &py.note}, {"prepare", &py.prepare}, {"own", &py.own}, {"wake", &py.wake}, {"thread_id", &py.thread_id},
         {"covered_by", &py.covered_by}, {"merged", &py.merged}, {"undecided", &py.undecided}, {"counted", &py.counted}, {"review", &py.review}, {"look", &py.look}, {"close", &py.close}, {"assigned", &py.assigned}, {"delegates", &py.delegates},
-        {"encode", &py.encode}, {"plan", &py.plan}, {"shape", &py.shape}, {"left_out", &py.left_out}, {"message", &py.message}, {"record", &py.record}, {"keep", &py.keep}, {"revisit", &py.revisit}, {"error_id", &py.error_id}, {"shown", &py.shown}, {"paths", &py.paths}, {"stopped", &py.stopped}, {"current", &current_var}, {NULL, NULL},
+        {"encode", &py.encode}, {"plan", &py.plan}, {"shape", &py.shape}, {"left_out", &py.left_out}, {"message", &py.message}, {"record", &py.record}, {"keep", &py.keep}, {"complete", &py.complete}, {"changed", &py.changed}, {"passes", &py.passes}, {"revisit", &py.revisit}, {"error_id", &py.error_id}, {"shown", &py.shown}, {"paths", &py.paths}, {"stopped", &py.stopped}, {"current", &current_var}, {NULL, NULL},
     };
     PyObject *key, *value;
     Py_ssize_t position = 0;
@@ -203,6 +225,7 @@ static PyMethodDef methods[] = {
     FAST("A", probe_close_call),
     FAST("V", probe_values),
     FAST("VA", probe_assigned),
+    FAST("VP", probe_changed),
     FAST("L", probe_line),
     FAST("EC", probe_enter_coroutine),
     FAST("EG", probe_enter_generator),

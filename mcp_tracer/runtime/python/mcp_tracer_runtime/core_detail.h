@@ -1,5 +1,5 @@
 /* How deep values are captured: whole where that is affordable, brief elsewhere. detail.py and decision 0008 say by what rule. */
-enum { BRIEF, WHOLE, CHARGED }; /* of one call; CHARGED: whole, and its time counts */
+enum { BRIEF, WHOLE, CHARGED, UNSEEN = 4 }; /* of one call; CHARGED: whole, and its time counts; UNSEEN: its parameters are read when it ends */
 typedef struct {
     int eager; /* calls to come that are whole whatever that costs; -1: all are */
     int fails; /* failing ones, likewise */

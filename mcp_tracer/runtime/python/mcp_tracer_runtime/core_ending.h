@@ -128,6 +128,16 @@ static NEVER_INLINE void keep_slow(Span *s, u64 now)
     s->took = 0; /* what that says is of counting */
 }
 
+/* It was recorded after it had begun: what its parameters are. Runs Python. */
+static NEVER_INLINE void complete(Span *s)
+{
+    PyObject *answer = PyObject_CallFunctionObjArgs(py.complete, (PyObject *)s, NULL);
+    python_ran++;
+    if (answer == NULL)
+        note_fault();
+    Py_XDECREF(answer);
+}
+
 /* Write or count an ended span whose parent knows about its time; it is open until its record counts. -1 with an exception set. */
 static inline int finish(Span *s, u64 now)
 {
@@ -137,6 +147,8 @@ static inline int finish(Span *s, u64 now)
     if (unlikely(found_slow(s, now)))
         keep_slow(s, now);
     if (s->record) {
+        if (unlikely(s->detail == UNSEEN))
+            complete(s);
         failed = write_ended(s, now);
         span_unlink(s);
         if (unlikely(s->took))

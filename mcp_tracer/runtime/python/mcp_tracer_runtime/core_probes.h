@@ -417,11 +417,46 @@ static PyObject *probe_assigned(PyObject *self, PyObject *const *args, Py_ssize_
             wanted = answer == NULL ? -1 : 0;
             governor_measured(&site->governed, ticks() - before);
         }
-        if (wanted < 0)
-            note_fault();
         Py_DECREF(s);
+        if (wanted < 0) {
+            if (fault_passes())
+                return NULL;
+            note_fault();
+        }
     }
     return returned(args[1]);
+}
+
+/* VP(site, *held): attributes and items have changed; what is written is sites.changed's business */
+static PyObject *probe_changed(PyObject *self, PyObject *const *args, Py_ssize_t count)
+{
+    Function *site = (Function *)args[0];
+    Span *s = current_span(thread_state());
+    if (!is_off(site) && s != NULL && site->level >= 4 && site->variables != NULL && site->variables != Py_False) {
+        int wanted;
+        Py_INCREF(s);
+        wanted = event_wanted(s, site);
+        if (wanted > 0 && py.changed != NULL) {
+            u64 before = ticks();
+            PyObject *held = PyTuple_New(count - 1), *answer;
+            for (Py_ssize_t i = 1; held != NULL && i < count; i++) {
+                Py_INCREF(args[i]);
+                PyTuple_SET_ITEM(held, i - 1, args[i]);
+            }
+            answer = held != NULL ? PyObject_CallFunctionObjArgs(py.changed, (PyObject *)s, (PyObject *)site, held, NULL) : NULL;
+            Py_XDECREF(held);
+            Py_XDECREF(answer);
+            wanted = answer == NULL ? -1 : 0;
+            governor_measured(&site->governed, ticks() - before);
+        }
+        Py_DECREF(s);
+        if (wanted < 0) {
+            if (fault_passes())
+                return NULL;
+            note_fault();
+        }
+    }
+    Py_RETURN_NONE;
 }
 
 /* V(site, *values) */

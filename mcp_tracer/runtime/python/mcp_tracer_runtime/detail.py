@@ -8,7 +8,8 @@ the time: the longer, the less of the share is left. So a function that is calle
 from . import clock, state
 from .native import core
 
-BRIEF, WHOLE, CHARGED, LATER = range(4)  # of one call; CHARGED: whole, and its time counts; LATER: not chosen yet (Python core)
+# Of one call. CHARGED: whole, and its time counts; LATER: not chosen yet (Python core); UNSEEN: its parameters are read when it ends.
+BRIEF, WHOLE, CHARGED, LATER, UNSEEN = range(5)
 FIRST, FAILING = 32, 8  # first calls of a function, and failing ones of those that were brief, that need not wait for each other
 FREE = 4  # so many of the first calls are whole whatever they cost; all are without a governor
 STEPS = 10  # how often the wait doubles while what is saved up goes

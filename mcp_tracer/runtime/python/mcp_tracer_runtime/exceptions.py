@@ -62,6 +62,8 @@ def blame(span):
     error = sys.exc_info()[1]
     if error is not None and span.counted and not span.record and state.on:
         promotion.promote(span, error)
+    if span.detail == detail.UNSEEN:  # its frame is gone
+        span.detail = detail.WHOLE
     if error is not None and span.record and not (span.err and span.fn.as_site):
         span.err = spans.errors.id(type(error))
 
@@ -142,6 +144,7 @@ if core is not None:
         record=record,
         revisit=revisit,
         keep=promotion.keep,
+        complete=promotion.complete,
         error_id=lambda cls: spans.errors.id(cls),
     )
     encoded = core.encode_error

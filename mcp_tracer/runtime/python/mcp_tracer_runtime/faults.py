@@ -10,10 +10,20 @@ _said = set()
 _FEW = 20  # frames
 
 
+class _Sample:
+    def method(self):
+        return self
+
+
+_FUNCTION, _METHOD = type(_Sample.method), type(_Sample().method)
+
+
 def note(error):
     """Count a fault of the tracer. With MCP_TRACER_DEBUG set, its traceback goes to stderr too; to a file, where that is an absolute path
     (a program under test may have its stderr taken away)."""
     global count
+    if passes(error):
+        raise error
     if type(error) is RecursionError and not _is_deep(error.__traceback__):
         return  # the program has used up the stack: there is no room to record that, and nothing to mend
     count += 1
@@ -24,6 +34,25 @@ def note(error):
             _tell("mcp-tracer fault: " + "".join(traceback.format_exception(type(error), error, error.__traceback__)))
         except Exception:  # stderr may be closed; the fault is counted already
             return
+
+
+def passes(error):
+    """Whether `error` is the program's own: one of its signal handlers ran while a probe did, and raised it."""
+    signals = sys.modules.get("_signal")
+    if error is None or signals is None:
+        return False
+    entered = set()
+    place = error.__traceback__
+    while place is not None:
+        entered.add(place.tb_frame.f_code)
+        place = place.tb_next
+    return any(_code(signals.getsignal(number)) in entered for number in signals.valid_signals())
+
+
+def _code(handler):
+    """The code of a function or method, None for other handlers."""
+    function = handler.__func__ if type(handler) is _METHOD else handler
+    return function.__code__ if type(function) is _FUNCTION else None
 
 
 def _is_deep(traceback):

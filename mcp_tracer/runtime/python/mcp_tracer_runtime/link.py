@@ -2,6 +2,7 @@
 
 PREFIX = "\0mt "  # of a placeholder
 SWITCH = "on"  # of what a function with two bodies asks which of them runs; its number follows
+UNBOUND = "unbound"  # of the class of exceptions that reading an unbound name raises
 
 CodeType = type((lambda: None).__code__)
 _kept = []  # code objects that live in a tuple which did not count them

@@ -4,7 +4,7 @@ shadow it, and it still stands when the interpreter clears modules at exit. The 
 import ast
 import sys
 
-from .link import PREFIX, SWITCH
+from .link import PREFIX, SWITCH, UNBOUND
 
 SPAN = "_mt_s"
 LONGEST_KEY = 24  # characters that are shown of the key of an item
@@ -98,6 +98,12 @@ def asks(key, node):
 def asked(number, probe, node):
     """The statement `probe` of site `number`, which may say that its number of times is enough."""
     return either(asks(SWITCH + str(number), node), [probe], [], node)
+
+
+def unless_unbound(told, node):
+    """The statement `told`; nothing where a name in it is unbound: what it follows may have done that."""
+    place = where(node)
+    return ast.Try([told], [ast.ExceptHandler(constant(UNBOUND, node), None, [ast.Pass(**place)], **place)], [], [], **place)
 
 
 def unless_off(number, told, value):

@@ -4,6 +4,8 @@ program's code: no property, no `__getattr__`, no `__getitem__`."""
 from . import kinds
 
 NOTHING = object()
+_PLAIN = (str, int)
+_MOST_KEYS = 1000  # of a larger dictionary nothing is shown: each of its keys would have to be looked at
 ATTRIBUTE, ITEM, KEY = "attribute", "item", "key"  # steps: by name, by a constant, by what a name stands for
 
 
@@ -31,16 +33,19 @@ def _attribute(value, name):
             return NOTHING
     if member is not NOTHING and any("__set__" in kinds.namespace(base) for base in kinds.bases(type(member))):
         return NOTHING  # a property or the like: what it gives is the program's business
-    return kinds.instance_dict(value, kinds.plan(cls)[3]).get(name, NOTHING)
+    return dict.get(kinds.instance_dict(value, kinds.plan(cls)[3]), name, NOTHING)
 
 
 def _item(value, key):
     bases = kinds.bases(type(value))
-    try:
-        if any(base is dict for base in bases):
-            return dict.__getitem__(value, key) if type(key) in (str, int) else NOTHING
-        if any(base is list for base in bases):
-            return list.__getitem__(value, key) if type(key) is int else NOTHING
-    except (KeyError, IndexError):
-        return NOTHING
+    if any(base is dict for base in bases):
+        return dict.get(value, key, NOTHING) if type(key) in _PLAIN and _has_plain_keys(value) else NOTHING
+    if any(base is list for base in bases) and type(key) is int:
+        length = list.__len__(value)
+        return list.__getitem__(value, key) if -length <= key < length else NOTHING
     return NOTHING
+
+
+def _has_plain_keys(value):
+    """Whether looking something up compares it with nothing that has an `__eq__` of the program's own."""
+    return dict.__len__(value) <= _MOST_KEYS and all(type(key) in _PLAIN for key in dict.__iter__(value))

@@ -4,9 +4,9 @@ import sys
 from _thread import get_ident
 from itertools import count
 
-from . import estimates, exceptions, faults, governor, phases, spans, state
+from . import estimates, exceptions, faults, governor, phases, promotion, spans, state
 from .clock import tick
-from .detail import BRIEF, CHARGED, LATER, charge, choose, latest, settle
+from .detail import BRIEF, CHARGED, LATER, UNSEEN, charge, choose, latest, settle
 from .governor import DEAR
 from .kinds import bare
 from .msgpack import SMALL
@@ -145,6 +145,8 @@ def leave(fn, value):
                 count_ended(span, now)
             return value
         latest[0] = now
+        if span.detail == UNSEEN:
+            promotion.complete(span)
         payload = span.payload
         if fn.returns:
             if value is None:

@@ -8,7 +8,7 @@ on its way; VP attributes and items; L line; U after a caught exception; LF hide
 
 from . import carried, flow, plain, sites
 from .definitions import FILE, Function, write
-from .link import SWITCH
+from .link import SWITCH, UNBOUND
 from .native import core
 
 table = {}
@@ -19,7 +19,7 @@ def linked(entries, file, source):
     """{placeholder: object} for a file's table of functions and sites, and the probes. Writes the file's definition."""
     if not table:
         install()
-    objects = dict(table)
+    objects = {**table, UNBOUND: NameError}
     levels, owners = {}, {}
     for number, entry in enumerate(entries):
         fields = {"file": file}
@@ -51,7 +51,7 @@ def install():
     for module in (plain, flow, sites):
         table.update(module.PROBES)
     if core is not None:
-        core.connect(own=plain.own, wake=flow.wake, delegates=flow.delegates, assigned=sites.show_assigned)
+        core.connect(own=plain.own, wake=flow.wake, delegates=flow.delegates, assigned=sites.show_assigned, changed=sites.show_changed)
         table.update({name: core.bound(name, home) for name in table if hasattr(core, name)})
     table.update(carried.housed(home, table))
 

@@ -18,10 +18,9 @@ _DEEP = 64  # calls that were only counted, one in the other: further ones are n
 
 def promote(span, error):
     """Record `span`, which `error` is leaving, and what it was called from up to the nearest recorded call. Parameters are those that
-    the frames hold now."""
+    its frame holds now; those of its callers are read when they end."""
     frame = error.__traceback__.tb_frame if error is not None and error.__traceback__ is not None else None
-    lost, top = _counted(span)
-    for one in _record(lost, _captured(lost, frame), top):
+    for one in _record(span, frame):
         if core is not None:
             one.fn.early = min(one.fn.early + _MORE, _MOST)
 
@@ -30,17 +29,23 @@ def keep(span, now):
     """Record `span`, which ends at the tick `now` and was slow, likewise. Whether it is recorded now."""
     before = tick()
     span.fn.slow = int((now - span.start) * _SLOWER)
-    lost, top = _counted(span)
-    if 0 < len(lost) <= _DEEP and state.on:
-        _record(lost, _captured(lost, _frame()), top)
+    if state.on:
+        _record(span, _frame(), _DEEP)
     governor.used[0] += tick() - before
     return span.record
 
 
 def lift(span):
     """Record `span`, which goes on, likewise: what it calls now has to be recorded."""
-    lost, top = _counted(span)
-    _record(lost, _captured(lost, _frame()), top)
+    _record(span, None)
+
+
+def complete(span):
+    """Read the parameters of a call that ends now and that was recorded after it had begun."""
+    span.detail = detail.WHOLE
+    span.payload = _parameters(span, _frame()) + span.payload
+    if left_out:
+        spans.note_left_out(span)
 
 
 def _counted(span):
@@ -51,6 +56,8 @@ def _counted(span):
             return [], None
         lost.append(top)
         top = top.up
+    if len(lost) + (-1 if top is None else top.depth) > span.fn.max_depth:  # calls that are only counted have no depth of their own
+        return [], None
     return lost, top
 
 
@@ -62,28 +69,21 @@ def _frame():
     return frame
 
 
-def may_read(frame):
-    """Whether reading the locals of `frame` changes nothing that the program may hold: until Python 3.13 it brings up to date the one
-    dictionary that `locals()` gave there."""
-    return sys.version_info >= (3, 13) or _TAKERS.isdisjoint(frame.f_code.co_names)
-
-
-def _captured(lost, frame):
-    """The parameters of each, as section P."""
-    payloads = []
-    for one in lost:
-        payload, frame = _parameters(one, frame) if one.counted else (b"", frame)
-        payloads.append(payload)
-        if left_out:
-            spans.note_left_out(one)
-    return payloads
-
-
-def _record(lost, payloads, top):
+def _record(span, frame, most=None):
+    """Record `span`, with the parameters that `frame` holds if it is its own, and its callers. Returns those that were not recorded."""
+    lost, top = _counted(span)
+    if most is not None and len(lost) > most:
+        return []
+    payload = _parameters(span, frame) if span.counted else b""
+    if left_out:
+        spans.note_left_out(span)
     trace = top.trace if top is not None else None
     parent, depth = (top.seq, top.depth + 1) if top is not None else (0, 0)
     recorded = []
-    for one, payload in zip(reversed(lost), reversed(payloads)):  # noqa: B905 - `strict` needs Python 3.10
+    for one in reversed(lost):
+        if one.record:  # another thread, or a finalizer, was faster
+            trace, parent, depth = one.trace, one.seq, one.depth + 1
+            continue
         if trace is None:
             trace = spans.begin_trace() if one.trace is spans.COUNTED else one.trace
         one.trace, one.parent, one.depth, one.seq = trace, parent, depth, parent
@@ -93,7 +93,10 @@ def _record(lost, payloads, top):
             spans.opened(one)
             if not one.fn.defined:
                 one.fn.define()
-            one.payload = payload + one.payload
+            if one is not span or frame is None:  # it goes on: reading its frame would write into it, until Python 3.13
+                one.detail = detail.UNSEEN
+            else:
+                one.payload = payload + one.payload
             if one.fn.level >= 4:  # its lines and values until now were only counted
                 one.flags |= spans.LEFT_OUT
             parent, depth = one.seq, depth + 1
@@ -102,18 +105,13 @@ def _record(lost, payloads, top):
 
 
 def _parameters(span, frame):
-    """(section P as `frame` or one below it has the values now, the frame that called it); nothing where no frame is of the function."""
+    """Section P as `frame`, which is about to end, has the values now; nothing where it is not of the function."""
     fn = span.fn
-    if fn.inner or not fn.names or not fn.params:
-        return b"", frame
-    name, place = fn.fields["name"].rpartition(".")[2], frame
-    while place is not None and place.f_code.co_name != name:
-        place = place.f_back
-    if place is None:
-        return b"", frame
-    if not may_read(place):
-        return b"", place.f_back
-    found, room, chosen = place.f_locals, state.config.value_bytes, detail.choose_failed(fn)
+    if frame is None or fn.inner or not fn.names or not fn.params:
+        return b""
+    if frame.f_code.co_name != fn.fields["name"].rpartition(".")[2] or not may_read(frame):
+        return b""
+    found, room, chosen = frame.f_locals, state.config.value_bytes, detail.choose_failed(fn)
     brief, before, span.detail = chosen == detail.BRIEF, tick(), detail.WHOLE  # not to be captured again
     secret = fn.secret or (False,) * len(fn.names)
     parts = [fn.head]
@@ -127,4 +125,10 @@ def _parameters(span, frame):
         parts[1] = encode(found[fn.names[0]], room, fn.level >= 4 and not brief)
     if chosen == detail.CHARGED:
         detail.charge(fn, tick() - before)
-    return b"".join(parts), place.f_back
+    return b"".join(parts)
+
+
+def may_read(frame):
+    """Whether reading the locals of `frame` changes nothing that the program may hold: until Python 3.13 it brings up to date the one
+    dictionary that `locals()` gave there."""
+    return sys.version_info >= (3, 13) or _TAKERS.isdisjoint(frame.f_code.co_names)

@@ -3,17 +3,23 @@ places.py finds them again."""
 
 import ast
 
-from . import nodes
+from . import inventory, nodes
 from .places import ATTRIBUTE, ITEM, KEY
 
 _DEEPEST = 8
 
 
-def routes(statement, deleted):
-    """(texts, routes) of the attributes and items that `statement` changes and whose new values no probe sees on their way. What begins at
-    one of the names in `deleted` stays out: it may be gone afterwards."""
+def routes(statement):
+    """(texts, routes) of the attributes and items that `statement` changes and whose new values no probe sees on their way.
+
+    What is found by a name that the statement binds as well stays out: the name stands for something else afterwards.
+    """
+    bound = set(inventory.target_names(statement.target)) if isinstance(statement, ast.AugAssign) else set()
+    for target in statement.targets if isinstance(statement, ast.Assign) else ():
+        bound.update(inventory.target_names(target))
+    bound.update(node.target.id for node in ast.walk(statement) if isinstance(node, ast.NamedExpr))
     found = [(nodes.target_text(target), route(target)) for target in _changed(statement)]
-    found = [(text, way) for text, way in found if way is not None and not deleted.intersection(way[0])]
+    found = [(text, way) for text, way in found if way is not None and not bound.intersection(way[0])]
     return [text for text, _ in found], [way for _, way in found]
 
 

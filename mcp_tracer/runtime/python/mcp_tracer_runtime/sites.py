@@ -87,14 +87,19 @@ def changed(site, *held):
         if not span.record or span.events >= spans.MAX_EVENTS:
             event(span, site, b"")
             return
-        held, shown = iter(held), []
-        for name, steps in zip(site.fields["names"], routes.get(site, ())):  # noqa: B905 - `strict` needs Python 3.10
-            value, last = places.value_at(steps, held), _last(name)
-            if value is not places.NOTHING and (wanted is True or name in wanted or last in wanted):
-                shown.append((name, last, value))
-        _show(span, site, shown)
+        show_changed(span, site, held)
     except Exception as error:
         faults.note(error)
+
+
+def show_changed(span, site, held):
+    """Write the event of VP."""
+    wanted, held, shown = site.variables, iter(held), []
+    for name, steps in zip(site.fields["names"], routes.get(site, ())):  # noqa: B905 - `strict` needs Python 3.10
+        value, last = places.value_at(steps, held), _last(name)
+        if value is not places.NOTHING and (wanted is True or name in wanted or last in wanted):
+            shown.append((name, last, value))
+    _show(span, site, shown)
 
 
 def _last(name):

@@ -280,6 +280,8 @@ def finish(span, now):
         if span.counted:
             count_ended(span, now)
         return
+    if span.detail == detail.UNSEEN:
+        promotion.complete(span)
     start, seq, payload = span.start, span.seq, span.payload
     live.pop(seq, None)
     duration = now - start
@@ -373,6 +375,7 @@ if core is not None:
     core.connect(
         current=current,
         note=faults.note,
+        passes=faults.passes,
         prepare=prepare,
         undecided=UNDECIDED,
         counted=COUNTED,

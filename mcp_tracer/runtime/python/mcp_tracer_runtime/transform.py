@@ -48,7 +48,6 @@ class File:
 
     def __init__(self, level, levels):
         self.table, self.level, self.levels, self.twins = Table(), level, levels, []
-        self.deleted = set()  # names that a `del` of the file unbinds
         self.has_lambdas = level >= inventory.FROM_ITSELF or any(name.endswith(inventory.LAMBDA) for name in levels)
 
     def level_of(self, name):
@@ -66,7 +65,6 @@ class File:
 
     def module(self, tree):
         """Rewrite a whole module. Its docstring and `from __future__` imports stay the first things in it."""
-        self.deleted.update(node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Del))
         level, split = self.level_of(inventory.MODULE), _preamble(tree.body)
         body = tree.body[split:]
         if level <= 0 or not body or _notes_annotations(body):
