@@ -190,3 +190,14 @@ def test_words_that_somebody_wrote_into_an_insertion_stay() -> None:
 
 def _language(name: str) -> EcmaScript:
     return typescript() if name.endswith(("ts", "tsx")) else javascript()
+
+
+@pytest.mark.parametrize("path", ["a.js", "a.ts"])
+@pytest.mark.parametrize("level", [1, 2, 3, 5])
+def test_words_typed_into_an_ending_stay_and_the_ending_goes(path: str, level: int) -> None:
+    source = b"function f(a, b) {\n  try { g(a) } catch {\n    return 1;\n  }\n}\nconst h = (a) => a + 1;\n"
+    language = typescript() if path.endswith("ts") else javascript()
+    done = language.plan(source, InstrumentRequest(path, Level(level))).apply(source)
+    edited = re.sub(rb"(/\*~mt[0-9a-z]+\*/)(?=[^\n/{]*\}catch\(\$mte\))", rb"\1 done(); ", done)
+    assert edited.count(b" done(); ") == 2
+    assert strip(edited.replace(b"/($mte)/", b"/($mte )/")).replace(b" done(); ", b"") == source
