@@ -3,6 +3,8 @@
 const { governor } = require('./governor.cjs');
 const { takeBack } = require('./taking.cjs');
 
+const { max, round } = Math;
+
 /** @typedef {import('./recorder.cjs').Definition} Definition */
 /** @typedef {import('./governor.cjs').Budget} Budget */
 
@@ -37,7 +39,7 @@ function estimate(elapsed, held, running, each) {
     const definition = /** @type {Definition & {sites?: Definition[]}} */ (budget.definition);
     for (const site of definition.sites ?? []) estimateSite(site, unseen(site), parts[i], each);
     const self = one.self * parts[i];
-    each(definition, budget.dark, budget.dark * (budget.isLeaf ? self : Math.max(self, one.total)), budget.dark * self);
+    each(definition, budget.dark, budget.dark * (budget.isLeaf ? self : max(self, one.total)), budget.dark * self);
     budget.dark = heldOf(budget, held);
     budget.fade();
   }
@@ -60,7 +62,7 @@ function settlePassing(each) {
 /** @param {Definition} site @returns {number} how many times it was passed in calls without probes: as often in each as in those that were seen */
 function unseen(site) {
   const { known, owner } = /** @type {Budget} */ (site.budget);
-  return owner === null || owner.known === 0 ? 0 : Math.round((owner.dark * known) / owner.known);
+  return owner === null || owner.known === 0 ? 0 : round((owner.dark * known) / owner.known);
 }
 
 /** @param {Budget} budget of a function @returns {number} ms that the call expressions in its calls without probes took by themselves */
@@ -75,7 +77,7 @@ function estimateSite(site, calls, part, each) {
   const budget = /** @type {Budget} */ (site.budget);
   const one = budget.typical();
   const self = one.self * part;
-  each(site, calls, (budget.isLeaf ? self : Math.max(self, one.total)) * calls, self * calls);
+  each(site, calls, (budget.isLeaf ? self : max(self, one.total)) * calls, self * calls);
 }
 
 module.exports = { estimate, relax, settlePassing, showNext };

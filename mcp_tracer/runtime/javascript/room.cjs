@@ -4,6 +4,10 @@
  * by a call with so many arguments that V8 checks beforehand whether they fit.
  */
 
+// As they are now: a program may put functions of its own in their place, whose probes would ask for room again.
+const { apply } = Reflect;
+const Overflow = RangeError;
+
 /** 12 KiB: several times what writing a record takes. Within that, a chunk has its own. */
 const ROOM = new Array(1536).fill(0);
 const ROOM_OF_CHUNK = new Array(768).fill(0);
@@ -12,13 +16,13 @@ function nothing() {}
 
 /** Throws V8's own RangeError where there is none for writing a chunk. */
 function needRoom() {
-  Reflect.apply(nothing, null, ROOM_OF_CHUNK);
+  apply(nothing, null, ROOM_OF_CHUNK);
 }
 
 /** @returns {boolean} whether there is for writing records */
 function hasRoom() {
   try {
-    Reflect.apply(nothing, null, ROOM);
+    apply(nothing, null, ROOM);
     return true;
   } catch {
     return false;
@@ -27,7 +31,7 @@ function hasRoom() {
 
 /** @param {unknown} error that our own work threw @returns {boolean} whether there was no room: that is no fault */
 function isOverflow(error) {
-  return error instanceof RangeError && error.message === 'Maximum call stack size exceeded';
+  return error instanceof Overflow && error.message === 'Maximum call stack size exceeded';
 }
 
 module.exports = { hasRoom, isOverflow, needRoom };

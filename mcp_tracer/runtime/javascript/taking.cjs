@@ -1,6 +1,8 @@
 'use strict';
 /** What calls without probes took by themselves is part of the self time of the spans above them: it is taken out of that, so that self times add up to the time that passed. */
 
+const { max, min } = Math;
+
 /** @typedef {import('./recorder.cjs').Definition} Definition */
 /** @typedef {import('./governor.cjs').Budget} Budget */
 /** What the calls of one function took by themselves, ms. @typedef {{budget: Budget, own: number}} Guess */
@@ -46,7 +48,7 @@ function accountOf(accounts, definition, running) {
   let account = accounts.get(definition);
   if (account === undefined) {
     const own = (definition.budget?.own ?? 0) + (running.get(definition) ?? 0);
-    accounts.set(definition, (account = { room: Math.max(own - (returned.get(definition) ?? 0), 0), asked: 0 }));
+    accounts.set(definition, (account = { room: max(own - (returned.get(definition) ?? 0), 0), asked: 0 }));
   }
   return account;
 }
@@ -56,10 +58,10 @@ function pooled(accounts) {
   let lacks = 0;
   let left = 0;
   for (const { room, asked } of accounts.values()) {
-    lacks += Math.max(asked - room, 0);
-    left += Math.max(room - asked, 0);
+    lacks += max(asked - room, 0);
+    left += max(room - asked, 0);
   }
-  const moved = Math.min(lacks, left);
+  const moved = min(lacks, left);
   return { given: lacks > 0 ? moved / lacks : 0, used: left > 0 ? moved / left : 0 };
 }
 

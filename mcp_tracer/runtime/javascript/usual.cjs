@@ -4,6 +4,8 @@
  * that was the first to run, would be multiplied with these: the few that took many times as long as the usual ones stand for themselves alone.
  */
 
+const { clz32, max, min } = Math;
+
 /** Classes of durations, each twice as long as the one before, from 16 ns on. */
 const CLASSES = 24;
 const SLOW_CLASSES = 3;
@@ -23,7 +25,7 @@ class Usual {
 
   /** @param {number} total @param {number} self ms @param {number} weight the calls that it stands for */
   learn(total, self, weight) {
-    const at = Math.min(CLASSES - 1, 32 - Math.clz32(Math.min(total * 62500, 0xffffffff)));
+    const at = min(CLASSES - 1, 32 - clz32(min(total * 62500, 0xffffffff)));
     this.seen[at]++;
     this.weights[at] += weight;
     this.totals[at] += weight * total;
@@ -47,7 +49,7 @@ class Usual {
   /** @returns {number} the last class that is not left out: those above are far from the middle one, and hold few calls, be it a single one */
   lastUsual() {
     const seen = this.seen.reduce((sum, number) => sum + number, 0);
-    const room = Math.max(seen * SLOW_PART, seen > 2 ? 1 : 0);
+    const room = max(seen * SLOW_PART, seen > 2 ? 1 : 0);
     const middle = this.middle(seen);
     let top = CLASSES - 1;
     for (let slow = 0; top > middle + SLOW_CLASSES && slow + this.seen[top] <= room; top--) slow += this.seen[top];

@@ -116,3 +116,21 @@ module.exports = { leaf, state, own };
     project.instrument(level, "main.cjs")
     done = project.run("fill.cjs")
     assert (done.returncode, done.stdout) == (0, "0 true\n")
+
+
+def test_a_program_that_replaces_what_asks_for_room(project: Project, node: str) -> None:
+    """Its functions have probes, and these ask for room: they must not be what asks."""
+    text = """
+let calls = 0;
+const original = Reflect.apply;
+Reflect.apply = function (f, t, a) { calls++; return original(f, t, a) };
+function fails() { throw new Error('x') }
+for (let n = 0; n < 3; n++) { try { fails() } catch { } }
+console.log(calls);
+"""
+    project.write("main.cjs", text)
+    project.instrument()
+    done = project.run("--max-old-space-size=300", "main.cjs", node=node)
+    assert (done.stdout, done.returncode) == ("0\n", 0)
+    (spool,) = project.spools()
+    assert faultless(spool) and spool.calls("fails") == 3

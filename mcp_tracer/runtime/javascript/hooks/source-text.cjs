@@ -4,6 +4,9 @@
  * MCP_TRACER_KEEP_TOSTRING=1 leaves `Function.prototype.toString` alone.
  */
 
+// As it is now: a program may replace it.
+const { apply } = Reflect;
+
 const OPENING = /( ?)\/\*~mt(\^?)([0-9a-z]{1,6})\*\//g;
 const CLOSING = '/*mt~*/';
 
@@ -16,11 +19,11 @@ function install() {
     toString() {
       const known = texts.get(this);
       if (known !== undefined) return known;
-      const text = Reflect.apply(original, this, []);
+      const text = apply(original, this, []);
       return text.includes('$mts') ? runnable(text.includes('/*~mt') ? strip(text) : text) : text;
     },
   };
-  texts.set(toString, Reflect.apply(original, original, []));
+  texts.set(toString, apply(original, original, []));
   Object.defineProperty(Function.prototype, 'toString', { value: toString, writable: true, configurable: true, enumerable: false });
 }
 
