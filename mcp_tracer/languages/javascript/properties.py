@@ -9,6 +9,7 @@ from tree_sitter import Node
 from mcp_tracer.languages.javascript.syntax import text
 
 _LONGEST = 60
+_KEYED = ("member_expression", "subscript_expression")
 _PLAIN_KEY = re.compile(r"[A-Za-z_$][\w$]*\Z")
 
 
@@ -19,15 +20,24 @@ def name_of(target: Node) -> str:
 
 
 def _name(node: Node | None) -> str:
-    if node is None:
-        return "(…)"
-    if node.type in ("non_null_expression", "parenthesized_expression") and node.named_children:
-        return _name(node.named_children[0])
-    if node.type == "member_expression":
-        return f"{_name(node.child_by_field_name('object'))}.{text(node.child_by_field_name('property'))}"
-    if node.type == "subscript_expression":
-        return _name(node.child_by_field_name("object")) + _key(node.child_by_field_name("index"))
-    return text(node) if node.type in ("identifier", "this", "super") else "(…)"
+    """From the last key to the first, and no further than is told: chains can be thousands long."""
+    keys: list[str] = []
+    length = 0
+    while node is not None and length <= _LONGEST:
+        if node.type in ("non_null_expression", "parenthesized_expression") and node.named_children:
+            node = node.named_children[0]
+        elif node.type in _KEYED:
+            is_member = node.type == "member_expression"
+            keys.append(f".{text(node.child_by_field_name('property'))}" if is_member else _key(node.child_by_field_name("index")))
+            length += len(keys[-1])
+            node = node.child_by_field_name("object")
+        else:
+            break
+    return _root(node) + "".join(reversed(keys))
+
+
+def _root(node: Node | None) -> str:
+    return text(node) if node is not None and node.type in ("identifier", "this", "super") else "(…)"
 
 
 def _key(node: Node | None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 
 from tree_sitter import Node
 
@@ -15,6 +16,9 @@ _HOISTED = ("function_declaration", "generator_function_declaration", "empty_sta
 _SIMPLE_BODIES = ("expression_statement", "return_statement", "throw_statement", "break_statement", "continue_statement")
 _PROPERTIES = ("member_expression", "subscript_expression")
 _ASSIGNING = ("assignment_expression", "parenthesized_expression")
+_CONDITIONAL = ("??=", "||=", "&&=")
+_MOST_PROPERTIES = 100
+"""Of one statement: in chains of thousands (`exports.a = exports.b = … = void 0`) their probes would be nested deeper than V8 reads."""
 _LOOPS = ("for_in_statement", "for_statement")
 
 
@@ -40,10 +44,11 @@ def plan_statement(plan: FilePlan, node: Node, scope: Scope) -> None:
 
 
 def plan_case(plan: FilePlan, node: Node, scope: Scope) -> None:
-    """That a `case` was reached, whether it matched or the one before ran on into it."""
+    """That a `case` was reached, whether it matched or the one before ran on into it. TypeScript lets only an empty one run on."""
     colon = next((child for child in node.children if child.type == ":"), None)
-    if colon is not None:
-        plan_reached(plan, node, colon.end_byte, node.children_by_field_name("body"), scope)
+    body = node.children_by_field_name("body")
+    if colon is not None and (body or not plan.typed):
+        plan_reached(plan, node, colon.end_byte, body, scope)
 
 
 def plan_reached(plan: FilePlan, node: Node, at: int, body: list[Node], scope: Scope) -> None:
@@ -126,7 +131,7 @@ def _capture(plan: FilePlan, node: Node, scope: Scope, names: tuple[str, ...]) -
 
 def _plan_properties(plan: FilePlan, node: Node, scope: Scope) -> None:
     """The properties that a statement gives values to: these pass through a probe, as reading the property again could run a getter."""
-    for inner in _assignments(node):
+    for inner in islice(_assignments(node), _MOST_PROPERTIES):
         target = _target(inner)
         if target is not None and target.type in _PROPERTIES:
             _plan_property(plan, inner, target, scope)
@@ -155,24 +160,35 @@ def _assigned(plan: FilePlan, node: Node) -> tuple[str, ...]:
     if node.type in _DECLARATIONS:
         return _declared(plan, node)
     names: list[str] = []
-    for inner in _assignments(node):
+    for inner in _assignments(node, only_certain=True):
         if not (plan.typed and _evolves(inner.child_by_field_name("right"))):
             names += syntax.bound_names(_target(inner))
     return tuple(dict.fromkeys(names))
 
 
-def _assignments(node: Node) -> Iterator[Node]:
-    """The assignments of an expression statement: `a = b.c = 1, d++` holds three."""
-    if node.type == "expression_statement" or node.type in ("parenthesized_expression", "sequence_expression"):
-        for child in syntax.runs(node):
-            yield from _assignments(child)
-    elif node.type in ("assignment_expression", "augmented_assignment_expression"):
-        yield node
-        right = node.child_by_field_name("right")
-        if right is not None and right.type in _ASSIGNING:
-            yield from _assignments(right)
-    elif node.type == "update_expression":
-        yield node
+def _assignments(node: Node, *, only_certain: bool = False) -> Iterator[Node]:
+    """The assignments of an expression statement: `a = b.c = 1, d++` holds three.
+
+    `only_certain`: those that run whenever the statement does.
+    """
+    stack = [node]
+    while stack:
+        inner = stack.pop()
+        if inner.type in ("expression_statement", "parenthesized_expression", "sequence_expression"):
+            stack += reversed(syntax.runs(inner))
+        elif inner.type in ("assignment_expression", "augmented_assignment_expression"):
+            yield inner
+            right = inner.child_by_field_name("right")
+            if right is not None and right.type in _ASSIGNING and not (only_certain and _may_pass_over(inner)):
+                stack.append(right)
+        elif inner.type == "update_expression":
+            yield inner
+
+
+def _may_pass_over(assignment: Node) -> bool:
+    """Whether the right side of an assignment runs only for some values of the left: reading what is assigned there could throw."""
+    operator = assignment.child_by_field_name("operator")
+    return operator is not None and operator.type in _CONDITIONAL
 
 
 def _target(assignment: Node) -> Node | None:

@@ -201,3 +201,10 @@ def test_words_typed_into_an_ending_stay_and_the_ending_goes(path: str, level: i
     edited = re.sub(rb"(/\*~mt[0-9a-z]+\*/)(?=[^\n/{]*\}catch\(\$mte\))", rb"\1 done(); ", done)
     assert edited.count(b" done(); ") == 2
     assert strip(edited.replace(b"/($mte)/", b"/($mte )/")).replace(b" done(); ", b"") == source
+
+
+def test_an_empty_case_stays_empty_in_typescript() -> None:
+    """With noFallthroughCasesInSwitch, only such a one may run on into the next."""
+    text = "function f(a) { switch (a) {\ncase 1:\ncase 2:\n g(); break; } }"
+    assert "case 1:\n" in _applied(text, 5, "a.ts") and "case 2:$mt.l(" in _applied(text, 5, "a.ts")
+    assert "case 1:$mt.l(" in _applied(text, 5)

@@ -117,3 +117,24 @@ main();
 """
     (request,) = project.trace(text).named("http.request")[:1]
     assert (request.definition["kind"], request.error, request.flags & 1, "E" in request.sections) == ("http-server", "", 1, False)
+
+
+def test_what_an_assignment_may_pass_over_is_not_read(project: Project) -> None:
+    """`y` is in its dead zone still, `undeclared` does not exist."""
+    text = """
+function f(x) { x ||= (y = 5); let y; return x }
+function g(x) { x ??= (undeclared = 5); return x }
+function h(x, z) { x &&= (z = 5); return [x, z] }
+console.log(f(1), g(2), h(3, 4).join());
+"""
+    project.write("main.cjs", text)
+    project.instrument(4)
+    done = project.run("main.cjs")
+    assert (done.stdout, done.stderr) == ("1 2 5,5\n", "")
+
+
+def test_chains_of_thousands_are_planned(project: Project) -> None:
+    chain = " =\n".join(f"exports.a{n}" for n in range(3000))
+    keys = "".join(f"\n.k{n}" for n in range(3000))
+    spool = project.trace(f"function f() {{\n{chain} = void 0;\n}}\nfunction g(o) {{ if (o) o{keys} = 1 }}\nf();\ng();\n", level=4)
+    assert len([site for _, site, _ in spool.events if site["function"] == "f"]) == 100
