@@ -33,20 +33,20 @@ def _applied(text: str, level: int = 2, path: str = "a.js") -> str:
             "function f(a) { return a }",
             2,
             "function f(a) {const $mts1=!($mtc0-->0)&&$mtl().e1(0,0,a);try{ return $mt.r(a,$mts1) }"
-            "catch($mte){try{$mt.t($mte,$mts1,0,0,[a])}catch{}throw $mte}finally{$mts1&&$mt.x($mts1)}}",
+            "catch($mte){throw $mt.t($mte,$mts1,0,0,[a])}finally{$mts1&&$mt.x($mts1)}}",
         ),
         (
             "const f = (a) => ({ a })",
             1,
             "const f = (a) => {const $mts1=!($mtc0-->0)&&$mtl().e0(0,0);try{return  ({ a })}"
-            "catch($mte){try{$mt.t($mte,$mts1,0,0)}catch{}throw $mte}finally{$mts1&&$mt.x($mts1)}}",
+            "catch($mte){throw $mt.t($mte,$mts1,0,0)}finally{$mts1&&$mt.x($mts1)}}",
         ),
         (
             "function f() { 'use strict'; return g(1) }",
             3,
             "function f() { 'use strict';;const $mts1=!($mtc0-->0)&&$mtl().e0(0,0);try{ "
             "return $mt.r($mt.d(g(1,...$mt.b(0,$mts1,[1])),$mts1,0),$mts1) }"
-            "catch($mte){try{$mt.t($mte,$mts1,0,0)}catch{}throw $mte}finally{$mts1&&$mt.x($mts1)}}",
+            "catch($mte){throw $mt.t($mte,$mts1,0,0)}finally{$mts1&&$mt.x($mts1)}}",
         ),
     ],
 )
