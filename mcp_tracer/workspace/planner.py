@@ -14,7 +14,7 @@ import sys
 from collections.abc import Sequence
 from typing import cast
 
-from mcp_tracer.model.errors import UserError
+from mcp_tracer.model.errors import TracerError, UserError
 from mcp_tracer.model.plan import InstrumentRequest, Plan
 from mcp_tracer.workspace.manifest import Entry
 from mcp_tracer.workspace.originals import Originals
@@ -25,11 +25,17 @@ _PROGRAM = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from mcp_tr
 
 
 def attempt(originals: Originals, task: Task) -> Plan | UserError:
-    """One plan, or why there is none."""
+    """One plan, or why there is none: a file that planning fails on is left alone, and the others are not."""
     try:
         return originals.plan(*task)
     except UserError as error:
         return error
+    except TracerError:
+        raise
+    except Exception as error:
+        path = task[0].path
+        _log.exception("planning %s failed", path)
+        return UserError(f"{path} is left alone: planning it failed ({type(error).__name__}). Please report this.", code="unsupported")
 
 
 class PlannerProcess:

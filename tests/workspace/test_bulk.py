@@ -255,3 +255,17 @@ def _children() -> set[str]:
     if sys.platform != "linux":
         pytest.skip("reads /proc")
     return set(Path(f"/proc/self/task/{os.getpid()}/children").read_text().split())
+
+
+def test_a_file_that_planning_fails_on_is_left_alone(workspace, paths, monkeypatch):
+    original = type(workspace.originals).plan
+
+    def plan(self, request, entry):
+        if request.path == NAMES[1]:
+            raise RecursionError("too deep")
+        return original(self, request, entry)
+
+    monkeypatch.setattr(type(workspace.originals), "plan", plan)
+    plans = workspace.plan_all([InstrumentRequest(name, Level.of(2)) for name in NAMES])
+    assert [isinstance(one, UserError) for one in plans] == [number == 1 for number in range(7)]
+    assert f"{NAMES[1]} is left alone" in str(plans[1])
