@@ -18,8 +18,7 @@ _PIECES = re.compile(
     rb"\$mtl_\w+\(\)\.e\w\([^()\n]*\);try\{(?:return )?"
     rb"|\{?const \$mts\d+=\(\$mt_\w+\|\|\$mtl_\w+\(\)\)\.c\[\d+\]-->0\?\$mt_\w+\.(?:n|[gh]\([^()\n]*\)):"
     rb"\$mt_\w+\.e\w\([^()\n]*\);try\{(?:return )?"
-    rb"|(?:\)?,\$mts\d+\))?\}catch\(\$mte\)\{throw \$mt_\w+\.t\(\$mte,\$mts\d+[^()\n]*\)\}finally\{(?:\$mts\d+&&)?\$mt_\w+\.x\(\$mts\d+\)\}\}?"
-    rb"|(?:\)?,\$mts\d+\))?\}catch\(\$mte\)\{try\{\$mt_\w+\.t\(\$mte,\$mts\d+[^()\n]*\)\}catch\{\}throw \$mte\}"
+    rb"|(?:\)?,\$mts\d+\))?\}catch\(\$mte\)\{throw \$mt_\w+\.t\(\$mte,\$mts\d+[^()\n]*\)\}"
     rb"finally\{(?:\$mts\d+&&)?\$mt_\w+\.x\(\$mts\d+\)\}\}?"
     rb"|\(\$mte\s*\)"
     rb"|" + _CALL
