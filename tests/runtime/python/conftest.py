@@ -278,7 +278,10 @@ class Project:
 
     def run(self, *arguments: str, **options: str) -> subprocess.CompletedProcess[str]:
         process = self.start(*arguments, **options)
-        out, err = process.communicate(timeout=TIMEOUT_SECONDS)
+        try:
+            out, err = process.communicate(timeout=TIMEOUT_SECONDS)
+        finally:
+            process.kill()  # one that took too long must not outlive its test
         return subprocess.CompletedProcess(arguments, process.returncode, out, err)
 
     def trace(self, source: str, level: int = 2, **options: str) -> Run:
