@@ -152,9 +152,10 @@ retry().catch(() => {});
 """
 
 
-@pytest.mark.parametrize("level", [2, 3])
-async def test_an_error_passes_through_who_awaits_a_promise_that_others_gave_on(house: House, level: int) -> None:
-    """`load` does not fail: it has returned by then."""
+@pytest.mark.parametrize(("level", "budget"), [(2, "auto"), (3, "auto"), (3, "off")])
+async def test_an_error_passes_through_who_awaits_a_promise_that_others_gave_on(house: House, level: int, budget: str) -> None:
+    """`load` does not fail: it has returned by then. Without a budget the call of Promise.all has the message too."""
+    house.set("TRACING_OVERHEAD_BUDGET", budget)
     (house.project.root / "awaited.js").write_text(AWAITED)
     await house.ask("instrument", paths=["awaited.js"], level=level)
     subprocess.run(["node", "awaited.js"], cwd=house.project.root, check=True, timeout=60)

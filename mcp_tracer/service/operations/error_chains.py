@@ -69,17 +69,28 @@ def _across(spans: Sequence[SpanView], identities: Sequence[Identity], ways: lis
         leaving.setdefault(identities[told[index][-1]], []).append(index)
     gone: set[int] = set()
     for upper in sorted((index for index in range(len(ways)) if told[index]), key=lambda index: -spans[ways[index][0]].depth):
-        awaiting = told[upper][0]
+        awaiting = _awaiting(spans, told[upper])
         alike = [one for one in leaving[identities[told[upper][-1]]] if one not in gone and one != upper]
-        within = [one for one in alike if _gives_on(spans[awaiting], spans[told[one][-1]])]
+        within = [one for one in alike if any(_gives_on(above, spans[told[one][-1]]) for above in awaiting)]
         if within:  # of what failed alike, the last was awaited last
             ways[upper][:0] = ways[within[-1]]
             gone.add(within[-1])
     return [way for index, way in enumerate(ways) if index not in gone]
 
 
+def _awaiting(spans: Sequence[SpanView], way: Sequence[int]) -> list[SpanView]:
+    """What may have awaited the promise: the lowest of the way, and, where that is an expression, the function in which it stands."""
+    functions = [number for number in way if spans[number].kind not in SITES]
+    return [spans[number] for number in dict.fromkeys((way[0], *functions[:1]))]
+
+
 def _gives_on(above: SpanView, below: SpanView) -> bool:
-    """Whether an exception that left `below` may be the one with which `above` failed, which called it through another."""
+    """Whether an exception that left `below` may be the one with which `above` failed, which called it through another.
+
+    What an expression awaits may have been called before it was reached, beside it.
+    """
+    if above.kind in SITES:
+        return above.start_time <= below.end_time <= above.end_time and above.depth < below.depth
     inside = above.start_time <= below.start_time and below.end_time <= above.end_time
     return inside and above.depth + 1 < below.depth and not _raises(above)
 
