@@ -9,7 +9,7 @@ import sys
 
 from . import exceptions, faults, governor, spans
 from .clock import tick
-from .plain import parameters
+from .plain import jump, parameters
 from .spans import FlowSpan, cover, current, finish, prepare
 
 _get, _set = current.get, current.set
@@ -171,21 +171,11 @@ def wake(span, now):
         _count_wait(span, now)
     if span.generator:
         _resume(span)
-    top = _get()
-    between, found = [], top
+    top = found = _get()
     while found is not None and found is not span:
-        between.append(found)
         found = found.up
-    if found is None:
-        return
-    for lost in between:
-        if not lost.held:
-            exceptions.blame(lost)
-            if lost.up is not None:
-                cover(lost.up, lost.start, now)
-            finish(lost, now)
-    if between:
-        _set(span)
+    if found is not None:
+        jump(top, span, now)
 
 
 def returning(span, value):

@@ -291,17 +291,24 @@ def own(fn, now):
     span = top = _get()
     while span is not None and span.fn is not fn:
         span = span.up
-    if span is not None:
-        while top is not span:
-            if not top.held:
-                exceptions.blame(top)
-                up = top.up
-                if up is not None:
-                    cover(up, top.start, now)
-                finish(top, now)
-            top = top.up
-        _set(span)
+    if span is not None and top is not span:
+        jump(top, span, now)
     return span
+
+
+def jump(top, span, now):
+    """Make `span` current: the calls from `top` down to it were jumped over by an exception and end here. Each is taken off before it is
+    written, for what fails here (the stack may be full) is begun again by a later probe, and no call ends twice."""
+    while top is not span:
+        up = top.up
+        if not top.held:
+            exceptions.blame(top)
+        _set(up)
+        if not top.held:
+            if up is not None:
+                cover(up, top.start, now)
+            finish(top, now)
+        top = up
 
 
 PROBES = {"E": enter, "R": leave, "Z": fail, "ZS": fail_unseen, "RV": returning, "M": mark, "F": end, "U": unwind}
