@@ -9,17 +9,18 @@ from mcp_tracer.analysis.flow import Frame
 from mcp_tracer.analysis.text import counted, duration
 
 LEAST_SHARE = 0.002
-"""A flame graph holds the paths with at least this share of the time, and those with a failed call."""
+"""A flame graph holds the paths with at least this share of the time, and those with a failed call (where hundreds failed, a choice of them)."""
 WIDTH = 20
 BESIDE = "* side by side: the times of calls that ran at the same time are each added up."
 
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """How many paths a graph lacks (None: that is not known), and the time that these took themselves."""
+    """How many paths a graph lacks (None: that is not known), the time that these took themselves, and how many calls failed there."""
 
     paths: int | None
     self_ns: int
+    errors: int = 0
 
 
 def prune(whole: Frame, share: float = LEAST_SHARE) -> LeftOut:
@@ -34,9 +35,11 @@ def prune(whole: Frame, share: float = LEAST_SHARE) -> LeftOut:
     return LeftOut(paths, self_ns)
 
 
-def left_by_store(whole: Frame) -> LeftOut:
-    """What a store has left out of a graph: the time of the whole that no frame took."""
-    return LeftOut(None, max(0, whole.total_ns - sum(frame.self_ns for _, frame in preorder(whole))))
+def left_by_store(whole: Frame, errors: int) -> LeftOut:
+    """What a store has left out of a graph: the time of the whole that no frame took, and the `errors` of the whole that none has."""
+    frames = [frame for _, frame in preorder(whole)]
+    self_ns, shown = sum(frame.self_ns for frame in frames), sum(frame.errors for frame in frames)
+    return LeftOut(None, max(0, whole.total_ns - self_ns), max(0, errors - shown))
 
 
 def _with_failures(whole: Frame) -> set[int]:
@@ -66,7 +69,8 @@ def _lacking(left: LeftOut, whole_ns: int) -> list[str]:
     paths = "Paths" if left.paths is None else counted(left.paths, "path")
     share = left.self_ns / max(1, whole_ns)
     took = duration(left.self_ns) + (f" ({share:.1%})" if share >= 0.0005 else "")
-    return [f"{paths} of less than {LEAST_SHARE:.1%} of the time left out: {took} in all."]
+    failed = f", with {counted(left.errors, 'more failed call')}: find_errors lists them" if left.errors else ""
+    return [f"{paths} of less than {LEAST_SHARE:.1%} of the time left out: {took} in all{failed}."]
 
 
 def _drawn(depth: int, frame: Frame, whole_ns: int) -> str:

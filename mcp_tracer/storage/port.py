@@ -78,7 +78,8 @@ class SpanStore(Protocol):
     async def call_paths(self, trace_id: str, least_share: float = 0.0) -> tuple[CallPath, ...]:
         """All spans of a trace added up by call path, callers before what they call.
 
-        Paths below `least_share` of the time of the trace's roots are left out, with all below them, unless a call failed there.
+        Paths below `least_share` of the time of the trace's roots are left out, with all below them, unless a call failed there; where
+        hundreds failed, a choice of them keeps its paths.
         A span whose parent is in another process begins a path.
         """
         ...

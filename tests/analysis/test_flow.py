@@ -43,7 +43,9 @@ def test_a_flame_graph_says_how_much_it_leaves_out_and_keeps_what_failed() -> No
 
 def test_the_time_of_paths_that_a_store_left_out_is_told() -> None:
     whole = flame_graph_of_paths([CallPath(-1, "a.py", "main", 1, "function", 1, 0, 10_000_000, 9_900_000)])
-    assert draw_flame_graph(whole, left_by_store(whole))[-1] == "Paths of less than 0.2% of the time left out: 100µs (1.0%) in all."
+    assert draw_flame_graph(whole, left_by_store(whole, 0))[-1] == "Paths of less than 0.2% of the time left out: 100µs (1.0%) in all."
+    more = "Paths of less than 0.2% of the time left out: 100µs (1.0%) in all, with 3 more failed calls: find_errors lists them."
+    assert draw_flame_graph(whole, left_by_store(whole, 3))[-1] == more
 
 
 def test_work_side_by_side_is_told_and_its_bar_is_no_wider_than_the_whole() -> None:

@@ -17,6 +17,7 @@ from mcp_tracer.model.query import SpanQuery
 from mcp_tracer.model.span import Event, RaisedError, Values
 from mcp_tracer.model.values import Cut, Mark, Obj
 from mcp_tracer.storage.sqlite import SqliteSpanStore, schema
+from mcp_tracer.storage.sqlite.paths import MOST_FAILED
 from mcp_tracer.storage.sqlite.writer import Limits
 from tests.spool_builder import SpoolBuilder, ext, sections
 
@@ -328,6 +329,24 @@ async def test_call_paths_take_no_more_memory_where_numbers_lie_far_apart(tmp_pa
     tracemalloc.stop()
     assert peak < 10 << 20
     assert found == [(-1, "serve"), (-1, "lost"), (0, "stop")]
+
+
+async def test_of_very_many_failed_calls_in_small_paths_a_choice_keeps_its_paths(tmp_path: Path) -> None:
+    """One of each function and caller: all paths in which something failed would be tens of thousands."""
+    builder = SpoolBuilder()
+    trace, error, main = builder.trace(TRACE), builder.error("KeyError"), builder.function("main")
+    builder.span(seq=1, trace=trace, fn=main, at=0, duration=1_000_000_000)
+    callers = [builder.function(f"caller{number}") for number in range(MOST_FAILED + 50)]
+    tasks = [builder.function(name) for name in ("load", "keep")]
+    for number, (caller, task) in enumerate([(callers[0], tasks[1]), *((caller, tasks[0]) for caller in callers * 2)]):
+        seq = 2 + 2 * number
+        builder.span(seq=seq, parent=1, trace=trace, fn=caller, at=seq, duration=2)
+        builder.span(seq=seq + 1, parent=seq, trace=trace, fn=task, at=seq, duration=1, err=error, flags=spool.FLAG_ERROR)
+    store = await filled(tmp_path, builder)
+    found = await store.call_paths(TRACE, 0.002)
+    assert [one.function for one in found if one.above == -1] == ["main"]
+    assert [one.calls for one in found if one.function == "load"] == [2] * MOST_FAILED
+    assert len(await store.call_paths(TRACE)) == 1 + 2 * len(callers) + 1
 
 
 async def test_names_complete(tmp_path: Path) -> None:

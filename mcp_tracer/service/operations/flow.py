@@ -107,7 +107,7 @@ async def _flow_of_run(call: Call[FlowParams], run_id: str) -> FlowResult:
         raise UserError(f"Run {found.run_id} has {found.spans:,} spans, more than {MOST_SUMMED:,}: name one trace, or ask get_hotspots.")
     share = 0.0 if found.spans <= MOST_WHOLE else LEAST_SHARE
     whole = flame_graph_of_paths(await call.tools.store.call_paths_of_run(found.run_id, share))
-    left = left_by_store(whole) if share else prune(whole)
+    left = left_by_store(whole, found.errors) if share else prune(whole)
     return FlowResult.of_run(found.run_id, _flame_graph(whole), (whole, left))
 
 
@@ -119,7 +119,7 @@ async def _flame_graph_of_trace(call: Call[FlowParams]) -> FlowResult:
     if trace.spans > MOST_SPANS and params.max_depth is None:
         fetched = Fetched(trace, (), 0)
         whole = flame_graph_of_paths(await store.call_paths(trace.trace_id, LEAST_SHARE))
-        return FlowResult.of(fetched, "flamegraph", _flame_graph(whole), (whole, left_by_store(whole)))
+        return FlowResult.of(fetched, "flamegraph", _flame_graph(whole), (whole, left_by_store(whole, trace.errors)))
     fetched = await fetch(call.tools, trace.trace_id, max_depth=params.max_depth)
     whole = flame_graph(fetched.spans)
     return FlowResult.of(fetched, "flamegraph", _flame_graph(whole), (whole, prune(whole)))

@@ -10,17 +10,18 @@ import numpy as np
 from mcp_tracer.model.span import CallPath
 from mcp_tracer.storage.sqlite import indexes, unrecorded
 from mcp_tracer.storage.sqlite.columns import DTYPES, Array
+from mcp_tracer.storage.sqlite.parentage import Below, parents_of, with_callers
 from mcp_tracer.storage.sqlite.snapshot import Snapshot
 
 _COLUMNS: Final = ("trace", "src", "seq", "parent", "fn", "dur", "self", "err", "count")
 _SUMMED: Final = ("dur", "self")
-_SPARSE: Final = 8
+MOST_FAILED: Final = 200
 _EMPTY: Final[dict[str, Array]] = {name: np.zeros(0, DTYPES[name]) for name in _COLUMNS}
 
 
 def paths_of_trace(snapshot: Snapshot, trace_id: bytes, least_share: float) -> tuple[CallPath, ...]:
     """The paths of a trace, callers before what they call; those below `least_share` of the whole time are left out with all below
-    them, unless a call failed there.
+    them, unless a call failed there (of more than MOST_FAILED failed calls one of each function and caller, as many).
 
     A span whose parent isn't in the same process begins a path.
     """
@@ -39,10 +40,10 @@ def paths_of_sources(snapshot: Snapshot, sources: list[int], least_share: float)
 
 
 def _paths(snapshot: Snapshot, spans: dict[str, Array], least_share: float) -> tuple[CallPath, ...]:
-    parents = _parents(spans)
+    parents = parents_of(spans)
     paths = _Paths(spans, parents, float(least_share), unrecorded.times(snapshot, spans))
     level = np.flatnonzero(parents < 0)
-    below = _Below(parents)
+    below = Below(parents)
     while len(level):
         level = below.of(paths.add(level))
     return paths.rows(snapshot)
@@ -70,63 +71,16 @@ def _chosen(columns: dict[str, Array], mask: Array) -> dict[str, Array]:
     return columns if bool(mask.all()) else {name: columns[name][mask] for name in _COLUMNS}
 
 
-def _parents(spans: dict[str, Array]) -> Array:
-    """The index of each span's parent, -1 where it isn't there."""
-    sources = spans["src"]
-    found = np.full(len(sources), -1, np.int32)
-    if not len(sources):
-        return found
-    if bool((sources == sources[0]).all()):
-        return _parents_within(spans["seq"], spans["parent"])
-    for source in np.unique(sources).tolist():
-        own = np.flatnonzero(sources == source)
-        inside = _parents_within(spans["seq"][own], spans["parent"][own])
-        found[own] = np.where(inside < 0, -1, own[inside])
-    return found
-
-
-def _parents_within(numbers: Array, wanted: Array) -> Array:
-    """The same for the spans of one process, in 32 bits: it is memory that takes the time. Numbers begin at 1; 0 is nobody's."""
-    first, last = int(numbers.min()), int(numbers.max())
-    if last - first > _SPARSE * len(numbers):
-        return _parents_far_apart(numbers, wanted)
-    known = np.full(last - first + 2, -1, np.int32)  # the first stands for all numbers that are before or behind
-    known[numbers - np.uint32(first - 1)] = np.arange(len(numbers), dtype=np.int32)
-    places = wanted - np.uint32(first - 1)  # wraps round for those before
-    return known[np.where(places <= last - first + 1, places, 0)]
-
-
-def _parents_far_apart(numbers: Array, wanted: Array) -> Array:
-    """The same where a table of all numbers between would be mostly empty."""
-    order = np.argsort(numbers)
-    at = np.minimum(np.searchsorted(numbers, wanted, sorter=order), len(numbers) - 1)
-    return np.where(numbers[order[at]] == wanted, order[at], -1).astype(np.int32)
-
-
-def _with_callers(spans: Array, parents: Array) -> Array:
-    """Which of all spans are some of these, or led to one."""
-    found = np.zeros(len(parents), np.bool_)
-    while len(spans):
-        found[spans] = True
-        above = np.unique(parents[spans])
-        spans = above[(above >= 0) & ~found[above]]
-    return found
-
-
-class _Below:
-    """Children by parent."""
-
-    def __init__(self, parents: Array) -> None:
-        self._order = np.argsort(parents, kind="stable")
-        self._sorted = parents[self._order]
-
-    def of(self, spans: Array) -> Array:
-        """The children of some spans."""
-        wanted = spans.astype(self._sorted.dtype)  # else all that is sorted is widened each time
-        low = np.searchsorted(self._sorted, wanted, side="left")
-        counts = np.searchsorted(self._sorted, wanted, side="right") - low
-        starts = np.repeat(low - np.cumsum(counts) + counts, counts)
-        return self._order[starts + np.arange(int(counts.sum()))]
+def _failed(spans: dict[str, Array], parents: Array) -> Array:
+    """The failed calls whose paths are kept however small these are: all, or of too many one of each function and caller; of too many of
+    these, those that stand for most."""
+    failed = np.flatnonzero(spans["err"] > 0)
+    if len(failed) <= MOST_FAILED:
+        return failed
+    above = parents[failed]
+    callers = np.where(above >= 0, spans["fn"][above].astype(np.int64) + 1, 0)
+    _, first, counts = np.unique(callers << 32 | spans["fn"][failed], return_index=True, return_counts=True)
+    return failed[first[np.argsort(-counts, kind="stable")[:MOST_FAILED]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +98,7 @@ class _Paths:
     def __init__(self, spans: dict[str, Array], parents: Array, least_share: float, unrecorded: dict[str, Array] | None) -> None:
         self._spans, self._parents, self._least_share, self._unrecorded = spans, parents, least_share, unrecorded
         self._path = np.full(len(parents), -1, np.int64)
-        self._failing = _with_callers(np.flatnonzero(spans["err"] > 0), parents)
+        self._failing = with_callers(_failed(spans, parents), parents)
         self._levels: list[_Level] = []
         self._made = 0
         self._least = 0.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from mcp_tracer.storage.sqlite import one_span
 from mcp_tracer.storage.sqlite.columns import Array
 from mcp_tracer.storage.sqlite.frames_of_trace import columns_of, frames_of
+from mcp_tracer.storage.sqlite.parentage import Below
 from mcp_tracer.storage.sqlite.snapshot import Snapshot
 from mcp_tracer.storage.sqlite.spans import SpanMaker
 
@@ -87,7 +88,7 @@ class _Rows:
         children = self._by_looking
         for level in range(len(self.keys) + 1):
             if level == _LEVELS:
-                children = self._by_order()
+                children = Below(self._parents).of
             found = children(frontier)
             found = found[~taken[found]]  # a process that calls itself may go round in circles
             if self._wanted is not None:
@@ -102,18 +103,6 @@ class _Rows:
         least, most = int(frontier.min()), int(frontier.max())
         near = np.flatnonzero((self._parents >= least) & (self._parents <= most))
         return near if len(frontier) == 1 else near[np.isin(self._parents[near], frontier)]
-
-    def _by_order(self) -> Callable[[Array], Array]:
-        order = np.argsort(self._parents, kind="stable")
-        ordered = self._parents[order]
-
-        def children(frontier: Array) -> Array:
-            low = np.searchsorted(ordered, frontier, side="left")
-            counts = np.searchsorted(ordered, frontier, side="right") - low
-            starts = np.repeat(low - np.cumsum(counts) + counts, counts)
-            return order[starts + np.arange(int(counts.sum()))]
-
-        return children
 
 
 def _sources(snapshot: Snapshot, trace_id: bytes) -> list[int]:
