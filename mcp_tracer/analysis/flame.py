@@ -9,7 +9,7 @@ from mcp_tracer.analysis.flow import Frame
 from mcp_tracer.analysis.text import counted, duration
 
 LEAST_SHARE = 0.002
-"""A flame graph holds the paths with at least this share of the time, and those with a failed call (where hundreds failed, a choice of them)."""
+"""A flame graph holds the paths with at least this share of the time, and those with a failed call: all, or of hundreds a choice."""
 WIDTH = 20
 BESIDE = "* side by side: the times of calls that ran at the same time are each added up."
 
