@@ -10,9 +10,9 @@ import numpy as np
 
 from mcp_tracer.model.span import Span
 from mcp_tracer.storage.sqlite.columns import Array
-from mcp_tracer.storage.sqlite.frames_of_trace import columns_of, frames_of
+from mcp_tracer.storage.sqlite.frames_of_trace import columns_of, frames_of, gathered, places_of
 from mcp_tracer.storage.sqlite.snapshot import OPEN_FRAME, Snapshot
-from mcp_tracer.storage.sqlite.spans import Place, SpanMaker
+from mcp_tracer.storage.sqlite.spans import SpanMaker
 
 _COLUMNS: Final = ("start", "fn", "err", "src", "seq", "parent")
 _SEQ_BITS: Final = 33
@@ -24,31 +24,22 @@ _Frame = tuple[int, int, int]
 
 def births_of_trace(snapshot: Snapshot, trace_id: bytes, start_ns: int | None, limit: int) -> tuple[Span, ...]:
     """Failed calls that called nothing in their process that failed so: of each type and function the first, then the second, and so on."""
-    failed = _failed(snapshot, trace_id, start_ns)
+    failed = gathered(snapshot, _failed(snapshot, trace_id, start_ns), _COLUMNS)
     born = np.flatnonzero(_are_births(failed))
     born = born[np.lexsort(tuple(failed[name][born] for name in ("seq", "src", "start")))]
     chosen = born[np.argsort(_times(failed["err"][born] << 32 | failed["fn"][born]), kind="stable")[:limit]]
-    places = [Place(*row) for row in zip(*(failed[name][chosen].tolist() for name in ("segment", "frame", "offset")), strict=True)]
-    return SpanMaker(snapshot, True).make(places)
+    return SpanMaker(snapshot, True).make(places_of(failed, chosen))
 
 
-def _failed(snapshot: Snapshot, trace_id: bytes, start_ns: int | None) -> dict[str, Array]:
-    """The columns and places of the trace's failed calls."""
-    parts: dict[str, list[Array]] = {name: [np.zeros(0, np.int64)] for name in (*_COLUMNS, "segment", "frame", "offset")}
+def _failed(snapshot: Snapshot, trace_id: bytes, start_ns: int | None) -> Iterator[tuple[int, int, Array]]:
+    """(segment, frame, offsets) of the trace's failed calls."""
     for index, frame, trace in _failing_frames(snapshot, trace_id):
         columns = columns_of(snapshot, index, frame, ("err", "trace"))
         offsets = np.flatnonzero((columns["err"] > 0) & (columns["trace"] == trace))
-        if not len(offsets):
-            continue
-        columns = columns_of(snapshot, index, frame, _COLUMNS)
-        if start_ns is not None:
-            offsets = offsets[columns["start"][offsets] >= start_ns]
-        for name in _COLUMNS:
-            parts[name].append(columns[name][offsets].astype(np.int64))
-        for name, value in (("segment", index), ("frame", frame)):
-            parts[name].append(np.full(len(offsets), value, np.int64))
-        parts["offset"].append(offsets)
-    return {name: np.concatenate(arrays) for name, arrays in parts.items()}
+        if start_ns is not None and len(offsets):
+            offsets = offsets[columns_of(snapshot, index, frame, ("start",))["start"][offsets] >= start_ns]
+        if len(offsets):
+            yield index, frame, offsets
 
 
 def _failing_frames(snapshot: Snapshot, trace_id: bytes) -> list[_Frame]:

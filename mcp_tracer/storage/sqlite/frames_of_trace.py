@@ -1,12 +1,18 @@
-"""The frames that hold a trace."""
+"""The frames that hold a trace, and rows gathered from several frames."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
+
+import numpy as np
 
 from mcp_tracer.storage.sqlite import indexes
 from mcp_tracer.storage.sqlite.columns import Array
 from mcp_tracer.storage.sqlite.snapshot import OPEN_FRAME, Snapshot
+from mcp_tracer.storage.sqlite.spans import Place
+
+_PLACE: Final = ("segment", "frame", "offset")
 
 
 def columns_of(snapshot: Snapshot, index: int, frame: int, names: Iterable[str]) -> dict[str, Array]:
@@ -24,3 +30,20 @@ def frames_of(snapshot: Snapshot, trace_id: bytes) -> Iterator[tuple[int, int, i
             yield index, frame, row[0]
         if index == len(snapshot.segments) - 1:
             yield index, OPEN_FRAME, row[0]
+
+
+def gathered(snapshot: Snapshot, found: Iterable[tuple[int, int, Array]], names: Sequence[str]) -> dict[str, Array]:
+    """The named columns of the spans at (segment, frame, offsets), and under `segment`, `frame` and `offset` their places; in 64 bits."""
+    parts: dict[str, list[Array]] = {name: [np.zeros(0, np.int64)] for name in (*names, *_PLACE)}
+    for index, frame, offsets in found:
+        columns = columns_of(snapshot, index, frame, names)
+        for name in names:
+            parts[name].append(columns[name][offsets].astype(np.int64))
+        for name, value in zip(_PLACE, (np.full(len(offsets), index), np.full(len(offsets), frame), offsets), strict=True):
+            parts[name].append(value)
+    return {name: np.concatenate(arrays) for name, arrays in parts.items()}
+
+
+def places_of(rows: dict[str, Array], chosen: Array) -> list[Place]:
+    """The places of some of what was gathered."""
+    return [Place(*row) for row in zip(*(rows[name][chosen].tolist() for name in _PLACE), strict=True)]

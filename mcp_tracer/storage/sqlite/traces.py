@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -13,9 +13,11 @@ from mcp_tracer.model.query import Page
 from mcp_tracer.model.span import Span, TraceSummary
 from mcp_tracer.storage.sqlite import definitions, subtree
 from mcp_tracer.storage.sqlite.columns import Array
-from mcp_tracer.storage.sqlite.frames_of_trace import columns_of, frames_of
+from mcp_tracer.storage.sqlite.frames_of_trace import columns_of, frames_of, gathered, places_of
 from mcp_tracer.storage.sqlite.snapshot import Snapshot
-from mcp_tracer.storage.sqlite.spans import Place, SpanMaker
+from mcp_tracer.storage.sqlite.spans import SpanMaker
+
+_ORDER: Final = ("start", "depth", "src", "seq")
 
 
 def summary_of(snapshot: Snapshot, trace_id: bytes) -> TraceSummary:
@@ -87,7 +89,7 @@ def spans_of_trace(snapshot: Snapshot, trace_id: bytes, part: Part, wanted: Want
     """The spans of a trace by (start, depth, process, seq)."""
     limit = wanted.limit
     place: Any = cursor.decode(wanted.cursor, "trace", int, int, int, int)
-    found = _columns(snapshot, trace_id, part)
+    found = gathered(snapshot, _offsets(snapshot, trace_id, part), _ORDER)
     if wanted.whole and len(found["seq"]) > limit:
         return Page((), None, len(found["seq"]))
     keys = (found["seq"], found["src"], found["depth"], found["start"])
@@ -96,37 +98,21 @@ def spans_of_trace(snapshot: Snapshot, trace_id: bytes, part: Part, wanted: Want
     if place is not None:
         order = order[_first_after(found, order, place) :]
     chosen = order[:limit]
-    places = [Place(*row) for row in zip(*(found[name][chosen].tolist() for name in ("segment", "frame", "offset")), strict=True)]
-    spans = SpanMaker(snapshot, wanted.values).make(places)
-    last = [int(found[name][chosen[-1]]) for name in ("start", "depth", "src", "seq")] if len(order) > limit else None
+    spans = SpanMaker(snapshot, wanted.values).make(places_of(found, chosen))
+    last = [int(found[name][chosen[-1]]) for name in _ORDER] if len(order) > limit else None
     return Page(spans, cursor.encode("trace", *last) if last else None, total)
 
 
 def _first_after(found: dict[str, Array], order: Array, place: tuple[int, int, int, int]) -> int:
     """The index in `order` of the first row behind the cursor's."""
-    names = ("start", "depth", "src", "seq")
     low, high = 0, len(order)
     while low < high:
         middle = (low + high) // 2
-        if tuple(int(found[name][order[middle]]) for name in names) <= place:
+        if tuple(int(found[name][order[middle]]) for name in _ORDER) <= place:
             low = middle + 1
         else:
             high = middle
     return low
-
-
-def _columns(snapshot: Snapshot, trace_id: bytes, part: Part) -> dict[str, Array]:
-    """start, depth, src, seq, and the place of every span of a part of a trace."""
-    names = ("start", "depth", "src", "seq")
-    parts: dict[str, list[Array]] = {name: [np.zeros(0, np.int64)] for name in (*names, "segment", "frame", "offset")}
-    for index, frame, offsets in _offsets(snapshot, trace_id, part):
-        columns = columns_of(snapshot, index, frame, names)
-        for name in names:
-            parts[name].append(columns[name][offsets].astype(np.int64))
-        for name, value in (("segment", index), ("frame", frame)):
-            parts[name].append(np.full(len(offsets), value, np.int64))
-        parts["offset"].append(offsets)
-    return {name: np.concatenate(arrays) for name, arrays in parts.items()}
 
 
 def _offsets(snapshot: Snapshot, trace_id: bytes, part: Part) -> Iterator[tuple[int, int, Array]]:
