@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from mcp_tracer.analysis.kept import Way, longest_way
@@ -77,7 +78,7 @@ async def fetch(
         part = await _below(tools, trace, await tools.store.span(under), values)
         lacks = part.depth is not None or part.cut
     else:
-        part = await _as_deep_as_fits(tools, trace, max_depth, values)
+        part = await _of_trace(tools, trace, max_depth, values)
         lacks = part.depth != max_depth or part.cut
     fetched = Fetched(trace, part.spans, trace.spans, part.depth)
     if lacks or (failed and part.depth is not None):
@@ -130,32 +131,30 @@ async def _joined(tools: Tools, spans: tuple[Span, ...], more: tuple[Span, ...] 
     return tuple(sorted(known.values(), key=lambda span: (span.start_ns, span.depth)))
 
 
-async def _as_deep_as_fits(tools: Tools, trace: TraceSummary, max_depth: int | None, values: bool) -> _Part:
+async def _of_trace(tools: Tools, trace: TraceSummary, max_depth: int | None, values: bool) -> _Part:
     """Down to `max_depth`, or less deep where there are too many spans down to it."""
-    depths = [max_depth, *(each for each in DEPTHS if max_depth is None or each < max_depth)]
+    less = [each for each in DEPTHS if max_depth is None or each < max_depth]
     if trace.spans <= MOST_SPANS:
-        depths = [max_depth]
-    elif max_depth is None:  # it is known not to fit
-        del depths[0]
-    while True:
-        depth = depths.pop(0)
-        page = await tools.store.trace_spans(trace.trace_id, max_depth=depth, limit=MOST_SPANS, values=values, whole=bool(depths))
-        if page.rows or not depths:
-            return _Part(depth, page.rows, page.cursor is not None)
+        return await _as_deep_as_fits(tools, trace, [max_depth], values)
+    return await _as_deep_as_fits(tools, trace, less if max_depth is None else [max_depth, *less], values)
 
 
 async def _below(tools: Tools, trace: TraceSummary, top: Span, values: bool) -> _Part:
     """The subtree of the span `top`, as deep as fits. What is below a root is most of its trace."""
     if top.parent_span_id is None and trace.spans > MOST_SPANS:
-        return replace(await _as_deep_as_fits(tools, trace, None, values), top=top)
-    depths = [None, *(top.depth + each for each in DEPTHS)]
-    while True:
-        depth = depths.pop(0)
-        page = await tools.store.trace_spans(
-            trace.trace_id, max_depth=depth, under=top.span_id, limit=MOST_SPANS, values=values, whole=bool(depths)
-        )
-        if page.rows or not depths:
-            return _Part(depth, page.rows, page.cursor is not None, top)
+        return replace(await _of_trace(tools, trace, None, values), top=top)
+    return await _as_deep_as_fits(tools, trace, [None, *(top.depth + each for each in DEPTHS)], values, top)
+
+
+async def _as_deep_as_fits(tools: Tools, trace: TraceSummary, depths: Sequence[int | None], values: bool, top: Span | None = None) -> _Part:
+    """Down to the first of the depths that has not too many spans; else the first spans down to the last."""
+    under = top.span_id if top else None
+    for depth in depths[:-1]:
+        page = await tools.store.trace_spans(trace.trace_id, max_depth=depth, under=under, limit=MOST_SPANS, values=values, whole=True)
+        if page.rows:
+            return _Part(depth, page.rows, False, top)
+    page = await tools.store.trace_spans(trace.trace_id, max_depth=depths[-1], under=under, limit=MOST_SPANS, values=values)
+    return _Part(depths[-1], page.rows, page.cursor is not None, top)
 
 
 def _of_top(fetched: Fetched, part: _Part) -> Fetched:
