@@ -59,7 +59,7 @@ static struct {
     PyObject *record;        /* exceptions.record(span, error) */
     PyObject *keep;          /* promotion.keep(span, now) */
     PyObject *complete;      /* promotion.complete(span) */
-    PyObject *changed;       /* sites.show_changed(span, site, held) */
+    PyObject *changed;       /* sites.show_changed(span, site, *held) */
     PyObject *passes;        /* faults.passes(error) */
     PyObject *revisit;       /* exceptions.revisit(span, error): its parameters anew */
     PyObject *error_id;      /* cls -> id of the error type */
@@ -101,40 +101,49 @@ static int fault_passes(void);
 #include "core_flow.h"
 #include "core_library.h"
 
+typedef struct {
+    PyObject *type, *value, *traceback;
+} Fault;
+
+/* The current exception, cleared, with its traceback in it. */
+static Fault fault_taken(void)
+{
+    Fault fault;
+    PyErr_Fetch(&fault.type, &fault.value, &fault.traceback);
+    PyErr_NormalizeException(&fault.type, &fault.value, &fault.traceback);
+    if (fault.value != NULL && fault.traceback != NULL)
+        PyException_SetTraceback(fault.value, fault.traceback);
+    return fault;
+}
+
+/* What a function of faults.py says of an exception; NULL without one being set where it fails: the stack is full, or the interpreter is
+ * going away. */
+static PyObject *fault_told(PyObject *function, PyObject *value)
+{
+    PyObject *answer = function != NULL ? PyObject_CallFunctionObjArgs(function, value != NULL ? value : Py_None, NULL) : NULL;
+    if (answer == NULL)
+        PyErr_Clear();
+    return answer;
+}
+
 /* Count the fault that is set as the current exception, and clear it. */
 static NEVER_INLINE void note_fault(void)
 {
-    PyObject *type, *value, *traceback, *answer;
-    PyErr_Fetch(&type, &value, &traceback);
-    PyErr_NormalizeException(&type, &value, &traceback);
-    if (value != NULL && traceback != NULL)
-        PyException_SetTraceback(value, traceback);
-    if (py.note != NULL) {
-        answer = PyObject_CallFunctionObjArgs(py.note, value != NULL ? value : Py_None, NULL);
-        if (answer == NULL)
-            PyErr_Clear(); /* the stack is full, or the interpreter is going away */
-        Py_XDECREF(answer);
-    }
-    Py_XDECREF(type);
-    Py_XDECREF(value);
-    Py_XDECREF(traceback);
+    Fault fault = fault_taken();
+    Py_XDECREF(fault_told(py.note, fault.value));
+    Py_XDECREF(fault.type);
+    Py_XDECREF(fault.value);
+    Py_XDECREF(fault.traceback);
 }
 
 /* Whether the pending exception is the program's own, of a signal handler that ran while a probe did: it stays pending then. */
 static NEVER_INLINE int fault_passes(void)
 {
-    PyObject *type, *value, *traceback, *answer;
-    int passes;
-    PyErr_Fetch(&type, &value, &traceback);
-    PyErr_NormalizeException(&type, &value, &traceback);
-    if (value != NULL && traceback != NULL)
-        PyException_SetTraceback(value, traceback);
-    answer = py.passes != NULL && value != NULL ? PyObject_CallFunctionObjArgs(py.passes, value, NULL) : NULL;
-    if (answer == NULL)
-        PyErr_Clear();
-    passes = answer == Py_True;
+    Fault fault = fault_taken();
+    PyObject *answer = fault_told(py.passes, fault.value);
+    int passes = answer == Py_True;
     Py_XDECREF(answer);
-    PyErr_Restore(type, value, traceback);
+    PyErr_Restore(fault.type, fault.value, fault.traceback);
     return passes;
 }
 

@@ -117,25 +117,32 @@ static inline int found_slow(const Span *s, u64 now)
     return s->counted == 1 && !s->record && now > s->start && now - s->start > s->fn->governed.slow;
 }
 
-/* It is recorded after all. Runs Python. */
-static NEVER_INLINE void keep_slow(Span *s, u64 now)
+/* Python of ours has answered; nothing but its failing matters. */
+static void answered(PyObject *answer)
 {
-    PyObject *answer = PyObject_CallFunction(py.keep, "OK", (PyObject *)s, (unsigned long long)now);
     python_ran++;
     if (answer == NULL)
         note_fault();
     Py_XDECREF(answer);
+}
+
+/* It is recorded after all. Runs Python. */
+static NEVER_INLINE void keep_slow(Span *s, u64 now)
+{
+    answered(PyObject_CallFunction(py.keep, "OK", (PyObject *)s, (unsigned long long)now));
     s->took = 0; /* what that says is of counting */
+}
+
+static inline void keep_if_slow(Span *s, u64 now)
+{
+    if (unlikely(found_slow(s, now)))
+        keep_slow(s, now);
 }
 
 /* It was recorded after it had begun: what its parameters are. Runs Python. */
 static NEVER_INLINE void complete(Span *s)
 {
-    PyObject *answer = PyObject_CallFunctionObjArgs(py.complete, (PyObject *)s, NULL);
-    python_ran++;
-    if (answer == NULL)
-        note_fault();
-    Py_XDECREF(answer);
+    answered(PyObject_CallFunctionObjArgs(py.complete, (PyObject *)s, NULL));
 }
 
 /* Write or count an ended span whose parent knows about its time; it is open until its record counts. -1 with an exception set. */
@@ -144,8 +151,7 @@ static inline int finish(Span *s, u64 now)
     int failed = 0;
     if (unlikely(s->flags & FLAG_ERROR) && s->up != NULL)
         tell_failure(s);
-    if (unlikely(found_slow(s, now)))
-        keep_slow(s, now);
+    keep_if_slow(s, now);
     if (s->record) {
         if (unlikely(s->detail == UNSEEN))
             complete(s);

@@ -204,8 +204,8 @@ static PyObject *probe_flow_returning(PyObject *self, PyObject *const *args, Py_
     Span *s = FLOW(args[0]);
     if (s != NULL && !s->closed && s->fn->returns) {
         u64 now = s->record ? 0 : ticks();
-        if (unlikely(now && found_slow(s, now)))
-            keep_slow(s, now);
+        if (now)
+            keep_if_slow(s, now);
         if (s->record && keep_result(s, s->fn, args[1]) < 0)
             note_fault();
     }
@@ -230,8 +230,8 @@ static PyObject *probe_flow_end(PyObject *self, PyObject *const *args, Py_ssize_
         failed = current_set(ts, up) < 0;
     }
     failed = failed || cover_up(s, s->generator ? s->resumed : s->start, now) < 0;
-    if (unlikely(!failed && found_slow(s, now)))
-        keep_slow(s, now);
+    if (!failed)
+        keep_if_slow(s, now);
     if (!failed && s->record && s->resumes && s->fn->waits) {
         if (s->payload.room - s->payload.length < 24 && bytes_grow(&s->payload, 24) < 0)
             failed = 1;

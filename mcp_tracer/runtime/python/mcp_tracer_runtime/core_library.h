@@ -144,8 +144,7 @@ static PyObject *library_end(PyObject *self, PyObject *const *args, Py_ssize_t c
     if (count != 2 || !IS_SPAN(args[0]) || !PyDict_CheckExact(args[1]))
         return PyErr_Format(PyExc_TypeError, "end_call(span, attributes)");
     s = (Span *)args[0];
-    if (found_slow(s, now))
-        keep_slow(s, now);
+    keep_if_slow(s, now);
     before = s->payload.length;
     failed = s->record && PyDict_GET_SIZE(args[1]) > 0 && put_attributes(&s->payload, args[1], &cut) < 0;
     if (failed) {

@@ -265,8 +265,7 @@ static PyObject *probe_leave(PyObject *self, PyObject *const *args, Py_ssize_t c
             *place = (PyObject *)s->up;
             forget_cached();
             s->up->covered += (i64)(now - s->start);
-            if (unlikely(found_slow(s, now)))
-                keep_slow(s, now);
+            keep_if_slow(s, now);
             if (unlikely((s->record && fn->returns && put_result(s, fn, value) < 0) || finish(s, now) < 0))
                 note_fault();
             Py_DECREF(s);
@@ -278,8 +277,7 @@ static PyObject *probe_leave(PyObject *self, PyObject *const *args, Py_ssize_t c
         if (unlikely(take_off(ts, s) < 0))
             failed = 1;
         else {
-            if (unlikely(found_slow(s, now)))
-                keep_slow(s, now);
+            keep_if_slow(s, now);
             if (unlikely(cover_up(s, s->start, now) < 0 || (s->record && fn->returns && put_result(s, fn, value) < 0) || finish(s, now) < 0))
                 note_fault();
         }
@@ -381,8 +379,7 @@ static PyObject *probe_close_call(PyObject *self, PyObject *const *args, Py_ssiz
             failed = 1;
         else {
             int alone = s->covered == 0 && s->intervals == NULL; /* else a traced function below wrote the value */
-            if (unlikely(found_slow(s, now)))
-                keep_slow(s, now);
+            keep_if_slow(s, now);
             if (cover_up(s, s->start, now) < 0 || (s->record && site->returns && alone && put_result(s, site, args[1]) < 0) || finish(s, now) < 0)
                 note_fault();
             span_unlink(s);
@@ -401,61 +398,51 @@ static inline int is_off(Function *site)
     return site->governed.off;
 }
 
-/* VA(site, value) -> value: it is about to become an attribute or the like; what is written is sites.assigned's business */
-static PyObject *probe_assigned(PyObject *self, PyObject *const *args, Py_ssize_t count)
+/* VA and VP: `show` writes it, called with the span and what the probe was given. -1: an exception of the program's is to be raised. */
+static int show_in_python(PyObject *show, PyObject *const *args, Py_ssize_t count)
 {
     Function *site = (Function *)args[0];
     Span *s = current_span(thread_state());
-    if (!is_off(site) && s != NULL && site->level >= 4 && site->variables != NULL && site->variables != Py_False) {
-        int wanted;
-        Py_INCREF(s);
-        wanted = event_wanted(s, site);
-        if (wanted > 0 && py.assigned != NULL) {
-            u64 before = ticks();
-            PyObject *answer = PyObject_CallFunctionObjArgs(py.assigned, (PyObject *)s, (PyObject *)site, args[1], NULL);
-            Py_XDECREF(answer);
-            wanted = answer == NULL ? -1 : 0;
-            governor_measured(&site->governed, ticks() - before);
+    int wanted;
+    if (is_off(site) || s == NULL || site->level < 4 || site->variables == NULL || site->variables == Py_False)
+        return 0;
+    Py_INCREF(s);
+    wanted = event_wanted(s, site);
+    if (wanted > 0 && show != NULL) {
+        u64 before = ticks();
+        PyObject *given = PyTuple_New(count + 1), *answer = NULL;
+        for (Py_ssize_t i = 0; given != NULL && i <= count; i++) {
+            PyObject *one = i == 0 ? (PyObject *)s : args[i - 1];
+            Py_INCREF(one);
+            PyTuple_SET_ITEM(given, i, one);
         }
-        Py_DECREF(s);
-        if (wanted < 0) {
-            if (fault_passes())
-                return NULL;
-            note_fault();
-        }
+        if (given != NULL)
+            answer = PyObject_Call(show, given, NULL);
+        Py_XDECREF(given);
+        Py_XDECREF(answer);
+        wanted = answer == NULL ? -1 : 0;
+        governor_measured(&site->governed, ticks() - before);
     }
-    return returned(args[1]);
+    Py_DECREF(s);
+    if (wanted < 0) {
+        if (fault_passes())
+            return -1;
+        note_fault();
+    }
+    return 0;
 }
 
-/* VP(site, *held): attributes and items have changed; what is written is sites.changed's business */
+/* VA(site, value) -> value: it is about to become an attribute or the like */
+static PyObject *probe_assigned(PyObject *self, PyObject *const *args, Py_ssize_t count)
+{
+    return show_in_python(py.assigned, args, count) < 0 ? NULL : returned(args[1]);
+}
+
+/* VP(site, *held): attributes and items have changed */
 static PyObject *probe_changed(PyObject *self, PyObject *const *args, Py_ssize_t count)
 {
-    Function *site = (Function *)args[0];
-    Span *s = current_span(thread_state());
-    if (!is_off(site) && s != NULL && site->level >= 4 && site->variables != NULL && site->variables != Py_False) {
-        int wanted;
-        Py_INCREF(s);
-        wanted = event_wanted(s, site);
-        if (wanted > 0 && py.changed != NULL) {
-            u64 before = ticks();
-            PyObject *held = PyTuple_New(count - 1), *answer;
-            for (Py_ssize_t i = 1; held != NULL && i < count; i++) {
-                Py_INCREF(args[i]);
-                PyTuple_SET_ITEM(held, i - 1, args[i]);
-            }
-            answer = held != NULL ? PyObject_CallFunctionObjArgs(py.changed, (PyObject *)s, (PyObject *)site, held, NULL) : NULL;
-            Py_XDECREF(held);
-            Py_XDECREF(answer);
-            wanted = answer == NULL ? -1 : 0;
-            governor_measured(&site->governed, ticks() - before);
-        }
-        Py_DECREF(s);
-        if (wanted < 0) {
-            if (fault_passes())
-                return NULL;
-            note_fault();
-        }
-    }
+    if (show_in_python(py.changed, args, count) < 0)
+        return NULL;
     Py_RETURN_NONE;
 }
 

@@ -43,11 +43,10 @@ def _revisit_if_affordable(span, error):
 
 def revisit(span, error):
     """Capture the parameters of a failing call whole, as section L: what its frame holds of them now. They were brief when it began."""
-    frame = error.__traceback__ and error.__traceback__.tb_frame
-    names = span.fn.names
-    if frame is None or frame.f_code.co_name != span.fn.fields["name"].rpartition(".")[2] or not promotion.may_read(frame):
+    held = promotion.locals_of(span.fn, error.__traceback__ and error.__traceback__.tb_frame)
+    if held is None:
         return
-    held = frame.f_locals
+    names = span.fn.names
     shown = [(name, held[name]) for name in names if name in held]
     if span.fn.receiver:
         shown = [(name, value) for name, value in shown if name != names[0]]

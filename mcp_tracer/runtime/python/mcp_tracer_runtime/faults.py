@@ -15,6 +15,7 @@ class _Sample:
         return self
 
 
+# Those of `kinds`, which is not loaded where nothing is traced.
 _FUNCTION, _METHOD = type(_Sample.method), type(_Sample().method)
 
 

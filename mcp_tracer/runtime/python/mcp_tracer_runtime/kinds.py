@@ -20,7 +20,8 @@ VALUE, ARGS = "value", "args"  # pseudo-fields: what lies in a built-in base
 _plans = {}  # id of a class -> (weak reference to it, plan, what is written of an instance of which nothing is shown)
 
 
-def _has(bases, wanted):
+def has(bases, wanted):
+    """Whether a class is among some bases, by identity alone."""
     return any(base is wanted for base in bases)
 
 
@@ -85,16 +86,16 @@ def told(cls):
     if _is_enum(cls):
         return _told(ENUM, name, tuple(field for field in _fields(bases) if field is None))
     names = next((_namespace(base)["_fields"] for base in bases if "_fields" in _namespace(base)), None)
-    if type(names) is tuple and _has(bases, tuple) and all(type(field) is str for field in names):
+    if type(names) is tuple and has(bases, tuple) and all(type(field) is str for field in names):
         return _told(NAMEDTUPLE, name, names)
     for base in (list, tuple, set, frozenset, _deque()):
-        if base is not None and _has(bases, base):
+        if base is not None and has(bases, base):
             return _told(SEQUENCE, name, (base,))
-    if _has(bases, dict):
+    if has(bases, dict):
         return _told(SUBDICT, name, (dict,))
-    if any(_has(bases, base) for base in (str, int, float, bytes)):
+    if any(has(bases, base) for base in (str, int, float, bytes)):
         return _told(SCALAR, name, (VALUE, *_fields(bases)))
-    return _told(OBJECT, name, ((ARGS, *_fields(bases)) if _has(bases, BaseException) else tuple(_fields(bases))))
+    return _told(OBJECT, name, ((ARGS, *_fields(bases)) if has(bases, BaseException) else tuple(_fields(bases))))
 
 
 def _told(kind, name, fields):
@@ -154,14 +155,14 @@ def instance_dict(value, fields):
 def _base_value(value):
     """A str, int, float or bytes as an exact one."""
     for base, exact in ((str, str.__str__), (int, int.__int__), (float, float.__float__)):
-        if _has(_mro(type(value)), base):
+        if has(_mro(type(value)), base):
             return exact(value)
     return bytes.__getitem__(value, slice(None))
 
 
 def _is_enum(cls):
     enum = sys.modules.get("enum")
-    return enum is not None and _has(_mro(type(cls)), enum.__dict__.get("EnumMeta"))
+    return enum is not None and has(_mro(type(cls)), enum.__dict__.get("EnumMeta"))
 
 
 def _deque():

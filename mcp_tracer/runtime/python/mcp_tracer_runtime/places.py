@@ -38,9 +38,9 @@ def _attribute(value, name):
 
 def _item(value, key):
     bases = kinds.bases(type(value))
-    if any(base is dict for base in bases):
+    if kinds.has(bases, dict):
         return dict.get(value, key, NOTHING) if type(key) in _PLAIN and _has_plain_keys(value) else NOTHING
-    if any(base is list for base in bases) and type(key) is int:
+    if kinds.has(bases, list) and type(key) is int:
         length = list.__len__(value)
         return list.__getitem__(value, key) if -length <= key < length else NOTHING
     return NOTHING

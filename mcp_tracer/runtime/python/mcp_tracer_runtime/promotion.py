@@ -107,11 +107,10 @@ def _record(span, frame, most=None):
 def _parameters(span, frame):
     """Section P as `frame`, which is about to end, has the values now; nothing where it is not of the function."""
     fn = span.fn
-    if frame is None or fn.inner or not fn.names or not fn.params:
+    found = locals_of(fn, frame) if not fn.inner and fn.names and fn.params else None
+    if found is None:
         return b""
-    if frame.f_code.co_name != fn.fields["name"].rpartition(".")[2] or not may_read(frame):
-        return b""
-    found, room, chosen = frame.f_locals, state.config.value_bytes, detail.choose_failed(fn)
+    room, chosen = state.config.value_bytes, detail.choose_failed(fn)
     brief, before, span.detail = chosen == detail.BRIEF, tick(), detail.WHOLE  # not to be captured again
     secret = fn.secret or (False,) * len(fn.names)
     parts = [fn.head]
@@ -128,7 +127,9 @@ def _parameters(span, frame):
     return b"".join(parts)
 
 
-def may_read(frame):
-    """Whether reading the locals of `frame` changes nothing that the program may hold: until Python 3.13 it brings up to date the one
-    dictionary that `locals()` gave there."""
-    return sys.version_info >= (3, 13) or _TAKERS.isdisjoint(frame.f_code.co_names)
+def locals_of(fn, frame):
+    """What the names of a frame stand for; None where it is not of the function, or where reading them would change what the program may
+    hold: until Python 3.13 it brings up to date the one dictionary that `locals()` gave there."""
+    if frame is None or frame.f_code.co_name != fn.fields["name"].rpartition(".")[2]:
+        return None
+    return frame.f_locals if sys.version_info >= (3, 13) or _TAKERS.isdisjoint(frame.f_code.co_names) else None

@@ -46,18 +46,25 @@ def close_call(site, value):
     return value
 
 
+def _showing(site):
+    """The current span, if values at `site` are written of it. Where they are only counted, nobody has to look at them."""
+    span = _get()
+    if not site.variables or span is None or site.level < 4:
+        return None
+    if span.record and span.events < spans.MAX_EVENTS:
+        return span
+    event(span, site, b"")
+    return None
+
+
 def values(site, *bound):
     """V: these names were just assigned."""
     try:
-        wanted = site.variables
-        span = _get()
-        if not wanted or span is None or site.level < 4:
-            return
-        if not span.record or span.events >= spans.MAX_EVENTS:  # it will not be written: no need to look at the values
-            event(span, site, b"")
-            return
-        pairs = zip(site.fields["names"], bound)  # noqa: B905 - `strict` needs Python 3.10
-        _show(span, site, [(name, name, value) for name, value in pairs if wanted is True or name in wanted])
+        span = _showing(site)
+        if span is not None:
+            wanted = site.variables
+            pairs = zip(site.fields["names"], bound)  # noqa: B905 - `strict` needs Python 3.10
+            _show(span, site, [(name, name, value) for name, value in pairs if wanted is True or name in wanted])
     except Exception as error:
         faults.note(error)
 
@@ -65,13 +72,9 @@ def values(site, *bound):
 def assigned(site, value):
     """VA: `value` is about to become an attribute, an item or the like, which could not be read back without running code. Passes it on."""
     try:
-        wanted = site.variables
-        span = _get()
-        if wanted and span is not None and site.level >= 4:
-            if span.record and span.events < spans.MAX_EVENTS:
-                show_assigned(span, site, value)
-            else:
-                event(span, site, b"")
+        span = _showing(site)
+        if span is not None:
+            show_assigned(span, site, value)
     except Exception as error:
         faults.note(error)
     return value
@@ -80,19 +83,14 @@ def assigned(site, value):
 def changed(site, *held):
     """VP: attributes and items have changed; `held` is what leads to them."""
     try:
-        wanted = site.variables
-        span = _get()
-        if not wanted or span is None or site.level < 4:
-            return
-        if not span.record or span.events >= spans.MAX_EVENTS:
-            event(span, site, b"")
-            return
-        show_changed(span, site, held)
+        span = _showing(site)
+        if span is not None:
+            show_changed(span, site, *held)
     except Exception as error:
         faults.note(error)
 
 
-def show_changed(span, site, held):
+def show_changed(span, site, *held):
     """Write the event of VP."""
     wanted, held, shown = site.variables, iter(held), []
     for name, steps in zip(site.fields["names"], routes.get(site, ())):  # noqa: B905 - `strict` needs Python 3.10
