@@ -39,13 +39,16 @@ function estimate(elapsed, held, running, each) {
     const definition = /** @type {Definition & {sites?: Definition[]}} */ (budget.definition);
     for (const site of definition.sites ?? []) estimateSite(site, unseen(site), parts[i], each);
     const self = one.self * parts[i];
-    each(definition, budget.dark, budget.dark * (budget.isLeaf ? self : max(self, one.total)), budget.dark * self);
+    each(definition, budget.dark, budget.dark * whole(budget, one.total, self), budget.dark * self);
     budget.dark = heldOf(budget, held);
     budget.fade();
   }
   for (const [definition, self] of taken) each(definition, 0, 0, -self);
   for (const budget of governor.dark) if (budget.callers === null && budget.dark <= 0) governor.dark.delete(budget);
 }
+
+/** ms that one call took in all. @param {Budget} budget @param {number} total as calls that were seen @param {number} self as it is guessed */
+const whole = (budget, total, self) => (budget.isLeaf ? self : max(self, total));
 
 /** What fails of call expressions is not recorded by itself. @param {Budget} budget @param {number} held */
 const heldOf = (budget, held) => (budget.owner === null ? held : 0);
@@ -77,7 +80,7 @@ function estimateSite(site, calls, part, each) {
   const budget = /** @type {Budget} */ (site.budget);
   const one = budget.typical();
   const self = one.self * part;
-  each(site, calls, (budget.isLeaf ? self : max(self, one.total)) * calls, self * calls);
+  each(site, calls, whole(budget, one.total, self) * calls, self * calls);
 }
 
 module.exports = { estimate, relax, settlePassing, showNext };

@@ -124,10 +124,12 @@ def target_texts(target):
 def target_text(target):
     """How an attribute or item that is assigned to reads: as a callee, but with its last key: `rows[0]`, `prices["tea"]`, `rows[i]`."""
     read = callee_text(target)
-    key = constant_key(target.slice) if isinstance(target, ast.Subscript) else None
+    if not isinstance(target, ast.Subscript):
+        return read
+    key = constant_key(target.slice)
     if key is not None and len(str(key)) <= LONGEST_KEY:
         return "%s%s]" % (read[:-1], key if type(key) is int else '"%s"' % key)
-    return "%s%s]" % (read[:-1], target.slice.id) if isinstance(target, ast.Subscript) and isinstance(target.slice, ast.Name) else read
+    return "%s%s]" % (read[:-1], target.slice.id) if isinstance(target.slice, ast.Name) else read
 
 
 def constant_key(node):
